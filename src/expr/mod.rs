@@ -1,0 +1,9 @@
+//! The expression language of models: text to tree, tree to text, checks and algebra on trees.
+
+pub mod ast;
+pub mod check;
+pub mod lexer;
+pub mod parser;
+pub mod print;
+pub mod simplify;
+pub mod derive;

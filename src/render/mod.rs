@@ -1,0 +1,28 @@
+//! From kernel IR to source text, by templates that hold loops and declarations and one operator table per language.
+
+pub mod c;
+
+/// The languages a kernel can be rendered in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Language {
+    /// C, without headers.
+    C,
+}
+
+impl Language {
+    /// As shown to users.
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::C => "c",
+        }
+    }
+}
+
+/// A rendered kernel: complete, self-contained text with the entry symbol of the ABI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The language of the text.
+    pub language: Language,
+    /// The text.
+    pub text: String,
+}

@@ -1,0 +1,3 @@
+//! What a running network is made of below the model: the kernel ABI, arrays, clocks, the schedule.
+
+pub mod abi;
