@@ -175,7 +175,8 @@ impl Diagnostic {
             let ((line, column), (end_line, end_column)) = (line_column(source, start), line_column(source, end));
             object["file"] = text.0.file.name.clone().into();
             object["place"] = text.0.place.clone().into();
-            for (key, value) in [("line", line), ("column", column), ("end_line", end_line), ("end_column", end_column)] {
+            for (key, value) in [("line", line), ("column", column), ("end_line", end_line), ("end_column", end_column)]
+            {
                 object[key] = value.into();
             }
         }

@@ -1,18 +1,18 @@
 //! Spiking neural networks from equations, run by compiled kernels that are cached by content and swapped in while
 //! the simulation runs.
 
+pub mod build;
+pub mod cli;
 pub mod diag;
-pub mod unit;
+pub mod engine;
 pub mod expr;
-pub mod model;
+pub mod inspect;
 pub mod integrate;
 pub mod kernel;
-pub mod render;
-pub mod build;
-pub mod store;
 pub mod load;
-pub mod runtime;
-pub mod engine;
+pub mod model;
 pub mod network;
-pub mod inspect;
-pub mod cli;
+pub mod render;
+pub mod runtime;
+pub mod store;
+pub mod unit;

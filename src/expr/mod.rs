@@ -2,8 +2,8 @@
 
 pub mod ast;
 pub mod check;
+pub mod derive;
 pub mod lexer;
 pub mod parser;
 pub mod print;
 pub mod simplify;
-pub mod derive;

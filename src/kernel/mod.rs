@@ -1,9 +1,9 @@
 //! Kernels: the typed IR, how statements become it, what it means, and its text.
 
+pub mod hoist;
+pub mod interpret;
 pub mod ir;
+pub mod lower;
 pub mod maths;
 pub mod text;
 pub mod verify;
-pub mod hoist;
-pub mod interpret;
-pub mod lower;

@@ -1,1 +1,4 @@
-//! stub
+//! Models: equations, groups and their checks, and the model file.
+
+pub mod block;
+pub mod file;
