@@ -1,1 +1,473 @@
-//! stub
+//! Dimensions and types of expressions, by Brian2's rules.
+//!
+//! In: a tree and a [`Scope`] that knows what names mean. Out: the [`Kind`] of its value, or diagnostics; one wrong
+//! operand does not hide errors in another. Types form the chain boolean < integer < float: `/` is always float, the
+//! other arithmetic gives the higher type of its operands; a boolean variable counts as 0 or 1, but a condition written
+//! out needs `int(...)`. Sums, `%` and comparisons need equal dimensions, `//` and most functions none.
+
+use super::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
+use crate::diag::{Diagnostic, Diagnostics, Text};
+use crate::unit::Dimension;
+
+/// The type of a value in a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ValueType {
+    /// True or false.
+    Boolean,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Float,
+}
+
+impl ValueType {
+    /// With its article, for messages.
+    pub fn described(self) -> &'static str {
+        match self {
+            ValueType::Boolean => "a boolean",
+            ValueType::Integer => "an integer",
+            ValueType::Float => "a float",
+        }
+    }
+}
+
+/// What kind of value an expression has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// Its type.
+    pub ty: ValueType,
+    /// Its dimension.
+    pub dimension: Dimension,
+}
+
+impl Kind {
+    /// A number without a unit.
+    pub const fn plain(ty: ValueType) -> Kind {
+        Kind { ty, dimension: Dimension::NONE }
+    }
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Meaning {
+    /// The kind of its value.
+    pub kind: Kind,
+    /// Its value in SI units, if it is a constant or a unit.
+    pub constant: Option<f64>,
+}
+
+/// What the names of an expression mean.
+pub trait Scope {
+    /// The meaning of a variable, constant or unit; `Err` says why this name cannot be used here.
+    fn meaning(&self, name: &str) -> Result<Meaning, Unknown>;
+    /// Names near which a mistyped one is sought.
+    fn candidates(&self) -> Vec<String>;
+}
+
+/// Why a name has no meaning.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unknown {
+    /// Nothing of that name exists.
+    Name,
+    /// It exists, but not here; the text says why and perhaps what to do.
+    NotHere(String, Option<String>),
+}
+
+/// What a function asks of an argument.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Argument {
+    /// A plain number.
+    Plain,
+    /// Any dimension.
+    Any,
+    /// The dimension of the first argument.
+    AsFirst,
+    /// Just this dimension.
+    Of(Dimension),
+}
+
+/// The dimension of a function's result.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ResultDimension {
+    /// A plain number.
+    Plain,
+    /// That of the first argument.
+    AsFirst,
+    /// The root of the first argument's.
+    RootOfFirst,
+}
+
+/// A function of the model language.
+#[derive(Clone, Copy, Debug)]
+pub struct Signature {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub arguments: &'static [Argument],
+    /// The dimension of its result.
+    pub dimension: ResultDimension,
+    /// The type of its result; none: the highest of its arguments.
+    pub ty: Option<ValueType>,
+}
+
+const fn plain(name: &'static str) -> Signature {
+    Signature { name, arguments: &[Argument::Plain], dimension: ResultDimension::Plain, ty: Some(ValueType::Float) }
+}
+
+/// The functions of Brian2's default list that need no random numbers.
+pub const FUNCTIONS: [Signature; 24] = [
+    plain("cos"),
+    plain("sin"),
+    plain("tan"),
+    plain("cosh"),
+    plain("sinh"),
+    plain("tanh"),
+    plain("exp"),
+    plain("log"),
+    plain("log10"),
+    plain("expm1"),
+    plain("exprel"),
+    plain("log1p"),
+    plain("arccos"),
+    plain("arcsin"),
+    plain("arctan"),
+    Signature {
+        name: "sqrt",
+        arguments: &[Argument::Any],
+        dimension: ResultDimension::RootOfFirst,
+        ty: Some(ValueType::Float),
+    },
+    Signature {
+        name: "ceil",
+        arguments: &[Argument::Any],
+        dimension: ResultDimension::AsFirst,
+        ty: Some(ValueType::Float),
+    },
+    Signature {
+        name: "floor",
+        arguments: &[Argument::Any],
+        dimension: ResultDimension::AsFirst,
+        ty: Some(ValueType::Float),
+    },
+    Signature { name: "abs", arguments: &[Argument::Any], dimension: ResultDimension::AsFirst, ty: None },
+    Signature { name: "sign", arguments: &[Argument::Any], dimension: ResultDimension::Plain, ty: None },
+    Signature {
+        name: "clip",
+        arguments: &[Argument::Any, Argument::AsFirst, Argument::AsFirst],
+        dimension: ResultDimension::AsFirst,
+        ty: None,
+    },
+    Signature {
+        name: "int",
+        arguments: &[Argument::Plain],
+        dimension: ResultDimension::Plain,
+        ty: Some(ValueType::Integer),
+    },
+    Signature {
+        name: "timestep",
+        arguments: &[Argument::Of(Dimension::SECOND), Argument::Of(Dimension::SECOND)],
+        dimension: ResultDimension::Plain,
+        ty: Some(ValueType::Integer),
+    },
+    // Of integrators only: users cannot write names that start with an underscore.
+    Signature {
+        name: "_select",
+        arguments: &[Argument::Plain, Argument::Any, Argument::Any],
+        dimension: ResultDimension::Plain,
+        ty: None,
+    },
+];
+
+/// Functions of Brian2 that draw random numbers; no code can use them yet.
+pub const RANDOM_FUNCTIONS: [&str; 3] = ["rand", "randn", "poisson"];
+
+/// Constants that every model knows.
+pub const CONSTANTS: [(&str, f64); 3] = [("pi", std::f64::consts::PI), ("e", std::f64::consts::E), ("inf", f64::INFINITY)];
+
+/// The function of this name.
+pub fn function(name: &str) -> Option<&'static Signature> {
+    FUNCTIONS.iter().find(|f| f.name == name)
+}
+
+/// The kind of `expr`, or `None` after saying what is wrong with it.
+pub fn check(expr: &Expr, scope: &dyn Scope, text: &Text, diagnostics: &mut Diagnostics) -> Option<Kind> {
+    Checker { scope, text, diagnostics }.kind(expr)
+}
+
+/// Checks that `expr` is a condition.
+pub fn check_condition(
+    expr: &Expr,
+    what: &str,
+    scope: &dyn Scope,
+    text: &Text,
+    diagnostics: &mut Diagnostics,
+) -> Option<()> {
+    let kind = check(expr, scope, text, diagnostics)?;
+    if kind.ty == ValueType::Boolean {
+        return Some(());
+    }
+    let message = format!("{what} is not a condition: `{expr}` is {}", described(kind));
+    diagnostics.push(Diagnostic::error(text, expr.span, message).hint("compare it with something, such as `v > 0*mV`"));
+    None
+}
+
+/// For messages: `a float in volt`.
+pub fn described(kind: Kind) -> String {
+    match kind.dimension.is_dimensionless() {
+        true => kind.ty.described().to_string(),
+        false => format!("{} in {}", kind.ty.described(), kind.dimension),
+    }
+}
+
+struct Checker<'a> {
+    scope: &'a dyn Scope,
+    text: &'a Text,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Checker<'_> {
+    fn fail<T>(&mut self, expr: &Expr, message: String, hint: Option<String>) -> Option<T> {
+        let error = Diagnostic::error(self.text, expr.span, message);
+        self.diagnostics.push(Diagnostic { hint, ..error });
+        None
+    }
+
+    fn kind(&mut self, expr: &Expr) -> Option<Kind> {
+        match &expr.kind {
+            ExprKind::Int(_) => Some(Kind::plain(ValueType::Integer)),
+            ExprKind::Float(_) => Some(Kind::plain(ValueType::Float)),
+            ExprKind::Bool(_) => Some(Kind::plain(ValueType::Boolean)),
+            ExprKind::Name(name) => self.name(expr, name),
+            ExprKind::Unary(UnaryOp::Neg, x) => {
+                let kind = self.number(x)?;
+                if kind.ty == ValueType::Boolean {
+                    return self.fail(x, format!("cannot negate the boolean `{x}`"), Some("write `not` or `int(...)`".into()));
+                }
+                Some(kind)
+            }
+            ExprKind::Unary(UnaryOp::Not, x) => self.truth(x),
+            ExprKind::Logic(_, x, y) => {
+                let (x, y) = (self.truth(x), self.truth(y));
+                x.and(y)
+            }
+            ExprKind::Compare(op, x, y) => {
+                let (left, right) = (self.kind(x), self.kind(y));
+                let (left, right) = (left?, right?);
+                if left.dimension != right.dimension {
+                    let message = format!(
+                        "cannot compare `{x}` ({}) and `{y}` ({}) by `{}`",
+                        left.dimension,
+                        right.dimension,
+                        op.symbol()
+                    );
+                    let hint = zero_hint(x, right).or_else(|| zero_hint(y, left));
+                    return self.fail(expr, message, hint);
+                }
+                Some(Kind::plain(ValueType::Boolean))
+            }
+            ExprKind::Binary(op, x, y) => self.binary(expr, *op, x, y),
+            ExprKind::Call(name, arguments) => self.call(expr, name, arguments),
+        }
+    }
+
+    fn name(&mut self, expr: &Expr, name: &str) -> Option<Kind> {
+        match self.scope.meaning(name) {
+            Ok(meaning) => Some(meaning.kind),
+            Err(Unknown::NotHere(message, hint)) => self.fail(expr, message, hint),
+            Err(Unknown::Name) if function(name).is_some() || RANDOM_FUNCTIONS.contains(&name) => {
+                self.fail(expr, format!("`{name}` is a function"), Some(format!("call it: `{name}(...)`")))
+            }
+            Err(Unknown::Name) => {
+                let candidates = self.scope.candidates();
+                let error = Diagnostic::error(self.text, expr.span, format!("`{name}` is not defined"))
+                    .suggest(name, candidates.iter().map(String::as_str));
+                self.diagnostics.push(error);
+                None
+            }
+        }
+    }
+
+    /// An operand of `and`, `or`, `not`.
+    fn truth(&mut self, expr: &Expr) -> Option<Kind> {
+        let kind = self.kind(expr)?;
+        if kind.ty != ValueType::Boolean {
+            let message = format!("`and`, `or` and `not` need conditions: `{expr}` is {}", described(kind));
+            return self.fail(expr, message, Some("compare it with something".into()));
+        }
+        Some(kind)
+    }
+
+    /// An operand of arithmetic: a condition written out is refused, as in Brian2.
+    fn number(&mut self, expr: &Expr) -> Option<Kind> {
+        let kind = self.kind(expr)?;
+        let condition = matches!(
+            expr.kind,
+            ExprKind::Compare(..) | ExprKind::Logic(..) | ExprKind::Unary(UnaryOp::Not, _) | ExprKind::Bool(_)
+        );
+        if condition {
+            let message = format!("cannot calculate with the condition `{expr}`");
+            return self.fail(expr, message, Some(format!("write `int({expr})` for 0 or 1")));
+        }
+        Some(kind)
+    }
+
+    fn binary(&mut self, expr: &Expr, op: BinaryOp, x: &Expr, y: &Expr) -> Option<Kind> {
+        let (left, right) = (self.number(x), self.number(y));
+        let (left, right) = (left?, right?);
+        let highest = left.ty.max(right.ty);
+        if highest == ValueType::Boolean {
+            let message = format!("cannot calculate `{}` of two booleans", op.symbol());
+            return self.fail(expr, message, Some("write `int(...)` around them".into()));
+        }
+        let dimension = match op {
+            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mod => {
+                if left.dimension != right.dimension {
+                    return self.mismatch(expr, op, (x, left), (y, right));
+                }
+                left.dimension
+            }
+            BinaryOp::Mul => left.dimension * right.dimension,
+            BinaryOp::Div => left.dimension / right.dimension,
+            BinaryOp::FloorDiv => {
+                for (operand, kind) in [(x, left), (y, right)] {
+                    if !kind.dimension.is_dimensionless() {
+                        let message = format!("`//` needs plain numbers: `{operand}` is in {}", kind.dimension);
+                        return self.fail(operand, message, Some("divide by a unit first".into()));
+                    }
+                }
+                Dimension::NONE
+            }
+            BinaryOp::Pow => self.power(left, right, y)?,
+        };
+        Some(Kind { ty: if op == BinaryOp::Div { ValueType::Float } else { highest }, dimension })
+    }
+
+    fn mismatch(&mut self, expr: &Expr, op: BinaryOp, x: (&Expr, Kind), y: (&Expr, Kind)) -> Option<Kind> {
+        let ((x, left), (y, right)) = (x, y);
+        let (what, word) = match op {
+            BinaryOp::Add => ("add", "and"),
+            BinaryOp::Sub => ("subtract", "and"),
+            _ => ("take the remainder of", "by"),
+        };
+        let message = format!("cannot {what} `{x}` ({}) {word} `{y}` ({})", left.dimension, right.dimension);
+        let hint = zero_hint(x, right).or_else(|| zero_hint(y, left)).or_else(|| {
+            let factor = left.dimension / right.dimension;
+            let named = factor.to_string();
+            (!named.contains(['*', ' ', '/']) && named != "1")
+                .then(|| format!("multiply `{y}` by something in {named}"))
+        });
+        self.fail(expr, message, hint)
+    }
+
+    fn power(&mut self, base: Kind, exponent: Kind, written: &Expr) -> Option<Dimension> {
+        if !exponent.dimension.is_dimensionless() {
+            let message = format!("an exponent is a plain number: `{written}` is in {}", exponent.dimension);
+            return self.fail(written, message, None);
+        }
+        if base.dimension.is_dimensionless() {
+            return Some(Dimension::NONE);
+        }
+        match self.constant(written) {
+            Some(value) => Some(base.dimension.powf(value)),
+            None => self.fail(
+                written,
+                format!("the exponent of a value in {} must be a constant, `{written}` is not", base.dimension),
+                Some("divide the base by its unit first".into()),
+            ),
+        }
+    }
+
+    /// The value of an exponent that is made of literals and constants.
+    fn constant(&self, expr: &Expr) -> Option<f64> {
+        match &expr.kind {
+            ExprKind::Int(value) => Some(*value as f64),
+            ExprKind::Float(value) => Some(*value),
+            ExprKind::Name(name) => self.scope.meaning(name).ok()?.constant,
+            ExprKind::Unary(UnaryOp::Neg, x) => Some(-self.constant(x)?),
+            ExprKind::Binary(op, x, y) => {
+                let (x, y) = (self.constant(x)?, self.constant(y)?);
+                match op {
+                    BinaryOp::Add => Some(x + y),
+                    BinaryOp::Sub => Some(x - y),
+                    BinaryOp::Mul => Some(x * y),
+                    BinaryOp::Div => Some(x / y),
+                    BinaryOp::FloorDiv | BinaryOp::Mod | BinaryOp::Pow => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn call(&mut self, expr: &Expr, name: &str, arguments: &[Expr]) -> Option<Kind> {
+        let kinds: Vec<Option<Kind>> = arguments.iter().map(|a| self.kind(a)).collect();
+        let Some(signature) = function(name) else {
+            return self.unknown_function(expr, name);
+        };
+        if arguments.len() != signature.arguments.len() {
+            let (takes, got) = (signature.arguments.len(), arguments.len());
+            let plural = if takes == 1 { "" } else { "s" };
+            return self.fail(expr, format!("`{name}` takes {takes} argument{plural}, not {got}"), None);
+        }
+        let kinds: Vec<Kind> = kinds.into_iter().collect::<Option<_>>()?;
+        for ((argument, kind), asked) in arguments.iter().zip(&kinds).zip(signature.arguments) {
+            let wanted = match asked {
+                Argument::Any => continue,
+                Argument::Plain => Dimension::NONE,
+                Argument::AsFirst => kinds[0].dimension,
+                Argument::Of(dimension) => *dimension,
+            };
+            if kind.dimension != wanted {
+                let message = match wanted.is_dimensionless() {
+                    true => format!("`{name}` needs a plain number: `{argument}` is in {}", kind.dimension),
+                    false => format!("`{name}` needs a value in {wanted}: `{argument}` is in {}", kind.dimension),
+                };
+                let hint = if wanted.is_dimensionless() {
+                    Some("divide it by a constant of the same dimension".to_string())
+                } else {
+                    zero_hint(argument, Kind { dimension: wanted, ..*kind })
+                };
+                return self.fail(argument, message, hint);
+            }
+        }
+        let highest = kinds.iter().skip(usize::from(name == "_select")).map(|k| k.ty).max();
+        Some(Kind {
+            ty: signature.ty.or(highest).unwrap_or(ValueType::Float),
+            dimension: match signature.dimension {
+                ResultDimension::Plain => Dimension::NONE,
+                ResultDimension::AsFirst => kinds[0].dimension,
+                ResultDimension::RootOfFirst => kinds[0].dimension.sqrt(),
+            },
+        })
+    }
+
+    fn unknown_function(&mut self, expr: &Expr, name: &str) -> Option<Kind> {
+        if RANDOM_FUNCTIONS.contains(&name) {
+            return self.fail(expr, format!("`{name}` draws random numbers, which this version cannot do yet"), None);
+        }
+        if self.scope.meaning(name).is_ok() {
+            let hint = "a `*` may be missing before the parenthesis";
+            return self.fail(expr, format!("`{name}` is not a function"), Some(hint.into()));
+        }
+        let names = FUNCTIONS.iter().map(|f| f.name).filter(|n| !n.starts_with('_'));
+        let error = Diagnostic::error(self.text, expr.span, format!("there is no function `{name}`"));
+        let alias = match name {
+            "asin" | "acos" | "atan" => Some(format!("it is called `arc{}`", &name[1..])),
+            "ln" => Some("it is called `log`".to_string()),
+            "fabs" => Some("it is called `abs`".to_string()),
+            "pow" => Some("write `x**y`".to_string()),
+            "min" | "max" => Some("use `clip(x, low, high)`".to_string()),
+            _ => None,
+        };
+        self.diagnostics.push(match alias {
+            Some(hint) => error.hint(hint),
+            None => error.suggest(name, names),
+        });
+        None
+    }
+}
+
+/// `0` beside a value with a unit: says how to write it.
+fn zero_hint(expr: &Expr, other: Kind) -> Option<String> {
+    let literal = matches!(expr.kind, ExprKind::Int(_) | ExprKind::Float(_));
+    (literal && !other.dimension.is_dimensionless()).then(|| format!("give it a unit: `{expr}*{}`", other.dimension))
+}

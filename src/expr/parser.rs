@@ -96,14 +96,6 @@ impl<'a> Parser<'a> {
         token
     }
 
-    pub(crate) fn position(&self) -> usize {
-        self.next
-    }
-
-    pub(crate) fn rewind(&mut self, position: usize) {
-        self.next = position;
-    }
-
     pub(crate) fn at_end(&mut self) -> bool {
         self.peek().kind == TokenKind::End
     }

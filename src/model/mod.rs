@@ -1,4 +1,8 @@
 //! Models: equations, groups and their checks, and the model file.
 
 pub mod block;
+pub mod equations;
 pub mod file;
+pub mod group;
+pub mod namespace;
+pub mod statements;

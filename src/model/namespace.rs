@@ -1,0 +1,77 @@
+//! The constants of a model: values with dimensions, known before any equation is checked.
+
+use indexmap::IndexMap;
+
+use crate::expr::check::{CONSTANTS, Kind, Meaning, Scope, Unknown, ValueType};
+use crate::unit::{self, Dimension};
+
+/// A value of one of the types of the model language.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// True or false.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A number.
+    Float(f64),
+}
+
+impl Number {
+    /// Its type.
+    pub fn ty(self) -> ValueType {
+        match self {
+            Number::Boolean(_) => ValueType::Boolean,
+            Number::Integer(_) => ValueType::Integer,
+            Number::Float(_) => ValueType::Float,
+        }
+    }
+
+    /// As a float; a boolean is 0 or 1.
+    pub fn as_f64(self) -> f64 {
+        match self {
+            Number::Boolean(value) => f64::from(u8::from(value)),
+            Number::Integer(value) => value as f64,
+            Number::Float(value) => value,
+        }
+    }
+}
+
+/// A constant in SI units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Constant {
+    /// The value.
+    pub value: Number,
+    /// Its dimension.
+    pub dimension: Dimension,
+}
+
+/// The constants of a model, by name, in order of definition; beyond them, the units and `pi`, `e`, `inf`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Namespace {
+    /// By name.
+    pub constants: IndexMap<String, Constant>,
+}
+
+impl Scope for Namespace {
+    fn meaning(&self, name: &str) -> Result<Meaning, Unknown> {
+        if let Some(constant) = self.constants.get(name) {
+            let kind = Kind { ty: constant.value.ty(), dimension: constant.dimension };
+            return Ok(Meaning { kind, constant: Some(constant.value.as_f64()) });
+        }
+        if let Some((_, value)) = CONSTANTS.iter().find(|(n, _)| *n == name) {
+            return Ok(Meaning { kind: Kind::plain(ValueType::Float), constant: Some(*value) });
+        }
+        match unit::lookup(name) {
+            Some(unit) => {
+                let kind = Kind { ty: ValueType::Float, dimension: unit.dimension };
+                Ok(Meaning { kind, constant: Some(unit.scale) })
+            }
+            None => Err(Unknown::Name),
+        }
+    }
+
+    fn candidates(&self) -> Vec<String> {
+        let defaults = CONSTANTS.iter().map(|(n, _)| n.to_string());
+        self.constants.keys().cloned().chain(defaults).chain(unit::names()).collect()
+    }
+}

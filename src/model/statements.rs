@@ -1,0 +1,168 @@
+//! Checks of statements: resets, and assignments of values to variables.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use super::group::{Role, Variable};
+use crate::diag::{Diagnostic, Diagnostics, Text};
+use crate::expr::ast::{AssignOp, BinaryOp, Expr, ExprKind, Statement};
+use crate::expr::check::{Kind, Meaning, Scope, Unknown, ValueType, check, described};
+
+/// What the statements of one piece of code can see and write.
+pub struct CodeScope<'a> {
+    base: &'a dyn Scope,
+    variables: &'a IndexMap<String, Variable>,
+    temporaries: RefCell<BTreeMap<String, Kind>>,
+    writes_shared: bool,
+}
+
+impl<'a> CodeScope<'a> {
+    /// Code that runs for the cells of an event: it cannot write shared variables.
+    pub fn events(base: &'a dyn Scope, variables: &'a IndexMap<String, Variable>) -> CodeScope<'a> {
+        CodeScope { base, variables, temporaries: RefCell::default(), writes_shared: false }
+    }
+
+    /// An assignment from outside, which can write shared variables too.
+    pub fn assignment(base: &'a dyn Scope, variables: &'a IndexMap<String, Variable>) -> CodeScope<'a> {
+        CodeScope { writes_shared: true, ..CodeScope::events(base, variables) }
+    }
+}
+
+impl Scope for CodeScope<'_> {
+    fn meaning(&self, name: &str) -> Result<Meaning, Unknown> {
+        match self.temporaries.borrow().get(name) {
+            Some(kind) => Ok(Meaning { kind: *kind, constant: None }),
+            None => self.base.meaning(name),
+        }
+    }
+
+    fn candidates(&self) -> Vec<String> {
+        self.temporaries.borrow().keys().cloned().chain(self.base.candidates()).collect()
+    }
+}
+
+/// Checks statements in order; a name that is no variable becomes a temporary by `=`.
+pub fn check_statements(statements: &[Statement], scope: &CodeScope<'_>, text: &Text, diagnostics: &mut Diagnostics) {
+    for statement in statements {
+        check_statement(statement, scope, text, diagnostics);
+    }
+}
+
+fn check_statement(statement: &Statement, scope: &CodeScope<'_>, text: &Text, diagnostics: &mut Diagnostics) {
+    let name = statement.target.as_str();
+    let known = scope.temporaries.borrow().get(name).copied();
+    let target = match (known, scope.variables.get(name)) {
+        (Some(kind), _) => Some(kind),
+        (None, Some(variable)) => {
+            if let Err(error) = writable(name, variable, scope) {
+                let error = Diagnostic::error(text, statement.target_span, error.0).suggest_or(error.1);
+                diagnostics.push(error);
+                let _ = check(&statement.value, scope, text, diagnostics);
+                return;
+            }
+            Some(variable.kind)
+        }
+        (None, None) => None,
+    };
+    let op = match statement.op {
+        AssignOp::Set => {
+            let Some(value) = check(&statement.value, scope, text, diagnostics) else { return };
+            match target {
+                Some(target) => check_set(statement, target, value, text, diagnostics),
+                None => {
+                    scope.temporaries.borrow_mut().insert(name.to_string(), value);
+                }
+            }
+            return;
+        }
+        AssignOp::Update(op) => op,
+    };
+    let Some(target) = target else {
+        let message = match scope.base.meaning(name) {
+            Ok(_) => format!("`{name}` is a constant and cannot be changed"),
+            Err(_) => format!("`{name}` is not defined"),
+        };
+        let candidates: Vec<String> = scope.variables.keys().cloned().collect();
+        let error = Diagnostic::error(text, statement.target_span, message);
+        diagnostics.push(error.suggest(name, candidates.iter().map(String::as_str)));
+        return;
+    };
+    check_update(statement, op, target, scope, text, diagnostics);
+}
+
+trait SuggestOr {
+    fn suggest_or(self, hint: Option<String>) -> Diagnostic;
+}
+
+impl SuggestOr for Diagnostic {
+    fn suggest_or(self, hint: Option<String>) -> Diagnostic {
+        Diagnostic { hint, ..self }
+    }
+}
+
+fn writable(name: &str, variable: &Variable, scope: &CodeScope<'_>) -> Result<(), (String, Option<String>)> {
+    match &variable.role {
+        Role::Subexpression(expr) => Err((
+            format!("`{name}` is a subexpression and cannot be written"),
+            Some(format!("it always stands for `{expr}`")),
+        )),
+        role if !matches!(role, Role::State | Role::Parameter | Role::LastSpike | Role::NotRefractory) => {
+            Err((format!("`{name}` cannot be written"), None))
+        }
+        _ if variable.shared && !scope.writes_shared => Err((
+            format!("`{name}` is shared by the whole group and cannot be written for single cells"),
+            Some("remove the flag `shared`, or change it between runs".into()),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_set(statement: &Statement, target: Kind, value: Kind, text: &Text, diagnostics: &mut Diagnostics) {
+    let name = &statement.target;
+    if value.dimension != target.dimension {
+        let message = format!("`{name}` is in {}, but the value is in {}", target.dimension, value.dimension);
+        let error = Diagnostic::error(text, statement.value.span, message);
+        let literal = matches!(statement.value.kind, ExprKind::Int(_) | ExprKind::Float(_));
+        diagnostics.push(if literal && !target.dimension.is_dimensionless() {
+            error.hint(format!("give it a unit: `{}*{}`", statement.value, target.dimension))
+        } else {
+            error
+        });
+    } else if target.ty == ValueType::Integer && value.ty == ValueType::Float {
+        let message = format!("`{name}` is an integer: the value loses what is after the point");
+        diagnostics
+            .push(Diagnostic::warning(text, statement.value.span, message).hint("write `int(...)` if that is meant"));
+    }
+}
+
+/// `x op= value` means `x = x op value`.
+fn check_update(
+    statement: &Statement,
+    op: BinaryOp,
+    target: Kind,
+    scope: &CodeScope<'_>,
+    text: &Text,
+    diagnostics: &mut Diagnostics,
+) {
+    let name = Expr::new(ExprKind::Name(statement.target.clone()), statement.target_span);
+    let mut whole = name.binary(op, statement.value.clone());
+    whole.span = statement.span;
+    let Some(result) = check(&whole, scope, text, diagnostics) else { return };
+    let target_name = &statement.target;
+    if target.ty == ValueType::Boolean || result.ty > target.ty {
+        let message = format!(
+            "`{target_name}` is {} and cannot be changed by `{}=`: the result is {}",
+            target.ty.described(),
+            op.symbol(),
+            described(result)
+        );
+        let hint = format!("write `{target_name} = int({target_name} {} ...)`", op.symbol());
+        diagnostics.push(Diagnostic::error(text, statement.span, message).hint(hint));
+    } else if result.dimension != target.dimension {
+        let message =
+            format!("`{target_name}` is in {}, but the result is in {}", target.dimension, result.dimension);
+        diagnostics.push(Diagnostic::error(text, statement.span, message));
+    }
+}
