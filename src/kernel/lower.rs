@@ -1,1 +1,552 @@
-//! stub
+//! From checked statements to kernels.
+//!
+//! In: statements over names whose meaning a [`Symbols`] gives. Out: a [`Lowered`] kernel whose parameters bear the names
+//! of the variables and constants they stand for, so that the caller can bind arrays to them. Types are made explicit
+//! here by Brian2's rules: `/` is float, integers stay integers under `//`, `%`, `**` and `+ - *`, assignment converts
+//! to the type of the target. Names have been checked; what does not resolve is our fault.
+
+use std::collections::BTreeMap;
+
+use indexmap::{IndexMap, IndexSet};
+
+use super::ir::{BinaryOp, Const, Expr, Index, Kernel, Local, LocalId, LoopShape, Param, ParamId, Place, Stmt, Storage};
+use super::ir::{Type, UnaryOp};
+use crate::diag::{Span, Text};
+use crate::expr::ast;
+use crate::expr::check::ValueType;
+use crate::model::namespace::Number;
+
+/// What a name stands for in a kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Symbol {
+    /// An array with one element a cell, or a single value.
+    Array {
+        /// Type in memory.
+        storage: Storage,
+        /// Whether it is a single value.
+        scalar: bool,
+        /// Name of a boolean array: statements other than resets write only where it is true.
+        guard: Option<String>,
+    },
+    /// The number of the cell.
+    Element,
+    /// A value that is part of the text, such as a unit.
+    Literal(Number),
+    /// A subexpression of the model, and the type it is declared with.
+    Subexpression(ast::Expr, ValueType),
+}
+
+/// The meaning of names.
+pub trait Symbols {
+    /// What `name` stands for.
+    fn symbol(&self, name: &str) -> Option<Symbol>;
+}
+
+/// A place in the text where an integer may be divided by zero, by the bit of the call's flags that says so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    /// The text.
+    pub text: Text,
+    /// The operation.
+    pub span: Span,
+}
+
+/// A kernel and what its flags mean.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lowered {
+    /// The kernel; its parameters are named by what they stand for.
+    pub kernel: Kernel,
+    /// By bit.
+    pub sites: Vec<Site>,
+}
+
+/// The model and this program disagree: a bug.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("internal error while lowering: {0}; please report it with the model")]
+pub struct LowerError(pub String);
+
+type Result<T> = std::result::Result<T, LowerError>;
+
+/// Builds one kernel from statements and expressions.
+pub struct Lowerer<'a> {
+    symbols: &'a dyn Symbols,
+    text: Text,
+    params: IndexMap<String, Param>,
+    locals: Vec<Local>,
+    names: IndexSet<String>,
+    vector: Vec<Stmt>,
+    /// Current values of temporaries and of subexpressions that are still valid.
+    temporaries: BTreeMap<String, LocalId>,
+    subexpressions: BTreeMap<String, (LocalId, IndexSet<String>)>,
+    sites: Vec<Site>,
+    /// Whether guards are ignored, as resets do.
+    overrides_guards: bool,
+}
+
+/// Largest exponent that is written out as multiplications.
+const MAX_WRITTEN_POWER: u64 = 16;
+
+impl<'a> Lowerer<'a> {
+    /// A kernel over these names; `text` is where the statements stand.
+    pub fn new(symbols: &'a dyn Symbols, text: &Text) -> Lowerer<'a> {
+        Lowerer {
+            symbols,
+            text: text.clone(),
+            params: IndexMap::new(),
+            locals: Vec::new(),
+            names: IndexSet::new(),
+            vector: Vec::new(),
+            temporaries: BTreeMap::new(),
+            subexpressions: BTreeMap::new(),
+            sites: Vec::new(),
+            overrides_guards: false,
+        }
+    }
+
+    /// Writes go through whatever guards a variable has: the rule for resets.
+    #[must_use]
+    pub fn overriding_guards(mut self) -> Self {
+        self.overrides_guards = true;
+        self
+    }
+
+    /// Statements that follow stand in this text.
+    pub fn set_text(&mut self, text: &Text) {
+        self.text = text.clone();
+    }
+
+    /// The kernel.
+    pub fn finish(self, shape: LoopShape) -> Lowered {
+        let params = self.params.into_values().collect();
+        let kernel = Kernel { shape, params, locals: self.locals, scalar: Vec::new(), vector: self.vector };
+        Lowered { kernel, sites: self.sites }
+    }
+
+    /// Statements, in order.
+    pub fn statements(&mut self, statements: &[ast::Statement]) -> Result<()> {
+        statements.iter().try_for_each(|s| self.statement(s))
+    }
+
+    /// One statement: a write to an array, or a temporary.
+    pub fn statement(&mut self, statement: &ast::Statement) -> Result<()> {
+        self.vector.push(Stmt::Comment(statement.to_string()));
+        let target = &statement.target;
+        let value = match statement.op {
+            ast::AssignOp::Set => self.expr(&statement.value)?,
+            ast::AssignOp::Update(op) => {
+                let span = statement.span;
+                let mut whole = ast::Expr::name(target.clone()).binary(op, statement.value.clone());
+                whole.span = span;
+                self.expr(&whole)?
+            }
+        };
+        let array = match self.temporaries.contains_key(target) {
+            true => None,
+            false => self.symbols.symbol(target),
+        };
+        match array {
+            Some(Symbol::Array { storage, scalar, guard }) => self.store(target, storage, scalar, guard, value),
+            _ => {
+                let local = self.bind(target, value);
+                self.temporaries.insert(target.clone(), local);
+                Ok(())
+            }
+        }
+    }
+
+    fn store(&mut self, name: &str, storage: Storage, scalar: bool, guard: Option<String>, value: Expr) -> Result<()> {
+        let param = self.param(name, storage, scalar);
+        if let Some(entry) = self.params.get_mut(name) {
+            entry.written = true;
+        }
+        let when = match guard.filter(|_| !self.overrides_guards) {
+            Some(guard) => Some(self.name(&guard)?),
+            None => None,
+        };
+        let index = if scalar { Index::Zero } else { Index::Element };
+        let value = self.convert(value, storage.ty());
+        self.vector.push(Stmt::Store { place: Place { param, index }, value, when });
+        self.subexpressions.retain(|_, (_, depends)| !depends.contains(name));
+        Ok(())
+    }
+
+    /// Writes a value to a parameter that is no variable of the model.
+    pub fn output(&mut self, name: &str, storage: Storage, value: Expr) {
+        let param = self.param(name, storage, false);
+        if let Some(entry) = self.params.get_mut(name) {
+            entry.written = true;
+        }
+        let value = self.convert(value, storage.ty());
+        self.vector.push(Stmt::Store { place: Place { param, index: Index::Element }, value, when: None });
+    }
+
+    /// The same line as a refractory cell's state update starts with: `not_refractory` is true once the time since the
+    /// last spike, in steps, is at least the refractory time, in steps (Brian2's rule).
+    pub fn refractory_time(&mut self, time: &ast::Expr) -> Result<()> {
+        self.vector.push(Stmt::Comment(format!("not_refractory = timestep(t - lastspike, dt) >= timestep({time}, dt)")));
+        let since = Expr::binary(BinaryOp::Sub, self.name("t")?, self.name("lastspike")?);
+        let since = self.whole_steps(since)?;
+        let time = self.expr(time)?;
+        let time = self.convert(time, Type::F64);
+        let steps = self.whole_steps(time)?;
+        self.store("not_refractory", Storage::Bool, false, None, Expr::binary(BinaryOp::Le, steps, since))
+    }
+
+    /// `not_refractory = not_refractory or not condition`
+    pub fn refractory_while(&mut self, condition: &ast::Expr) -> Result<()> {
+        let negated = condition.clone().unary(ast::UnaryOp::Not);
+        self.vector.push(Stmt::Comment(format!("not_refractory = not_refractory or {negated}")));
+        let value = Expr::binary(BinaryOp::Or, self.name("not_refractory")?, self.expr(&negated)?);
+        self.store("not_refractory", Storage::Bool, false, None, value)
+    }
+
+    /// What `timestep(time, dt)` would be, but as a float, which every instruction set can truncate and compare.
+    fn whole_steps(&mut self, time: Expr) -> Result<Expr> {
+        let quotient = self.step_quotient(time, None)?;
+        let local = Expr::Local(self.bind("_steps", quotient));
+        let limit = 9_223_372_036_854_775_808.0;
+        let fits = Expr::binary(BinaryOp::Lt, Expr::unary(UnaryOp::Abs, local.clone()), Expr::f64(limit));
+        Ok(Expr::select(fits, Expr::unary(UnaryOp::Trunc, local), Expr::f64(-limit)))
+    }
+
+    /// `(time + dt/1000)/dt`
+    fn step_quotient(&mut self, time: Expr, dt: Option<Expr>) -> Result<Expr> {
+        let dt = match dt {
+            Some(dt) => dt,
+            None => self.name("dt")?,
+        };
+        let nudge = Expr::binary(BinaryOp::Mul, Expr::f64(1e-3), dt.clone());
+        Ok(Expr::binary(BinaryOp::Div, Expr::binary(BinaryOp::Add, time, nudge), dt))
+    }
+
+    /// Names a value.
+    fn bind(&mut self, name: &str, value: Expr) -> LocalId {
+        let mut unique = name.to_string();
+        let mut count = 1;
+        while !self.names.insert(unique.clone()) {
+            count += 1;
+            unique = format!("{name}_{count}");
+        }
+        let ty = self.ty(&value);
+        let id = LocalId(self.locals.len() as u32);
+        self.locals.push(Local { name: unique, ty });
+        self.vector.push(Stmt::Let(id, value));
+        id
+    }
+
+    fn ty(&self, expr: &Expr) -> Type {
+        // Parameters are in a map while the kernel grows, so this is `ir::type_of` over that map.
+        match expr {
+            Expr::Const(c) => c.ty(),
+            Expr::Local(id) => self.locals[id.0 as usize].ty,
+            Expr::Load(place) => self.params[place.param.0 as usize].storage.ty(),
+            Expr::Element => Type::I32,
+            Expr::Unary(UnaryOp::Not, _) => Type::Bool,
+            Expr::Unary(UnaryOp::ToBits, _) => Type::I64,
+            Expr::Unary(UnaryOp::FromBits, _) | Expr::Call(..) | Expr::Table(..) => Type::F64,
+            Expr::Unary(_, x) => self.ty(x),
+            Expr::Binary(op, ..) if op.is_comparison() => Type::Bool,
+            Expr::Binary(_, x, _) | Expr::Select(_, x, _) => self.ty(x),
+            Expr::Cast(ty, _) => *ty,
+        }
+    }
+
+    fn param(&mut self, name: &str, storage: Storage, scalar: bool) -> ParamId {
+        let entry = self.params.entry(name.to_string());
+        let id = ParamId(entry.index() as u16);
+        entry.or_insert_with(|| Param { name: name.to_string(), storage, scalar, written: false });
+        id
+    }
+
+    fn convert(&mut self, value: Expr, to: Type) -> Expr {
+        match self.ty(&value) {
+            from if from == to => value,
+            _ => Expr::cast(to, value),
+        }
+    }
+
+    /// The value of a name as it is now.
+    fn name(&mut self, name: &str) -> Result<Expr> {
+        if let Some(local) = self.temporaries.get(name) {
+            return Ok(Expr::Local(*local));
+        }
+        match self.symbols.symbol(name) {
+            Some(Symbol::Array { storage, scalar, .. }) => {
+                let index = if scalar { Index::Zero } else { Index::Element };
+                Ok(Expr::Load(Place { param: self.param(name, storage, scalar), index }))
+            }
+            Some(Symbol::Element) => Ok(Expr::Element),
+            Some(Symbol::Literal(Number::Float(value))) => Ok(Expr::f64(value)),
+            Some(Symbol::Literal(Number::Integer(value))) => Ok(integer(value)),
+            Some(Symbol::Literal(Number::Boolean(value))) => Ok(Expr::Const(Const::Bool(value))),
+            Some(Symbol::Subexpression(expr, ty)) => self.subexpression(name, &expr, ty),
+            None => Err(LowerError(format!("`{name}` has no meaning"))),
+        }
+    }
+
+    fn subexpression(&mut self, name: &str, expr: &ast::Expr, ty: ValueType) -> Result<Expr> {
+        if let Some((local, _)) = self.subexpressions.get(name) {
+            return Ok(Expr::Local(*local));
+        }
+        let value = self.expr(expr)?;
+        let value = match ty {
+            ValueType::Float => self.convert(value, Type::F64),
+            ValueType::Boolean => self.convert(value, Type::Bool),
+            ValueType::Integer if self.ty(&value) == Type::Bool => self.convert(value, Type::I32),
+            ValueType::Integer => value,
+        };
+        let mut depends = expr.names();
+        for used in expr.names() {
+            if let Some((_, further)) = self.subexpressions.get(&used) {
+                depends.extend(further.iter().cloned());
+            }
+        }
+        let local = self.bind(name, value);
+        self.subexpressions.insert(name.to_string(), (local, depends));
+        Ok(Expr::Local(local))
+    }
+
+    /// An expression at this point of the kernel.
+    pub fn expr(&mut self, expr: &ast::Expr) -> Result<Expr> {
+        use ast::ExprKind;
+        match &expr.kind {
+            ExprKind::Int(value) => Ok(integer(*value)),
+            ExprKind::Float(value) => Ok(Expr::f64(*value)),
+            ExprKind::Bool(value) => Ok(Expr::Const(Const::Bool(*value))),
+            ExprKind::Name(name) => self.name(name),
+            ExprKind::Unary(ast::UnaryOp::Neg, x) => {
+                let x = self.expr(x)?;
+                let x = self.at_least_integer(x);
+                Ok(match x {
+                    Expr::Const(Const::I32(value)) if value != i32::MIN => Expr::Const(Const::I32(-value)),
+                    x => Expr::unary(UnaryOp::Neg, x),
+                })
+            }
+            ExprKind::Unary(ast::UnaryOp::Not, x) => {
+                let x = self.expr(x)?;
+                let x = self.convert(x, Type::Bool);
+                Ok(Expr::unary(UnaryOp::Not, x))
+            }
+            ExprKind::Logic(op, x, y) => {
+                let (x, y) = (self.expr(x)?, self.expr(y)?);
+                let (x, y) = (self.convert(x, Type::Bool), self.convert(y, Type::Bool));
+                let op = match op {
+                    ast::LogicOp::And => BinaryOp::And,
+                    ast::LogicOp::Or => BinaryOp::Or,
+                };
+                Ok(Expr::binary(op, x, y))
+            }
+            ExprKind::Compare(op, x, y) => {
+                let (x, y) = (self.expr(x)?, self.expr(y)?);
+                let (x, y) = self.promote(x, y);
+                Ok(match op {
+                    ast::CompareOp::Lt => Expr::binary(BinaryOp::Lt, x, y),
+                    ast::CompareOp::Le => Expr::binary(BinaryOp::Le, x, y),
+                    ast::CompareOp::Gt => Expr::binary(BinaryOp::Lt, y, x),
+                    ast::CompareOp::Ge => Expr::binary(BinaryOp::Le, y, x),
+                    ast::CompareOp::Eq => Expr::binary(BinaryOp::Eq, x, y),
+                    ast::CompareOp::Ne => Expr::binary(BinaryOp::Ne, x, y),
+                })
+            }
+            ExprKind::Binary(ast::BinaryOp::Pow, base, exponent) => self.power(base, exponent),
+            ExprKind::Binary(op, x, y) => {
+                let (x, y) = (self.expr(x)?, self.expr(y)?);
+                self.arithmetic(*op, x, y, expr.span)
+            }
+            ExprKind::Call(name, arguments) => {
+                let arguments = arguments.iter().map(|a| self.expr(a)).collect::<Result<Vec<_>>>()?;
+                self.call(name, arguments)
+            }
+        }
+    }
+
+    fn at_least_integer(&mut self, x: Expr) -> Expr {
+        if self.ty(&x) == Type::Bool { Expr::cast(Type::I32, x) } else { x }
+    }
+
+    /// Both operands in their common type, at least an integer.
+    fn promote(&mut self, x: Expr, y: Expr) -> (Expr, Expr) {
+        let ty = self.ty(&x).max(self.ty(&y)).max(Type::I32);
+        (self.convert(x, ty), self.convert(y, ty))
+    }
+
+    fn arithmetic(&mut self, op: ast::BinaryOp, x: Expr, y: Expr, span: Span) -> Result<Expr> {
+        let (x, y) = self.promote(x, y);
+        let float = self.ty(&x) == Type::F64;
+        Ok(match op {
+            ast::BinaryOp::Add => Expr::binary(BinaryOp::Add, x, y),
+            ast::BinaryOp::Sub => Expr::binary(BinaryOp::Sub, x, y),
+            ast::BinaryOp::Mul => Expr::binary(BinaryOp::Mul, x, y),
+            ast::BinaryOp::Div => {
+                let (x, y) = (self.convert(x, Type::F64), self.convert(y, Type::F64));
+                Expr::binary(BinaryOp::Div, x, y)
+            }
+            ast::BinaryOp::FloorDiv if float => Expr::Call("floordiv", vec![x, y]),
+            ast::BinaryOp::Mod if float => Expr::Call("mod", vec![x, y]),
+            ast::BinaryOp::FloorDiv => self.guarded(BinaryOp::FloorDiv, x, y, span),
+            ast::BinaryOp::Mod => self.guarded(BinaryOp::Mod, x, y, span),
+            ast::BinaryOp::Pow => return Err(LowerError("a power is no plain arithmetic".to_string())),
+        })
+    }
+
+    /// Integer division, which reports a divisor of zero once through the call's flags.
+    fn guarded(&mut self, op: BinaryOp, x: Expr, y: Expr, span: Span) -> Expr {
+        if !matches!(y, Expr::Const(c) if c != Const::I32(0) && c != Const::I64(0)) {
+            let site = Site { text: self.text.clone(), span };
+            let bit = self.sites.iter().position(|s| *s == site).unwrap_or_else(|| {
+                self.sites.push(site);
+                self.sites.len() - 1
+            });
+            let zero = if self.ty(&y) == Type::I32 { Const::I32(0) } else { Const::I64(0) };
+            let divides_by_zero = Expr::binary(BinaryOp::Eq, y.clone(), Expr::Const(zero));
+            // There are 64 flags; further places share the last one.
+            self.vector.push(Stmt::Flag(bit.min(63) as u8, divides_by_zero));
+        }
+        Expr::binary(op, x, y)
+    }
+
+    fn power(&mut self, base: &ast::Expr, exponent: &ast::Expr) -> Result<Expr> {
+        let base = self.expr(base)?;
+        let base = self.at_least_integer(base);
+        let float = self.ty(&base) == Type::F64;
+        if let Some(n) = written_integer(exponent) {
+            let written_out = n.unsigned_abs() <= MAX_WRITTEN_POWER;
+            if n >= 0 && written_out {
+                return Ok(self.multiplied(base, n.unsigned_abs()));
+            }
+            if float && written_out {
+                let below = self.multiplied(base, n.unsigned_abs());
+                return Ok(Expr::binary(BinaryOp::Div, Expr::f64(1.0), below));
+            }
+        }
+        if let ast::ExprKind::Float(0.5) = exponent.kind {
+            let base = self.convert(base, Type::F64);
+            return Ok(Expr::unary(UnaryOp::Sqrt, base));
+        }
+        let exponent = self.expr(exponent)?;
+        let exponent = self.at_least_integer(exponent);
+        let integer = self.ty(&base).max(self.ty(&exponent));
+        let arguments = vec![self.convert(base, Type::F64), self.convert(exponent, Type::F64)];
+        let value = Expr::Call("pow", arguments);
+        // An integer to the power of an integer is one again: exact up to 2^53, 0 for a negative exponent.
+        Ok(if integer == Type::F64 { value } else { Expr::cast(integer, value) })
+    }
+
+    /// `base**n` by squaring, from the lowest bit up: one fixed order of multiplications.
+    fn multiplied(&mut self, base: Expr, n: u64) -> Expr {
+        if n == 0 {
+            return match self.ty(&base) {
+                Type::F64 => Expr::f64(1.0),
+                Type::I64 => Expr::Const(Const::I64(1)),
+                _ => Expr::Const(Const::I32(1)),
+            };
+        }
+        let mut square = if n == 1 { base } else { Expr::Local(self.bind("_power", base)) };
+        let mut result: Option<Expr> = None;
+        let mut rest = n;
+        loop {
+            if rest & 1 == 1 {
+                result = Some(match result {
+                    None => square.clone(),
+                    Some(r) => Expr::binary(BinaryOp::Mul, r, square.clone()),
+                });
+            }
+            rest >>= 1;
+            match (rest, result) {
+                (0, Some(result)) => return result,
+                (_, unfinished) => result = unfinished,
+            }
+            let squared = Expr::binary(BinaryOp::Mul, square.clone(), square);
+            square = Expr::Local(self.bind("_power", squared));
+        }
+    }
+
+    fn call(&mut self, name: &str, mut arguments: Vec<Expr>) -> Result<Expr> {
+        let mut next = || if arguments.is_empty() { Expr::f64(f64::NAN) } else { arguments.remove(0) };
+        Ok(match name {
+            "int" => {
+                let x = next();
+                match self.ty(&x) {
+                    Type::Bool | Type::F64 => Expr::cast(Type::I32, x),
+                    Type::I32 | Type::I64 => x,
+                }
+            }
+            "abs" => {
+                let x = next();
+                let x = self.at_least_integer(x);
+                match self.ty(&x) {
+                    Type::F64 => Expr::unary(UnaryOp::Abs, x),
+                    ty => {
+                        let negative = Expr::binary(BinaryOp::Lt, x.clone(), zero(ty));
+                        Expr::select(negative, Expr::unary(UnaryOp::Neg, x.clone()), x)
+                    }
+                }
+            }
+            "sign" => {
+                let x = next();
+                let x = self.at_least_integer(x);
+                let ty = self.ty(&x);
+                let (one, minus_one) = (self.convert(integer(1), ty), self.convert(integer(-1), ty));
+                let negative = Expr::binary(BinaryOp::Lt, x.clone(), zero(ty));
+                let positive = Expr::binary(BinaryOp::Lt, zero(ty), x.clone());
+                Expr::select(positive, one, Expr::select(negative, minus_one, x))
+            }
+            "clip" => {
+                let (x, low, high) = (next(), next(), next());
+                let ty = [&x, &low, &high].into_iter().map(|e| self.ty(e)).max().unwrap_or(Type::F64).max(Type::I32);
+                let (x, low, high) = (self.convert(x, ty), self.convert(low, ty), self.convert(high, ty));
+                let raised = Expr::select(Expr::binary(BinaryOp::Lt, x.clone(), low.clone()), low, x);
+                Expr::select(Expr::binary(BinaryOp::Lt, high.clone(), raised.clone()), high, raised)
+            }
+            "timestep" => {
+                let (time, dt) = (next(), next());
+                let (time, dt) = (self.convert(time, Type::F64), self.convert(dt, Type::F64));
+                let steps = self.step_quotient(time, Some(dt))?;
+                Expr::cast(Type::I64, steps)
+            }
+            "_select" => {
+                let (condition, yes, no) = (next(), next(), next());
+                let condition = self.convert(condition, Type::Bool);
+                let (yes, no) = self.promote(yes, no);
+                Expr::select(condition, yes, no)
+            }
+            _ => {
+                let x = next();
+                let x = self.convert(x, Type::F64);
+                match name {
+                    "sqrt" => Expr::unary(UnaryOp::Sqrt, x),
+                    "floor" => Expr::unary(UnaryOp::Floor, x),
+                    "ceil" => {
+                        let down = Expr::unary(UnaryOp::Floor, Expr::unary(UnaryOp::Neg, x));
+                        Expr::unary(UnaryOp::Neg, down)
+                    }
+                    _ => match super::maths::lookup(name) {
+                        Some(builtin) => Expr::Call(builtin.name, vec![x]),
+                        None => return Err(LowerError(format!("the function `{name}` has no implementation"))),
+                    },
+                }
+            }
+        })
+    }
+}
+
+fn integer(value: i64) -> Expr {
+    Expr::Const(i32::try_from(value).map_or(Const::I64(value), Const::I32))
+}
+
+fn zero(ty: Type) -> Expr {
+    Expr::Const(match ty {
+        Type::F64 => Const::f64(0.0),
+        Type::I64 => Const::I64(0),
+        _ => Const::I32(0),
+    })
+}
+
+/// `3` or `-3`.
+fn written_integer(expr: &ast::Expr) -> Option<i64> {
+    match &expr.kind {
+        ast::ExprKind::Int(value) => Some(*value),
+        ast::ExprKind::Unary(ast::UnaryOp::Neg, x) => Some(-written_integer(x)?),
+        _ => None,
+    }
+}

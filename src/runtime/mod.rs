@@ -1,3 +1,6 @@
 //! What a running network is made of below the model: the kernel ABI, arrays, clocks, the schedule.
 
 pub mod abi;
+pub mod array;
+pub mod clock;
+pub mod schedule;

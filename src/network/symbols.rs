@@ -1,0 +1,106 @@
+//! What the names of a model stand for in memory.
+
+use std::collections::BTreeSet;
+
+use crate::expr::check::{CONSTANTS, ValueType};
+use crate::kernel::ir::Storage;
+use crate::kernel::lower::{Symbol, Symbols};
+use crate::model::group::{Group, Role, Variable};
+use crate::model::namespace::{Namespace, Number};
+use crate::runtime::array::{Array, ElementType};
+use crate::unit;
+
+/// How a variable of this type is stored.
+pub fn storage(ty: ValueType) -> Storage {
+    match ty {
+        ValueType::Boolean => Storage::Bool,
+        ValueType::Integer => Storage::I32,
+        ValueType::Float => Storage::F64,
+    }
+}
+
+/// The runtime's name of a storage type.
+pub fn element_type(storage: Storage) -> ElementType {
+    match storage {
+        Storage::Bool => ElementType::Bool,
+        Storage::I32 => ElementType::I32,
+        Storage::I64 => ElementType::I64,
+        Storage::F32 => ElementType::F32,
+        Storage::F64 => ElementType::F64,
+    }
+}
+
+/// How a constant is stored: by its type, integers in 32 bits where they fit.
+pub fn constant_storage(value: Number) -> Storage {
+    match value {
+        Number::Boolean(_) => Storage::Bool,
+        Number::Integer(value) if i32::try_from(value).is_ok() => Storage::I32,
+        Number::Integer(_) => Storage::I64,
+        Number::Float(_) => Storage::F64,
+    }
+}
+
+/// A constant in memory.
+pub fn constant_array(value: Number) -> Array {
+    let mut array = Array::zeros(element_type(constant_storage(value)), 1);
+    match value {
+        Number::Integer(value) if array.ty() == ElementType::I64 => array.set_i64(0, value),
+        value => array.set(0, value.as_f64()),
+    }
+    array
+}
+
+/// The names of constants, units and `pi`, `e`, `inf`.
+pub struct NamespaceSymbols<'a>(pub &'a Namespace);
+
+impl Symbols for NamespaceSymbols<'_> {
+    fn symbol(&self, name: &str) -> Option<Symbol> {
+        if let Some(constant) = self.0.constants.get(name) {
+            // A parameter, not a literal, so that another value needs no other kernel.
+            return Some(Symbol::Array { storage: constant_storage(constant.value), scalar: true, guard: None });
+        }
+        if let Some((_, value)) = CONSTANTS.iter().find(|(n, _)| *n == name) {
+            return Some(Symbol::Literal(Number::Float(*value)));
+        }
+        unit::lookup(name).map(|unit| Symbol::Literal(Number::Float(unit.scale)))
+    }
+}
+
+/// The names of a group, then those of its namespace.
+pub struct GroupSymbols<'a> {
+    /// The group.
+    pub group: &'a Group,
+    /// Names of further arrays of doubles that integrators asked for.
+    pub extra: &'a BTreeSet<String>,
+    /// Whether those are single values.
+    pub extra_is_scalar: bool,
+}
+
+impl Symbols for GroupSymbols<'_> {
+    fn symbol(&self, name: &str) -> Option<Symbol> {
+        let array = |storage, scalar| Some(Symbol::Array { storage, scalar, guard: None });
+        if self.extra.contains(name) {
+            return array(Storage::F64, self.extra_is_scalar);
+        }
+        let Some(variable) = self.group.variables.get(name) else {
+            return NamespaceSymbols(&self.group.namespace).symbol(name);
+        };
+        match &variable.role {
+            Role::Index => Some(Symbol::Element),
+            Role::Size => array(Storage::I32, true),
+            Role::Time | Role::Dt => array(Storage::F64, true),
+            Role::StepNumber => array(Storage::I64, true),
+            Role::Subexpression(expr) => Some(Symbol::Subexpression(expr.clone(), variable.kind.ty)),
+            Role::State | Role::Parameter | Role::LastSpike | Role::NotRefractory => Some(Symbol::Array {
+                storage: variable_storage(variable),
+                scalar: variable.shared,
+                guard: variable.unless_refractory.then(|| "not_refractory".to_string()),
+            }),
+        }
+    }
+}
+
+/// How a variable with values of its own is stored.
+pub fn variable_storage(variable: &Variable) -> Storage {
+    storage(variable.kind.ty)
+}
