@@ -1,5 +1,7 @@
 //! The maths library.
 
+pub mod operators;
+
 /// The lasting form of the name of a function or table of the library.
 pub fn known_name(name: &str) -> Option<&'static str> {
     const NAMES: [&str; 19] = [
