@@ -1,9 +1,8 @@
 //! Runs operations over a block: one tight loop each, compiled once for every vector width that pays.
 
-use super::meaning;
 use super::op::{Code, Op, Operand, Width};
 use crate::kernel::ir::{BinaryOp, Storage, Type, UnaryOp};
-use crate::kernel::maths;
+use crate::kernel::maths::{self, operators};
 
 /// What the operations of a block work on.
 pub(super) struct Frame<'a> {
@@ -393,8 +392,8 @@ unsafe fn binary_i32(kind: BinaryOp, op: &Op, frame: &Frame) {
             BinaryOp::Add => frame.zip(op, i32::wrapping_add),
             BinaryOp::Sub => frame.zip(op, i32::wrapping_sub),
             BinaryOp::Mul => frame.zip(op, i32::wrapping_mul),
-            BinaryOp::FloorDiv => frame.zip(op, meaning::floor_div_i32),
-            BinaryOp::Mod => frame.zip(op, meaning::mod_i32),
+            BinaryOp::FloorDiv => frame.zip(op, operators::div_i32),
+            BinaryOp::Mod => frame.zip(op, operators::mod_i32),
             BinaryOp::Lt => frame.zip(op, |x: i32, y: i32| u8::from(x < y)),
             BinaryOp::Le => frame.zip(op, |x: i32, y: i32| u8::from(x <= y)),
             BinaryOp::Eq => frame.zip(op, |x: i32, y: i32| u8::from(x == y)),
@@ -414,8 +413,8 @@ unsafe fn binary_i64(kind: BinaryOp, op: &Op, frame: &Frame) {
             BinaryOp::Add => frame.zip(op, i64::wrapping_add),
             BinaryOp::Sub => frame.zip(op, i64::wrapping_sub),
             BinaryOp::Mul => frame.zip(op, i64::wrapping_mul),
-            BinaryOp::FloorDiv => frame.zip(op, meaning::floor_div_i64),
-            BinaryOp::Mod => frame.zip(op, meaning::mod_i64),
+            BinaryOp::FloorDiv => frame.zip(op, operators::div_i64),
+            BinaryOp::Mod => frame.zip(op, operators::mod_i64),
             BinaryOp::And => frame.zip(op, |x: i64, y: i64| x & y),
             BinaryOp::Or => frame.zip(op, |x: i64, y: i64| x | y),
             BinaryOp::Xor => frame.zip(op, |x: i64, y: i64| x ^ y),
@@ -447,8 +446,8 @@ unsafe fn cast(from: Type, to: Type, op: &Op, frame: &Frame) {
             (Type::I64, Type::I32) => frame.map(op, |x: i64| x as i32),
             (Type::I64, Type::F64) => frame.map(op, |x: i64| x as f64),
             (Type::F64, Type::Bool) => frame.map(op, |x: f64| u8::from(x != 0.0)),
-            (Type::F64, Type::I32) => frame.map(op, meaning::f64_to_i32),
-            (Type::F64, Type::I64) => frame.map(op, meaning::f64_to_i64),
+            (Type::F64, Type::I32) => frame.map(op, operators::to_i32),
+            (Type::F64, Type::I64) => frame.map(op, operators::to_i64),
             _ => unreachable!("a verified kernel has no conversion from {from:?} to itself"),
         }
     }

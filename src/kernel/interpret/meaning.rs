@@ -1,60 +1,8 @@
-//! The meaning of every operation of the IR on single values, which the interpreter's loops and the folding of constants
-//! share. Everything here is total: no input traps or panics.
+//! The meaning of every operation of the IR on single values, for the folding of constants. No input traps or panics;
+//! what has no meaning is `None`.
 
 use crate::kernel::ir::{BinaryOp, Const, Type, UnaryOp};
-
-/// `x // y`, rounded down; 0 for `y` = 0.
-#[inline(always)]
-pub fn floor_div_i32(x: i32, y: i32) -> i32 {
-    if y == 0 {
-        return 0;
-    }
-    let (quotient, rest) = (x.wrapping_div(y), x.wrapping_rem(y));
-    if rest != 0 && (rest ^ y) < 0 { quotient - 1 } else { quotient }
-}
-
-/// `x % y` with the sign of `y`; 0 for `y` = 0.
-#[inline(always)]
-pub fn mod_i32(x: i32, y: i32) -> i32 {
-    if y == 0 {
-        return 0;
-    }
-    let rest = x.wrapping_rem(y);
-    if rest != 0 && (rest ^ y) < 0 { rest + y } else { rest }
-}
-
-/// `x // y`, rounded down; 0 for `y` = 0.
-#[inline(always)]
-pub fn floor_div_i64(x: i64, y: i64) -> i64 {
-    if y == 0 {
-        return 0;
-    }
-    let (quotient, rest) = (x.wrapping_div(y), x.wrapping_rem(y));
-    if rest != 0 && (rest ^ y) < 0 { quotient - 1 } else { quotient }
-}
-
-/// `x % y` with the sign of `y`; 0 for `y` = 0.
-#[inline(always)]
-pub fn mod_i64(x: i64, y: i64) -> i64 {
-    if y == 0 {
-        return 0;
-    }
-    let rest = x.wrapping_rem(y);
-    if rest != 0 && (rest ^ y) < 0 { rest + y } else { rest }
-}
-
-/// Truncates; the minimum for what does not fit and for a NaN.
-#[inline(always)]
-pub fn f64_to_i32(x: f64) -> i32 {
-    // The cast saturates, which is right below the range; above it and for a NaN the comparison is false.
-    if x < 2_147_483_648.0 { x as i32 } else { i32::MIN }
-}
-
-/// Truncates; the minimum for what does not fit and for a NaN.
-#[inline(always)]
-pub fn f64_to_i64(x: f64) -> i64 {
-    if x < 9_223_372_036_854_775_808.0 { x as i64 } else { i64::MIN }
-}
+use crate::kernel::maths::operators::{div_i32, div_i64, mod_i32, mod_i64, to_i32, to_i64};
 
 /// An operation on a constant of a type it takes; `None` for the bits of a NaN, which have no meaning.
 pub fn unary(op: UnaryOp, x: Const) -> Option<Const> {
@@ -105,7 +53,7 @@ fn binary_i32(op: BinaryOp, x: i32, y: i32) -> Option<Const> {
         BinaryOp::Add => Const::I32(x.wrapping_add(y)),
         BinaryOp::Sub => Const::I32(x.wrapping_sub(y)),
         BinaryOp::Mul => Const::I32(x.wrapping_mul(y)),
-        BinaryOp::FloorDiv => Const::I32(floor_div_i32(x, y)),
+        BinaryOp::FloorDiv => Const::I32(div_i32(x, y)),
         BinaryOp::Mod => Const::I32(mod_i32(x, y)),
         BinaryOp::Lt => Const::Bool(x < y),
         BinaryOp::Le => Const::Bool(x <= y),
@@ -121,7 +69,7 @@ fn binary_i64(op: BinaryOp, x: i64, y: i64) -> Option<Const> {
         BinaryOp::Add => Const::I64(x.wrapping_add(y)),
         BinaryOp::Sub => Const::I64(x.wrapping_sub(y)),
         BinaryOp::Mul => Const::I64(x.wrapping_mul(y)),
-        BinaryOp::FloorDiv => Const::I64(floor_div_i64(x, y)),
+        BinaryOp::FloorDiv => Const::I64(div_i64(x, y)),
         BinaryOp::Mod => Const::I64(mod_i64(x, y)),
         BinaryOp::And => Const::I64(x & y),
         BinaryOp::Or => Const::I64(x | y),
@@ -160,11 +108,11 @@ pub fn cast(to: Type, x: Const) -> Const {
         (Type::I32, Const::Bool(x)) => Const::I32(x.into()),
         (Type::I32, Const::I32(x)) => Const::I32(x),
         (Type::I32, Const::I64(x)) => Const::I32(x as i32),
-        (Type::I32, Const::F64(bits)) => Const::I32(f64_to_i32(f64::from_bits(bits))),
+        (Type::I32, Const::F64(bits)) => Const::I32(to_i32(f64::from_bits(bits))),
         (Type::I64, Const::Bool(x)) => Const::I64(x.into()),
         (Type::I64, Const::I32(x)) => Const::I64(x.into()),
         (Type::I64, Const::I64(x)) => Const::I64(x),
-        (Type::I64, Const::F64(bits)) => Const::I64(f64_to_i64(f64::from_bits(bits))),
+        (Type::I64, Const::F64(bits)) => Const::I64(to_i64(f64::from_bits(bits))),
         (Type::F64, Const::Bool(x)) => Const::f64(u8::from(x).into()),
         (Type::F64, Const::I32(x)) => Const::f64(x.into()),
         (Type::F64, Const::I64(x)) => Const::f64(x as f64),
@@ -180,26 +128,26 @@ mod tests {
     fn division_rounds_down_and_never_traps() {
         let cases = [(7, 2, 3, 1), (-7, 2, -4, 1), (7, -2, -4, -1), (-7, -2, 3, -1), (5, 0, 0, 0), (6, 3, 2, 0)];
         for (x, y, quotient, rest) in cases {
-            assert_eq!((floor_div_i32(x, y), mod_i32(x, y)), (quotient, rest), "{x} by {y}");
+            assert_eq!((div_i32(x, y), mod_i32(x, y)), (quotient, rest), "{x} by {y}");
             let (x, y) = (i64::from(x), i64::from(y));
-            assert_eq!((floor_div_i64(x, y), mod_i64(x, y)), (quotient.into(), rest.into()), "{x} by {y}");
+            assert_eq!((div_i64(x, y), mod_i64(x, y)), (quotient.into(), rest.into()), "{x} by {y}");
         }
-        assert_eq!((floor_div_i32(i32::MIN, -1), mod_i32(i32::MIN, -1)), (i32::MIN, 0));
-        assert_eq!((floor_div_i64(i64::MIN, -1), mod_i64(i64::MIN, -1)), (i64::MIN, 0));
+        assert_eq!((div_i32(i32::MIN, -1), mod_i32(i32::MIN, -1)), (i32::MIN, 0));
+        assert_eq!((div_i64(i64::MIN, -1), mod_i64(i64::MIN, -1)), (i64::MIN, 0));
     }
 
     #[test]
     fn casts_of_floats_truncate_or_give_the_minimum() {
         for (x, expected) in [(2.9, 2), (-2.9, -2), (2147483647.9, i32::MAX), (-2147483648.9, i32::MIN)] {
-            assert_eq!(f64_to_i32(x), expected, "{x}");
+            assert_eq!(to_i32(x), expected, "{x}");
         }
         for x in [2147483648.0, -2147483649.0, 1e300, f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
-            assert_eq!(f64_to_i32(x), i32::MIN, "{x}");
+            assert_eq!(to_i32(x), i32::MIN, "{x}");
         }
         for x in [9.3e18, -9.3e18, f64::INFINITY, f64::NAN] {
-            assert_eq!(f64_to_i64(x), i64::MIN, "{x}");
+            assert_eq!(to_i64(x), i64::MIN, "{x}");
         }
-        assert_eq!(f64_to_i64(-4e18), -4_000_000_000_000_000_000);
+        assert_eq!(to_i64(-4e18), -4_000_000_000_000_000_000);
     }
 
     #[test]
