@@ -1,1 +1,289 @@
-//! stub
+//! Checks that a kernel is well-formed: every tier may rely on what is checked here and checks nothing again.
+//!
+//! Types fit, locals are computed once and before they are used, the scalar part knows no element, places suit their
+//! parameters, and names are plain identifiers. A kernel that fails was lowered wrongly: the error is a bug report that
+//! names the place, never a message about the model.
+
+use std::collections::BTreeSet;
+
+use super::ir::{
+    BinaryOp, Expr, Index, Kernel, LocalId, LoopShape, ParamId, Place, Stmt, Storage, Type, UnaryOp, type_of,
+};
+use super::maths;
+
+/// A kernel is ill-formed, which is a bug of whatever built it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("bug in saltus: ill-formed kernel, in {place}: {fault}")]
+pub struct VerifyError {
+    /// The part of the kernel, such as ``parameter `v` `` or `statement 2 of the vector part`.
+    pub place: String,
+    /// What is wrong there.
+    pub fault: Fault,
+}
+
+/// What can be wrong with a kernel.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// A name that is no ASCII identifier.
+    #[error("`{0}` is not an identifier")]
+    BadName(String),
+    /// Two parameters or locals of one name.
+    #[error("the name `{0}` is taken")]
+    DuplicateName(String),
+    /// A parameter that does not exist.
+    #[error("there is no parameter {}", .0.0)]
+    NoParam(ParamId),
+    /// A local that does not exist.
+    #[error("there is no local {}", .0.0)]
+    NoLocal(LocalId),
+    /// A local read before it is computed, or never computed.
+    #[error("the local `{0}` is not computed before")]
+    NotComputed(String),
+    /// A local computed twice.
+    #[error("the local `{0}` is computed twice")]
+    ComputedTwice(String),
+    /// A value of another type than its place asks for.
+    #[error("{what} is {found:?} where {expected} is expected")]
+    Mistyped {
+        /// The operand or value.
+        what: String,
+        /// Its type.
+        found: Type,
+        /// What may stand there.
+        expected: String,
+    },
+    /// A conversion between types that the IR does not have.
+    #[error("there is no conversion from {0:?} to {1:?}")]
+    NoCast(Type, Type),
+    /// A function that the maths library does not have.
+    #[error("there is no function `{0}`")]
+    NoFunction(String),
+    /// A call with a wrong number of arguments.
+    #[error("`{name}` takes {expected} arguments, not {found}")]
+    Arity {
+        /// The function.
+        name: String,
+        /// How many it takes.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// A table that the maths library does not have.
+    #[error("there is no table `{0}`")]
+    NoTable(String),
+    /// An element in the scalar part.
+    #[error("the scalar part refers to an element")]
+    ElementInScalarPart,
+    /// A scalar indexed like an array, or an array like a scalar.
+    #[error("`{0}` is indexed against its kind")]
+    BadIndex(String),
+    /// An index held by a parameter that is no array of I32.
+    #[error("`{0}` cannot hold indices")]
+    BadVia(String),
+    /// A store to a parameter that is not marked as written.
+    #[error("`{0}` is stored to but not marked as written")]
+    NotWritten(String),
+    /// A store to a scalar, once per element.
+    #[error("the vector part stores to the scalar `{0}`")]
+    ScalarStoreInVectorPart(String),
+    /// A flag that has no bit.
+    #[error("there is no flag {0}")]
+    BadFlag(u8),
+    /// A comment that is not one line of text that every language can carry as a comment.
+    #[error("the comment {0:?} is not one plain line")]
+    BadComment(String),
+}
+
+/// Checks a kernel.
+///
+/// # Errors
+/// The first fault found, in the order of the kernel's text.
+pub fn verify(kernel: &Kernel) -> Result<(), VerifyError> {
+    names(kernel)?;
+    let mut checker = Checker { kernel, computed: vec![false; kernel.locals.len()], scalar_part: true };
+    for (number, stmt) in kernel.scalar.iter().enumerate() {
+        checker.statement(stmt).map_err(at(|| format!("statement {} of the scalar part", number + 1)))?;
+    }
+    checker.scalar_part = false;
+    for (number, stmt) in kernel.vector.iter().enumerate() {
+        checker.statement(stmt).map_err(at(|| format!("statement {} of the vector part", number + 1)))?;
+    }
+    if let LoopShape::Select(condition) | LoopShape::Pairs(condition) = &kernel.shape {
+        checker.typed(condition, Type::Bool, "the condition").map_err(at(|| "the condition of the loop".into()))?;
+    }
+    match checker.computed.iter().position(|computed| !computed) {
+        Some(never) => {
+            let name = &kernel.locals[never].name;
+            Err(VerifyError { place: format!("local `{name}`"), fault: Fault::NotComputed(name.clone()) })
+        }
+        None => Ok(()),
+    }
+}
+
+fn at(place: impl FnOnce() -> String) -> impl FnOnce(Fault) -> VerifyError {
+    move |fault| VerifyError { place: place(), fault }
+}
+
+fn names(kernel: &Kernel) -> Result<(), VerifyError> {
+    let mut seen = BTreeSet::new();
+    let params = kernel.params.iter().map(|p| ("parameter", &p.name));
+    for (kind, name) in params.chain(kernel.locals.iter().map(|l| ("local", &l.name))) {
+        let fault = if !is_identifier(name) {
+            Fault::BadName(name.clone())
+        } else if !seen.insert(name) {
+            Fault::DuplicateName(name.clone())
+        } else {
+            continue;
+        };
+        return Err(VerifyError { place: format!("{kind} `{name}`"), fault });
+    }
+    Ok(())
+}
+
+fn is_identifier(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Whether every language can carry the text as a comment of one line: a backslash would join it to the next line in C.
+fn is_plain_line(text: &str) -> bool {
+    !text.chars().any(|c| c.is_control() || c == '\\')
+}
+
+struct Checker<'a> {
+    kernel: &'a Kernel,
+    computed: Vec<bool>,
+    scalar_part: bool,
+}
+
+impl Checker<'_> {
+    fn statement(&mut self, stmt: &Stmt) -> Result<(), Fault> {
+        match stmt {
+            Stmt::Comment(text) if is_plain_line(text) => Ok(()),
+            Stmt::Comment(text) => Err(Fault::BadComment(text.clone())),
+            Stmt::Let(id, value) => {
+                let local = self.kernel.locals.get(id.0 as usize).ok_or(Fault::NoLocal(*id))?;
+                self.typed(value, local.ty, &format!("the value of `{}`", local.name))?;
+                if std::mem::replace(&mut self.computed[id.0 as usize], true) {
+                    return Err(Fault::ComputedTwice(local.name.clone()));
+                }
+                Ok(())
+            }
+            Stmt::Store { place, value, when } => {
+                let storage = self.place(*place)?;
+                let param = &self.kernel.params[place.param.0 as usize];
+                if !param.written {
+                    return Err(Fault::NotWritten(param.name.clone()));
+                }
+                if place.index == Index::Zero && !self.scalar_part {
+                    return Err(Fault::ScalarStoreInVectorPart(param.name.clone()));
+                }
+                self.typed(value, storage.ty(), &format!("the value for `{}`", param.name))?;
+                when.iter().try_for_each(|when| self.typed(when, Type::Bool, "the condition"))
+            }
+            Stmt::Flag(bit, _) if *bit >= 64 => Err(Fault::BadFlag(*bit)),
+            Stmt::Flag(_, condition) => self.typed(condition, Type::Bool, "the condition"),
+        }
+    }
+
+    fn place(&self, place: Place) -> Result<Storage, Fault> {
+        let param = |id: ParamId| self.kernel.params.get(id.0 as usize).ok_or(Fault::NoParam(id));
+        let indexed = param(place.param)?;
+        if place.index != Index::Zero && self.scalar_part {
+            return Err(Fault::ElementInScalarPart);
+        }
+        if indexed.scalar != (place.index == Index::Zero) {
+            return Err(Fault::BadIndex(indexed.name.clone()));
+        }
+        if let Index::Via(id) = place.index {
+            let via = param(id)?;
+            if via.scalar || via.storage != Storage::I32 {
+                return Err(Fault::BadVia(via.name.clone()));
+            }
+        }
+        Ok(indexed.storage)
+    }
+
+    fn typed(&self, expr: &Expr, expected: Type, what: &str) -> Result<(), Fault> {
+        self.one_of(expr, &[expected], what).map(drop)
+    }
+
+    fn one_of(&self, expr: &Expr, expected: &[Type], what: &str) -> Result<Type, Fault> {
+        let found = self.check(expr)?;
+        if expected.contains(&found) {
+            return Ok(found);
+        }
+        let expected: Vec<String> = expected.iter().map(|ty| format!("{ty:?}")).collect();
+        Err(Fault::Mistyped { what: what.to_owned(), found, expected: expected.join(" or ") })
+    }
+
+    /// The type of an expression all of which is well-formed.
+    fn check(&self, expr: &Expr) -> Result<Type, Fault> {
+        match expr {
+            Expr::Const(_) => {}
+            Expr::Local(id) => {
+                let local = self.kernel.locals.get(id.0 as usize).ok_or(Fault::NoLocal(*id))?;
+                if !self.computed[id.0 as usize] {
+                    return Err(Fault::NotComputed(local.name.clone()));
+                }
+            }
+            Expr::Load(place) => drop(self.place(*place)?),
+            Expr::Element if self.scalar_part => return Err(Fault::ElementInScalarPart),
+            Expr::Element => {}
+            Expr::Unary(op, x) => drop(self.one_of(x, unary_operands(*op), &format!("the operand of {op:?}"))?),
+            Expr::Binary(op, x, y) => {
+                let ty = self.one_of(x, binary_operands(*op), &format!("the first operand of {op:?}"))?;
+                self.typed(y, ty, &format!("the second operand of {op:?}"))?;
+            }
+            Expr::Select(condition, x, y) => {
+                self.typed(condition, Type::Bool, "the condition of Select")?;
+                let ty = self.check(x)?;
+                self.typed(y, ty, "the third operand of Select")?;
+            }
+            Expr::Cast(to, x) => {
+                let from = self.check(x)?;
+                // Every other pair of types has a conversion.
+                if from == *to {
+                    return Err(Fault::NoCast(from, *to));
+                }
+            }
+            Expr::Call(name, arguments) => {
+                let expected = maths::lookup(name).ok_or_else(|| Fault::NoFunction((*name).to_owned()))?.arity;
+                if arguments.len() != expected {
+                    return Err(Fault::Arity { name: (*name).to_owned(), expected, found: arguments.len() });
+                }
+                for argument in arguments {
+                    self.typed(argument, Type::F64, &format!("an argument of `{name}`"))?;
+                }
+            }
+            Expr::Table(name, index) => {
+                maths::table(name).ok_or_else(|| Fault::NoTable((*name).to_owned()))?;
+                self.typed(index, Type::I64, &format!("the index of `{name}`"))?;
+            }
+        }
+        Ok(type_of(expr, &self.kernel.locals, &self.kernel.params))
+    }
+}
+
+fn unary_operands(op: UnaryOp) -> &'static [Type] {
+    match op {
+        UnaryOp::Neg => &[Type::I32, Type::I64, Type::F64],
+        UnaryOp::Not => &[Type::Bool],
+        UnaryOp::Abs | UnaryOp::Sqrt | UnaryOp::Floor | UnaryOp::Trunc | UnaryOp::ToBits => &[Type::F64],
+        UnaryOp::FromBits => &[Type::I64],
+    }
+}
+
+fn binary_operands(op: BinaryOp) -> &'static [Type] {
+    match op {
+        BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Lt | BinaryOp::Le => {
+            &[Type::I32, Type::I64, Type::F64]
+        }
+        BinaryOp::Div => &[Type::F64],
+        BinaryOp::FloorDiv | BinaryOp::Mod => &[Type::I32, Type::I64],
+        BinaryOp::And | BinaryOp::Or => &[Type::Bool, Type::I64],
+        BinaryOp::Xor | BinaryOp::Shl | BinaryOp::Shr => &[Type::I64],
+        BinaryOp::Eq | BinaryOp::Ne => &[Type::Bool, Type::I32, Type::I64, Type::F64],
+    }
+}

@@ -1,6 +1,7 @@
 //! From kernel IR to source text, by templates that hold loops and declarations and one operator table per language.
 
 pub mod c;
+pub mod expr;
 
 /// The languages a kernel can be rendered in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

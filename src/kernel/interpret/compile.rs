@@ -1,0 +1,347 @@
+//! From a kernel to a list of operations over values: trees become straight-line code, equal operations become one
+//! value, and what is the same for all elements moves to the scalar part.
+
+use std::collections::HashMap;
+
+use super::op::{Code, Home, RawOp, Value, Width};
+use crate::kernel::ir::{BinaryOp, Const, Expr, Index, Kernel, LoopShape, ParamId, Place, Stmt, Storage, UnaryOp};
+use crate::kernel::maths;
+
+/// A kernel as operations over values that are not yet in registers.
+pub(super) struct Lowered {
+    pub(super) constants: Vec<[u8; 8]>,
+    /// Single values of the scalar part.
+    pub(super) singles: u32,
+    pub(super) functions: Vec<maths::Builtin>,
+    pub(super) tables: Vec<&'static [f64]>,
+    pub(super) scalar: Vec<RawOp>,
+    pub(super) vector: Vec<RawOp>,
+    pub(super) homes: Vec<Home>,
+    /// The condition of a loop that selects.
+    pub(super) condition: Option<Value>,
+}
+
+/// Whether an element may read or overwrite what another one writes, so that the order of elements matters.
+pub(super) fn elements_depend(kernel: &Kernel) -> bool {
+    let params = kernel.params.len();
+    let (mut via, mut loads, mut stores) = (vec![false; params], vec![0; params], vec![0; params]);
+    let mut access = |place: &Place, counts: &mut Vec<usize>| {
+        counts[place.param.0 as usize] += 1;
+        via[place.param.0 as usize] |= matches!(place.index, Index::Via(_));
+    };
+    let mut load = |expr: &Expr| {
+        expr.walk(&mut |e| {
+            if let Expr::Load(place) = e {
+                access(place, &mut loads);
+                if let Index::Via(holder) = place.index {
+                    access(&Place { param: holder, index: Index::Element }, &mut loads);
+                }
+            }
+        });
+    };
+    for stmt in &kernel.vector {
+        match stmt {
+            Stmt::Comment(_) => {}
+            Stmt::Let(_, value) | Stmt::Flag(_, value) => load(value),
+            Stmt::Store { place, value, when } => {
+                stores[place.param.0 as usize] += 1;
+                match accumulation(kernel, stmt) {
+                    Some((_, x)) => load(x),
+                    None => load(value),
+                }
+                when.iter().for_each(&mut load);
+            }
+        }
+    }
+    if let LoopShape::Select(condition) | LoopShape::Pairs(condition) = &kernel.shape {
+        load(condition);
+    }
+    for stmt in &kernel.vector {
+        if let Stmt::Store { place, .. } = stmt {
+            via[place.param.0 as usize] |= matches!(place.index, Index::Via(_));
+        }
+    }
+    // One store through an index does not meet another one's out of order; an accumulation reads in order as well.
+    (0..params).any(|p| via[p] && stores[p] > 0 && (stores[p] > 1 || loads[p] > 0))
+}
+
+/// The operation and the second operand of `p[j] = p[j] + x` or `p[j] = p[j] - x`, where `x` does not read `p`.
+fn accumulation<'a>(kernel: &Kernel, stmt: &'a Stmt) -> Option<(Code, &'a Expr)> {
+    let Stmt::Store { place, value: Expr::Binary(op, x, y), when: None } = stmt else { return None };
+    let in_order = matches!(place.index, Index::Via(_));
+    if !in_order || kernel.params[place.param.0 as usize].storage != Storage::F64 {
+        return None;
+    }
+    let own = Expr::Load(*place);
+    let (code, other) = match op {
+        BinaryOp::Add if **x == own => (Code::ScatterAdd, y),
+        BinaryOp::Add if **y == own => (Code::ScatterAdd, x),
+        BinaryOp::Sub if **x == own => (Code::ScatterSub, y),
+        _ => return None,
+    };
+    let mut reads = false;
+    other.walk(&mut |e| reads |= matches!(e, Expr::Load(l) if l.param == place.param));
+    (!reads).then_some((code, other))
+}
+
+/// What identifies a value: equal keys compute the same.
+#[derive(PartialEq, Eq, Hash)]
+enum ValueKey {
+    Const(Const),
+    /// With the memory that is read and how often it was written before.
+    Op(Code, [Option<Value>; 3], Option<(ParamId, u32)>),
+}
+
+struct Builder<'a> {
+    kernel: &'a Kernel,
+    program: Lowered,
+    known: HashMap<ValueKey, Value>,
+    locals: Vec<Option<Value>>,
+    /// How often each parameter was written so far.
+    versions: Vec<u32>,
+    scalar_part: bool,
+}
+
+/// Lowers a well-formed kernel.
+pub(super) fn lower(kernel: &Kernel) -> Lowered {
+    let program = Lowered {
+        constants: Vec::new(),
+        singles: 0,
+        functions: Vec::new(),
+        tables: Vec::new(),
+        scalar: Vec::new(),
+        vector: Vec::new(),
+        homes: Vec::new(),
+        condition: None,
+    };
+    let mut builder = Builder {
+        kernel,
+        program,
+        known: HashMap::new(),
+        locals: vec![None; kernel.locals.len()],
+        versions: vec![0; kernel.params.len()],
+        scalar_part: true,
+    };
+    kernel.scalar.iter().for_each(|stmt| builder.statement(stmt));
+    builder.scalar_part = false;
+    kernel.vector.iter().for_each(|stmt| builder.statement(stmt));
+    if let LoopShape::Select(condition) | LoopShape::Pairs(condition) = &kernel.shape {
+        let condition = builder.expr(condition);
+        builder.program.condition = Some(builder.as_block(condition, Width::W8));
+    }
+    builder.program
+}
+
+impl Builder<'_> {
+    fn statement(&mut self, stmt: &Stmt) {
+        match stmt {
+            Stmt::Comment(_) => {}
+            Stmt::Let(id, value) => self.locals[id.0 as usize] = Some(self.expr(value)),
+            Stmt::Flag(bit, condition) => {
+                let condition = self.expr(condition);
+                self.effect(Code::Flag(*bit), [Some(condition), None, None], None);
+            }
+            Stmt::Store { place, value, when } => {
+                let storage = self.kernel.params[place.param.0 as usize].storage;
+                let index = self.index_of(*place);
+                if let Some((code, x)) = accumulation(self.kernel, stmt) {
+                    let x = self.expr(x);
+                    self.effect(code, [index, Some(x), None], Some(place.param));
+                } else {
+                    let value = Some(self.expr(value));
+                    let when = when.as_ref().map(|when| self.expr(when));
+                    match (index, when) {
+                        (None, None) => self.effect(Code::Store(storage), [value, None, None], Some(place.param)),
+                        (None, _) => self.effect(Code::StoreWhen(storage), [value, when, None], Some(place.param)),
+                        (_, None) => self.effect(Code::Scatter(storage), [index, value, None], Some(place.param)),
+                        _ => self.effect(Code::ScatterWhen(storage), [index, value, when], Some(place.param)),
+                    }
+                }
+                self.versions[place.param.0 as usize] += 1;
+            }
+        }
+    }
+
+    /// The value that holds the index of the place; `None` if the place is the element the loop is at or a scalar.
+    fn index_of(&mut self, place: Place) -> Option<Value> {
+        match place.index {
+            Index::Zero => None,
+            Index::Element if self.kernel.shape == LoopShape::Indexed => Some(self.expr(&Expr::Element)),
+            Index::Element => None,
+            Index::Via(via) => Some(self.load(Place { param: via, index: Index::Element })),
+        }
+    }
+
+    fn expr(&mut self, expr: &Expr) -> Value {
+        match expr {
+            Expr::Const(c) => self.constant(*c),
+            Expr::Local(id) => self.locals[id.0 as usize].expect("a local is computed before it is used"),
+            Expr::Load(place) => self.load(*place),
+            Expr::Element if self.kernel.shape == LoopShape::Indexed => {
+                self.known_or(ValueKey::Op(Code::Element, [None; 3], None), |_| Home::Indices)
+            }
+            Expr::Element => self.pure(Code::Element, [None; 3], None),
+            // Registers hold bits: reading them as another type of the same width is no operation.
+            Expr::Unary(UnaryOp::ToBits | UnaryOp::FromBits, x) => self.expr(x),
+            Expr::Unary(op, x) => {
+                let ty = self.kernel.type_of(x);
+                let x = self.expr(x);
+                self.pure(Code::Unary(*op, ty), [Some(x), None, None], None)
+            }
+            Expr::Binary(op, x, y) => {
+                let ty = self.kernel.type_of(x);
+                let (x, y) = (self.expr(x), self.expr(y));
+                self.pure(Code::Binary(*op, ty), [Some(x), Some(y), None], None)
+            }
+            Expr::Select(condition, x, y) => {
+                let width = Width::of(self.kernel.type_of(x));
+                let (condition, x, y) = (self.expr(condition), self.expr(x), self.expr(y));
+                self.pure(Code::Select(width), [Some(condition), Some(x), Some(y)], None)
+            }
+            Expr::Cast(to, x) => {
+                let from = self.kernel.type_of(x);
+                let x = self.expr(x);
+                self.pure(Code::Cast(from, *to), [Some(x), None, None], None)
+            }
+            Expr::Call(name, arguments) => {
+                let function = maths::lookup(name).expect("a verified kernel calls known functions");
+                let at = position_or_push(&mut self.program.functions, function, |x, y| x.name == y.name);
+                let mut args = [None; 3];
+                for (arg, argument) in args.iter_mut().zip(arguments) {
+                    *arg = Some(self.expr(argument));
+                }
+                self.pure(Code::Call(at), args, None)
+            }
+            Expr::Table(name, index) => {
+                let table = maths::table(name).expect("a verified kernel reads known tables");
+                let at = position_or_push(&mut self.program.tables, table, |x, y| std::ptr::eq(*x, *y));
+                let index = self.expr(index);
+                self.pure(Code::Table(at), [Some(index), None, None], None)
+            }
+        }
+    }
+
+    fn load(&mut self, place: Place) -> Value {
+        let param = &self.kernel.params[place.param.0 as usize];
+        let index = self.index_of(place);
+        let code = if index.is_some() { Code::Gather(param.storage) } else { Code::Load(param.storage) };
+        if place.index == Index::Zero && !param.written && param.storage != Storage::F32 {
+            let key = ValueKey::Op(code, [None; 3], Some((place.param, 0)));
+            return self.known_or(key, |_| Home::Scalar(place.param));
+        }
+        self.pure(code, [index, None, None], Some(place.param))
+    }
+
+    fn constant(&mut self, c: Const) -> Value {
+        self.known_or(ValueKey::Const(c), |program| {
+            let mut bytes = [0; 8];
+            match c {
+                Const::Bool(x) => bytes[0] = x.into(),
+                Const::I32(x) => bytes[..4].copy_from_slice(&x.to_ne_bytes()),
+                Const::I64(x) => bytes = x.to_ne_bytes(),
+                Const::F64(bits) => bytes = bits.to_ne_bytes(),
+            }
+            program.constants.push(bytes);
+            Home::Constant(program.constants.len() as u32 - 1)
+        })
+    }
+
+    fn known_or(&mut self, key: ValueKey, home: impl FnOnce(&mut Lowered) -> Home) -> Value {
+        if let Some(value) = self.known.get(&key) {
+            return *value;
+        }
+        let home = home(&mut self.program);
+        let value = self.value(home);
+        self.known.insert(key, value);
+        value
+    }
+
+    fn value(&mut self, home: Home) -> Value {
+        self.program.homes.push(home);
+        Value(self.program.homes.len() as u32 - 1)
+    }
+
+    fn home(&self, value: Value) -> Home {
+        self.program.homes[value.0 as usize]
+    }
+
+    /// A value computed by an operation, in the scalar part if all operands are single.
+    fn pure(&mut self, code: Code, args: [Option<Value>; 3], memory: Option<ParamId>) -> Value {
+        let key = ValueKey::Op(code, args, memory.map(|p| (p, self.versions[p.0 as usize])));
+        if let Some(value) = self.known.get(&key) {
+            return *value;
+        }
+        let reads_block = match memory {
+            Some(p) => !self.kernel.params[p.0 as usize].scalar,
+            None => code == Code::Element,
+        };
+        let single = !reads_block && args.iter().flatten().all(|a| self.home(*a).is_single());
+        let args = if single { args } else { self.block_args(code, args) };
+        let home = if single {
+            self.program.singles += 1;
+            Home::Single(self.program.singles - 1)
+        } else {
+            Home::Register
+        };
+        let out = self.value(home);
+        let list = if single { &mut self.program.scalar } else { &mut self.program.vector };
+        list.push(RawOp { code, out: Some(out), args, memory });
+        self.known.insert(key, out);
+        out
+    }
+
+    fn effect(&mut self, code: Code, args: [Option<Value>; 3], memory: Option<ParamId>) {
+        if self.scalar_part {
+            self.program.scalar.push(RawOp { code, out: None, args, memory });
+        } else {
+            let args = self.block_args(code, args);
+            self.program.vector.push(RawOp { code, out: None, args, memory });
+        }
+    }
+
+    /// The operands, those that must be blocks as blocks.
+    fn block_args(&mut self, code: Code, args: [Option<Value>; 3]) -> [Option<Value>; 3] {
+        let width = |position: usize| match code {
+            Code::Unary(_, ty) | Code::Binary(_, ty) | Code::Cast(ty, _) => Width::of(ty),
+            Code::Select(_) if position == 0 => Width::W8,
+            Code::Select(width) | Code::Broadcast(width) => width,
+            Code::Store(storage) | Code::StoreWhen(storage) if position == 0 => Width::of(storage.ty()),
+            Code::Scatter(storage) | Code::ScatterWhen(storage) if position == 1 => Width::of(storage.ty()),
+            Code::StoreWhen(_) | Code::ScatterWhen(_) | Code::Flag(_) if position > 0 => Width::W8,
+            Code::Flag(_) => Width::W8,
+            _ => Width::W64,
+        };
+        let mut blocks = args;
+        for (position, arg) in blocks.iter_mut().enumerate() {
+            if let Some(value) = *arg
+                && !code.takes_single(position)
+            {
+                *arg = Some(self.as_block(value, width(position)));
+            }
+        }
+        blocks
+    }
+
+    fn as_block(&mut self, value: Value, width: Width) -> Value {
+        if !self.home(value).is_single() {
+            return value;
+        }
+        let key = ValueKey::Op(Code::Broadcast(width), [Some(value), None, None], None);
+        if let Some(block) = self.known.get(&key) {
+            return *block;
+        }
+        let block = self.value(Home::Register);
+        let args = [Some(value), None, None];
+        self.program.vector.push(RawOp { code: Code::Broadcast(width), out: Some(block), args, memory: None });
+        self.known.insert(key, block);
+        block
+    }
+}
+
+fn position_or_push<T>(list: &mut Vec<T>, item: T, same: impl Fn(&T, &T) -> bool) -> u16 {
+    let at = list.iter().position(|x| same(x, &item)).unwrap_or_else(|| {
+        list.push(item);
+        list.len() - 1
+    });
+    u16::try_from(at).expect("the maths library has fewer entries")
+}
