@@ -104,10 +104,8 @@ impl<'a> Lowerer<'a> {
     }
 
     /// Writes go through whatever guards a variable has: the rule for resets.
-    #[must_use]
-    pub fn overriding_guards(mut self) -> Self {
+    pub fn override_guards(&mut self) {
         self.overrides_guards = true;
-        self
     }
 
     /// Statements that follow stand in this text.
@@ -232,6 +230,11 @@ impl<'a> Lowerer<'a> {
         self.locals.push(Local { name: unique, ty });
         self.vector.push(Stmt::Let(id, value));
         id
+    }
+
+    /// The type of a value made by this lowerer.
+    pub fn type_of(&self, expr: &Expr) -> Type {
+        self.ty(expr)
     }
 
     fn ty(&self, expr: &Expr) -> Type {

@@ -96,6 +96,17 @@ pub enum Refractory {
     While(Expr),
 }
 
+/// Where the code of a group besides its equations stands.
+#[derive(Clone, Debug, Default)]
+pub struct CodeTexts {
+    /// The condition for a spike.
+    pub threshold: Option<Text>,
+    /// The statements after a spike.
+    pub reset: Option<Text>,
+    /// The refractory time or condition.
+    pub refractory: Option<Text>,
+}
+
 /// A checked group of neurons.
 #[derive(Clone, Debug)]
 pub struct Group {
@@ -111,6 +122,8 @@ pub struct Group {
     pub threshold: Option<Expr>,
     /// Statements after a spike.
     pub reset: Vec<Statement>,
+    /// The texts of threshold, reset and refractoriness, for messages.
+    pub texts: CodeTexts,
     /// Refractoriness.
     pub refractory: Option<Refractory>,
     /// The method asked for, and where.
@@ -198,6 +211,11 @@ pub fn check_group(given: &GroupText, namespace: &Arc<Namespace>, diagnostics: &
         variables,
         threshold,
         reset,
+        texts: CodeTexts {
+            threshold: given.threshold.clone(),
+            reset: given.reset.clone(),
+            refractory: given.refractory.clone(),
+        },
         refractory,
         method: given.method.clone(),
         equations,

@@ -1,1 +1,243 @@
-//! stub
+//! Networks: a model checked, put into memory and run.
+//!
+//! [`Network::new`] checks a whole [`Model`] and reports everything that is wrong with it; [`Network::run`] runs it for a
+//! while, and can be called again; [`Network::assign`] changes values between runs. A run allocates nothing in a step,
+//! apart from monitors that grow.
+//!
+//! ```
+//! use saltus::{engine::Options, network::{Model, Network, NeuronGroup}};
+//! let cells = NeuronGroup::new("cells", 3, "dv/dt = (1.5 - v)/(10*ms) : 1").threshold("v > 1").reset("v = 0");
+//! let model = Model::new().group(cells).spike_monitor("spikes", "cells");
+//! let mut network = Network::new(&model, Options::interpreted())?;
+//! network.run_for("50*ms")?;
+//! assert_eq!(network.spikes("spikes").unwrap().i.len(), 12);
+//! # Ok::<(), saltus::network::Error>(())
+//! ```
+
+pub mod assign;
+pub mod build;
+pub mod error;
+pub mod evaluate;
+pub mod model;
+pub mod monitor;
+pub mod neuron_group;
+pub mod propagator;
+pub mod run;
+pub mod symbols;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use indexmap::IndexMap;
+
+pub use self::error::Error;
+pub use self::model::{Assignment, Filter, Model, Monitor, MonitorKind, NeuronGroup, Value};
+pub use self::run::Progress;
+use self::assign::{CheckedAssignment, check_assignment};
+use self::evaluate::Constants;
+use self::monitor::{SpikeMonitor, StateMonitor};
+use self::neuron_group::Population;
+use self::propagator::PropagatorUpdater;
+use crate::diag::{Diagnostic, Diagnostics, Text};
+use crate::engine::{CodeObject, Engine, Options};
+use crate::kernel::lower::Site;
+use crate::model::group::Role;
+use crate::runtime::clock::Clock;
+use crate::runtime::schedule::Place;
+
+/// A model in memory, ready to run.
+pub struct Network {
+    engine: Engine,
+    constants: Constants,
+    clocks: Vec<Clock>,
+    populations: Vec<Population>,
+    propagators: Vec<Option<PropagatorUpdater>>,
+    code: Vec<CodeObject>,
+    spike_monitors: Vec<SpikeMonitor>,
+    state_monitors: Vec<StateMonitor>,
+    schedule: Vec<Scheduled>,
+    t_seconds: f64,
+    stop: Arc<AtomicBool>,
+    warnings: Diagnostics,
+}
+
+/// What happens at one place of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    /// One step of a population's equations.
+    StateUpdate { population: usize, code: usize },
+    /// Finds the cells that spike.
+    Threshold { population: usize, code: usize },
+    /// Resets the cells that spiked.
+    Reset { population: usize, code: usize },
+    /// Records spikes.
+    RecordSpikes { monitor: usize },
+    /// Records values.
+    RecordState { monitor: usize },
+}
+
+#[derive(Debug)]
+struct Scheduled {
+    place: Place,
+    clock: usize,
+    action: Action,
+}
+
+impl Network {
+    /// Checks a model, puts it into memory, sets initial values and makes its code.
+    ///
+    /// # Errors
+    /// [`Error::Model`] with everything that is wrong with the model; other kinds if the machine is in the way.
+    pub fn new(model: &Model, options: Options) -> Result<Network, Error> {
+        build::build(model, options)
+    }
+
+    /// Time at the end of the last run, in seconds.
+    pub fn t_seconds(&self) -> f64 {
+        self.t_seconds
+    }
+
+    /// Warnings so far: about the model, and about what happened while it ran.
+    pub fn warnings(&self) -> &Diagnostics {
+        &self.warnings
+    }
+
+    /// A flag that ends a run after the current step once it is true.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        self.stop.clone()
+    }
+
+    /// Ends the run after the current step once `flag` is true.
+    pub fn set_stop_flag(&mut self, flag: Arc<AtomicBool>) {
+        self.stop = flag;
+    }
+
+    /// The groups, in the order of the model.
+    pub fn populations(&self) -> &[Population] {
+        &self.populations
+    }
+
+    /// What the spike monitor of this name recorded.
+    pub fn spikes(&self, name: &str) -> Option<&SpikeMonitor> {
+        self.spike_monitors.iter().find(|m| m.name == name)
+    }
+
+    /// What the state monitor of this name recorded.
+    pub fn states(&self, name: &str) -> Option<&StateMonitor> {
+        self.state_monitors.iter().find(|m| m.name == name)
+    }
+
+    /// The code that runs at every step.
+    pub fn code_objects(&self) -> impl Iterator<Item = &CodeObject> {
+        let monitors = self.spike_monitors.iter().filter_map(|m| m.code.as_ref());
+        let states = self.state_monitors.iter().filter_map(|m| m.code.as_ref());
+        let rates = self.propagators.iter().flatten().filter(|p| p.every_step).map(|p| &p.code);
+        self.code.iter().chain(rates).chain(monitors).chain(states)
+    }
+
+    /// The values of a variable, one a cell (one for shared variables); booleans are 0 and 1.
+    pub fn values(&self, group: &str, variable: &str) -> Option<Vec<f64>> {
+        let population = self.populations.iter().find(|p| p.group.name == group)?;
+        population.arrays.get(variable).map(|a| a.to_f64())
+    }
+
+    /// Evaluates a time such as `100*ms` with the model's constants.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is not a time, or is negative.
+    pub fn seconds(&mut self, value: &Value, what: &str) -> Result<f64, Error> {
+        let mut diagnostics = Diagnostics::default();
+        let seconds = self.constants.time(value, what, &mut diagnostics)?;
+        if let Some(seconds) = seconds {
+            let text = value.text();
+            if !(seconds >= 0.0 && seconds.is_finite()) {
+                let message = format!("`{what}` must be a finite time of at least 0, but it is {seconds} s");
+                diagnostics.push(Diagnostic::error(text, text.whole(), message));
+            }
+        }
+        match seconds.filter(|_| !diagnostics.has_errors()) {
+            Some(seconds) => Ok(seconds),
+            None => Err(Error::Model(diagnostics)),
+        }
+    }
+
+    /// Checks an assignment without carrying it out.
+    pub fn check_assignment(&self, assignment: &Assignment, diagnostics: &mut Diagnostics) -> Option<CheckedAssignment> {
+        let group = self.population_named(&assignment.group, &assignment.variable, diagnostics)?;
+        check_assignment(assignment, &self.populations[group].group, diagnostics)
+    }
+
+    /// Changes values of a variable, as between two runs.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the assignment is wrong; nothing is changed then.
+    pub fn assign(&mut self, assignment: &Assignment) -> Result<(), Error> {
+        let mut diagnostics = Diagnostics::default();
+        let checked = self.check_assignment(assignment, &mut diagnostics);
+        let population = self.populations.iter().position(|p| p.group.name == assignment.group);
+        let (Some(checked), Some(population)) = (checked, population) else { return Err(Error::Model(diagnostics)) };
+        self.warnings.extend(diagnostics);
+        self.apply(&checked, population)
+    }
+
+    fn apply(&mut self, assignment: &CheckedAssignment, population: usize) -> Result<(), Error> {
+        let population = &mut self.populations[population];
+        let sites = assignment.apply(population, &mut self.clocks[population.clock], &mut self.constants)?;
+        self.warn_of_divisions(sites);
+        Ok(())
+    }
+
+    fn warn_of_divisions(&mut self, sites: Vec<Site>) {
+        for Site { text, span } in sites {
+            let warning = Diagnostic::warning(&text, span, "an integer was divided by zero; the result was taken as 0");
+            self.warnings.push(warning.hint("use `/` for a float, or make sure that the divisor is not 0"));
+        }
+    }
+
+    fn population_named(&self, name: &str, text: &Text, diagnostics: &mut Diagnostics) -> Option<usize> {
+        let found = self.populations.iter().position(|p| p.group.name == name);
+        if found.is_none() {
+            let names = self.populations.iter().map(|p| p.group.name.as_str());
+            let error = Diagnostic::error(text, text.whole(), format!("there is no group `{name}`"));
+            diagnostics.push(error.suggest(name, names));
+        }
+        found
+    }
+
+    /// The last value of every state variable and parameter, and of `lastspike` and `not_refractory`, by group.
+    pub fn final_state(&self) -> IndexMap<String, IndexMap<String, Vec<f64>>> {
+        let state = |p: &Population| {
+            p.arrays.iter().map(|(name, array)| (name.clone(), array.to_f64())).collect::<IndexMap<_, _>>()
+        };
+        self.populations.iter().map(|p| (p.group.name.clone(), state(p))).collect()
+    }
+
+    /// Warns of values that are no numbers, once for each variable.
+    fn warn_of_nan(&mut self) {
+        for population in &self.populations {
+            for (name, array) in &population.arrays {
+                let role = population.group.variables.get(name).map(|v| &v.role);
+                let is_state = matches!(role, Some(Role::State | Role::Parameter));
+                if !is_state || array.ty() != crate::runtime::array::ElementType::F64 {
+                    continue;
+                }
+                let values = array.as_f64();
+                let bad = values.iter().filter(|v| v.is_nan()).count();
+                if bad > 0 {
+                    let group = &population.group;
+                    let cells = match (group.n, bad) {
+                        _ if values.len() == 1 => String::new(),
+                        (n, bad) => format!(" in {bad} of {n} cells"),
+                    };
+                    let line = group.equations.lines.get(name);
+                    let span = line.map_or(group.equations.text.whole(), |l| l.name_span);
+                    let message = format!("the variable `{name}` of the group `{}` is not a number{cells}", group.name);
+                    let warning = Diagnostic::warning(&group.equations.text, span, message);
+                    self.warnings.push(warning.hint(
+                        "the integration may be unstable: try a smaller `dt`, or the method `exponential_euler`",
+                    ));
+                }
+            }
+        }
+    }
+}

@@ -140,6 +140,24 @@ impl Array {
         }
     }
 
+    /// One element of an array of booleans or integers.
+    ///
+    /// # Panics
+    /// If there is no such element, or if the array is one of floats.
+    pub fn get_i64(&self, k: usize) -> i64 {
+        let bytes = self.bytes_of(k);
+        match self.ty {
+            ElementType::Bool => i64::from(bytes[0]),
+            ElementType::I32 => i64::from(i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])),
+            ElementType::I64 => {
+                let mut eight = [0; 8];
+                eight.copy_from_slice(bytes);
+                i64::from_ne_bytes(eight)
+            }
+            ElementType::F32 | ElementType::F64 => panic!("an array of floats has no integers"),
+        }
+    }
+
     /// Sets one element of an array of 64-bit integers.
     ///
     /// # Panics

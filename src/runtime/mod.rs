@@ -3,4 +3,7 @@
 pub mod abi;
 pub mod array;
 pub mod clock;
+pub mod fpu;
+pub mod memory;
+pub mod record;
 pub mod schedule;

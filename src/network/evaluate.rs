@@ -1,0 +1,137 @@
+//! Constant expressions: checked against the constants before them, computed by the interpreter.
+
+use indexmap::IndexMap;
+
+use super::error::Error;
+use super::model::Value;
+use super::symbols::{NamespaceSymbols, constant_array, element_type};
+use crate::diag::{Diagnostic, Diagnostics, Text};
+use crate::engine;
+use crate::expr::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
+use crate::expr::check::{Kind, Meaning, Scope, Unknown, ValueType, check, described};
+use crate::expr::parser;
+use crate::kernel::ir::{LoopShape, Storage, Type};
+use crate::kernel::lower::Lowerer;
+use crate::model::namespace::{Constant, Namespace, Number};
+use crate::runtime::array::Array;
+use crate::unit::Dimension;
+
+/// Constants, and each in memory for kernels to read.
+#[derive(Debug, Default)]
+pub struct Constants {
+    /// Values and dimensions.
+    pub namespace: Namespace,
+    /// In memory, by name.
+    pub arrays: IndexMap<String, Array>,
+}
+
+impl Constants {
+    /// Evaluates a value that may use the constants so far; `None` after saying what is wrong.
+    pub fn evaluate(&mut self, value: &Value, diagnostics: &mut Diagnostics) -> Result<Option<Constant>, Error> {
+        let text = match value {
+            Value::Number(number, _) => {
+                // TOML keeps integers and floats apart; what is written without a point is an integer.
+                let written = value.text().as_str();
+                let whole = written.bytes().all(|b| b.is_ascii_digit() || b"+-_".contains(&b));
+                let value = if whole { Number::Integer(*number as i64) } else { Number::Float(*number) };
+                return Ok(Some(Constant { value, dimension: Dimension::NONE }));
+            }
+            Value::Expression(text) => text,
+        };
+        let Some(expr) = parser::expression(text, diagnostics) else { return Ok(None) };
+        let expr = pythonic_powers(&expr);
+        let scope = ConstantScope(&self.namespace);
+        let Some(kind) = check(&expr, &scope, text, diagnostics) else { return Ok(None) };
+        let value = self.compute(&expr, kind, text)?;
+        Ok(Some(Constant { value, dimension: kind.dimension }))
+    }
+
+    /// Evaluates a time, such as a duration; `None` after saying what is wrong.
+    pub fn time(&mut self, value: &Value, what: &str, diagnostics: &mut Diagnostics) -> Result<Option<f64>, Error> {
+        let Some(constant) = self.evaluate(value, diagnostics)? else { return Ok(None) };
+        if constant.dimension == Dimension::SECOND {
+            return Ok(Some(constant.value.as_f64()));
+        }
+        let kind = Kind { ty: constant.value.ty(), dimension: constant.dimension };
+        let text = value.text();
+        let message = format!("`{what}` is a time, but `{}` is {}", text.as_str().trim(), described(kind));
+        diagnostics.push(Diagnostic::error(text, text.whole(), message).hint("write a time such as `0.1*ms`"));
+        Ok(None)
+    }
+
+    /// Evaluates and keeps a constant.
+    pub fn define(&mut self, name: &str, value: &Value, diagnostics: &mut Diagnostics) -> Result<(), Error> {
+        let constant = self.evaluate(value, diagnostics)?;
+        // A constant in error still has a name, so that its uses are not reported as well.
+        let constant = constant.unwrap_or(Constant { value: Number::Float(f64::NAN), dimension: Dimension::NONE });
+        self.arrays.insert(name.to_string(), constant_array(constant.value));
+        self.namespace.constants.insert(name.to_string(), constant);
+        Ok(())
+    }
+
+    fn compute(&mut self, expr: &Expr, kind: Kind, text: &Text) -> Result<Number, Error> {
+        let symbols = NamespaceSymbols(&self.namespace);
+        let mut lowerer = Lowerer::new(&symbols, text);
+        let value = lowerer.expr(expr)?;
+        let storage = match kind.ty {
+            ValueType::Boolean => Storage::Bool,
+            ValueType::Float => Storage::F64,
+            ValueType::Integer if lowerer.type_of(&value) == Type::I64 => Storage::I64,
+            ValueType::Integer => Storage::I32,
+        };
+        lowerer.output("_value", storage, value);
+        let lowered = lowerer.finish(LoopShape::Each);
+        let mut result = Array::zeros(element_type(storage), 1);
+        let arrays = lowered.kernel.params.iter().map(|p| match self.arrays.get_mut(&p.name) {
+            Some(array) => array.pointer(),
+            None => result.pointer(),
+        });
+        let arrays: Vec<*mut u8> = arrays.collect();
+        // SAFETY: each parameter is a constant of the stored type or the result, and each is one value.
+        unsafe { engine::run_once(&lowered.kernel, &arrays, 1) }?;
+        Ok(match kind.ty {
+            ValueType::Boolean => Number::Boolean(result.get(0) != 0.0),
+            ValueType::Integer => Number::Integer(result.get_i64(0)),
+            ValueType::Float => Number::Float(result.get(0)),
+        })
+    }
+}
+
+/// The constants, with a reason for names that only exist inside groups.
+struct ConstantScope<'a>(&'a Namespace);
+
+impl Scope for ConstantScope<'_> {
+    fn meaning(&self, name: &str) -> Result<Meaning, Unknown> {
+        match name {
+            "t" | "dt" | "i" | "N" | "t_in_timesteps" => Err(Unknown::NotHere(
+                format!("`{name}` has no value here"),
+                Some("it exists inside groups only; constants are evaluated once, before".into()),
+            )),
+            _ => self.0.meaning(name),
+        }
+    }
+
+    fn candidates(&self) -> Vec<String> {
+        self.0.candidates()
+    }
+}
+
+/// Constant expressions are Python's in Brian2, where `2**-1` is 0.5.
+fn pythonic_powers(expr: &Expr) -> Expr {
+    let rebuilt = expr.map_children(pythonic_powers);
+    match &rebuilt.kind {
+        ExprKind::Binary(BinaryOp::Pow, base, exponent) => match &exponent.kind {
+            ExprKind::Unary(UnaryOp::Neg, n) if matches!(n.kind, ExprKind::Int(_)) => {
+                let mut one = Expr::int(1);
+                one.span = rebuilt.span;
+                let mut power = base.as_ref().clone().binary(BinaryOp::Pow, n.as_ref().clone());
+                power.span = rebuilt.span;
+                let mut quotient = one.binary(BinaryOp::Div, power);
+                quotient.span = rebuilt.span;
+                quotient
+            }
+            _ => rebuilt,
+        },
+        _ => rebuilt,
+    }
+}
