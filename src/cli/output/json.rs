@@ -1,6 +1,6 @@
 //! The result as JSON: `model`, `simulator`, `monitors`, `synapses`, `final`, `timing`, `kernels`.
 //!
-//! Recorded values are [element][time]. Floats are the shortest text that reads back to the same bits, with the sign
+//! Recorded values are `[element][time]`. Floats are the shortest text that reads back to the same bits, with the sign
 //! of zero; what is not finite is `null`. Values are written from where they are, without a second copy.
 
 use std::io::{self, Write};
@@ -127,7 +127,7 @@ impl Serialize for EventValues<'_> {
     }
 }
 
-/// [element][time], all as doubles.
+/// `[element][time]`, all as doubles.
 struct ByElement<'a> {
     state: &'a StateData,
     recorded: &'a Recorded,

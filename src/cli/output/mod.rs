@@ -1,7 +1,7 @@
 //! What `saltus run` writes: JSON, NumPy archives, a picture and a short summary, all from one [`RunResult`].
 //!
-//! Files are complete or not there. Failures are [`OutputError`]s, which name the path and the cause; that no disk is
-//! full and no directory read-only is the caller's wish, not ours.
+//! Files are complete or not there. What fails is an [`OutputError`] with the path and the cause. Nothing here knows
+//! how a result came about.
 
 use std::io;
 use std::path::PathBuf;

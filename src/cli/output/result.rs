@@ -1,7 +1,7 @@
 //! What a run leaves behind, as plain data: recorded values, final state, timing and where the kernels came from.
 //!
 //! All numbers are in SI base units. Recorded values are kept as they were recorded, one row of elements per time, so
-//! that a run only appends; readers that want [element][time] use [`StateData::series`]. Nothing here knows a format.
+//! that a run only appends; readers that want `[element][time]` use [`StateData::series`]. Nothing here knows a format.
 
 use std::collections::BTreeMap;
 
