@@ -1,1 +1,4 @@
-//! stub
+//! The command line: arguments in, exit code out.
+
+pub mod output;
+pub mod progress;

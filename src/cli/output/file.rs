@@ -1,0 +1,97 @@
+//! Files that are complete or not there: written beside their place under another name, then renamed over it.
+//!
+//! A device, a pipe or the like is written to directly, since renaming would replace it. Symbolic links are kept.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::OutputError;
+
+/// Writes a file by `write`, all or nothing.
+pub(super) fn write_whole(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
+) -> Result<(), OutputError> {
+    let failed = |source: io::Error| OutputError::Write { path: path.to_owned(), source };
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(failed(io::ErrorKind::IsADirectory.into())),
+        Ok(found) if !found.is_file() => {
+            let file = File::options().write(true).open(path).map_err(failed)?;
+            write_buffered(&file, write).map_err(failed)
+        }
+        Ok(_) => replace(&fs::canonicalize(path).map_err(failed)?, write).map_err(failed),
+        Err(_) => replace(path, write).map_err(failed),
+    }
+}
+
+fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".saltus-").suffix(".part");
+    #[cfg(unix)]
+    {
+        // As any program's new file, less what the umask takes; private is right for scratch files only.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let file = builder.tempfile_in(folder)?;
+    write_buffered(file.as_file(), write)?;
+    // Some file systems tell of a full disk or quota only now.
+    file.as_file().sync_data()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+fn write_buffered(file: &File, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
+    let mut writer = BufWriter::with_capacity(1 << 16, file);
+    write(&mut writer)?;
+    writer.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).expect("directory");
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.expect("entry").file_name().into_string().expect("UTF-8")).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_failure_leaves_the_old_file_and_nothing_else() {
+        let directory = tempfile::tempdir().expect("directory");
+        let path = directory.path().join("result.json");
+        write_whole(&path, |writer| writer.write_all(b"old")).expect("first");
+        let error = write_whole(&path, |writer| {
+            writer.write_all(&[b'x'; 1 << 20])?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        let message = error.expect_err("no space").to_string();
+        assert!(message.starts_with(&format!("cannot write `{}`: ", path.display())), "{message}");
+        assert_eq!(fs::read(&path).expect("old file"), b"old");
+        assert_eq!(names(directory.path()), ["result.json"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_kept_and_files_are_as_any_new_file() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let directory = tempfile::tempdir().expect("directory");
+        let [target, link, plain] = ["target", "link", "plain"].map(|name| directory.path().join(name));
+        fs::write(&target, "old").expect("target");
+        symlink(&target, &link).expect("link");
+        fs::write(&plain, "").expect("plain");
+        write_whole(&link, |writer| writer.write_all(b"new")).expect("write");
+        assert_eq!(fs::read(&target).expect("target"), b"new");
+        assert!(fs::symlink_metadata(&link).expect("link").is_symlink());
+        let mode = |path: &Path| fs::metadata(path).expect("file").permissions().mode() & 0o777;
+        assert_eq!(mode(&target), mode(&plain));
+    }
+}
