@@ -6,6 +6,7 @@ mod memory;
 mod reference;
 
 use proptest::prelude::*;
+use saltus::kernel::hoist::hoist;
 use saltus::kernel::interpret::{Arguments, Program};
 use saltus::kernel::ir::{Kernel, LoopShape};
 use saltus::kernel::verify::verify;
@@ -48,5 +49,19 @@ proptest! {
             let expected = reference::run(&kernel, &memory);
             prop_assert_eq!(difference(&kernel, &expected, &interpret(&kernel, &memory)), None, "n = {}", n);
         }
+    }
+
+    #[test]
+    fn hoisting_changes_no_bit(choices in prop::collection::vec(any::<u32>(), 0..150), seed in any::<u64>()) {
+        let kernel = generate::kernel(&choices);
+        let hoisted = hoist(kernel.clone());
+        prop_assert_eq!(verify(&hoisted), Ok(()));
+        for n in SIZES {
+            let memory = Memory::random(&kernel, n, seed);
+            let expected = reference::run(&kernel, &memory);
+            prop_assert_eq!(difference(&kernel, &expected, &reference::run(&hoisted, &memory)), None, "walk, n = {}", n);
+            prop_assert_eq!(difference(&kernel, &expected, &interpret(&hoisted, &memory)), None, "n = {}", n);
+        }
+        prop_assert_eq!(hoist(hoisted.clone()), hoisted);
     }
 }
