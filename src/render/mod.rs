@@ -4,7 +4,8 @@ pub mod c;
 pub mod expr;
 
 /// The languages a kernel can be rendered in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Language {
     /// C, without headers.
     C,
