@@ -2,6 +2,7 @@
 
 pub mod c;
 pub mod expr;
+pub mod maths;
 
 /// The languages a kernel can be rendered in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
