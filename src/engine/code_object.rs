@@ -46,9 +46,9 @@ impl CodeObject {
         kind: &'static str,
         lowered: Lowered,
         arrays: Vec<*mut u8>,
-        first: Arc<dyn Execute>,
     ) -> CodeObject {
         assert_eq!(arrays.len(), lowered.kernel.params.len(), "one array for each parameter");
+        let first = Arc::new(Interpreted(Program::new(&lowered.kernel)));
         CodeObject {
             name: name.into(),
             kind,

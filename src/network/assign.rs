@@ -6,14 +6,15 @@ use super::error::Error;
 use super::evaluate::Constants;
 use super::model::{Assignment, Filter, Value};
 use super::neuron_group::Population;
-use crate::diag::{Diagnostic, Diagnostics, Span, Text};
+use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine;
 use crate::expr::ast::{AssignOp, Expr, ExprKind, Statement};
-use crate::expr::check::{ValueType, check_condition};
+use crate::expr::check::check_condition;
 use crate::expr::parser;
 use crate::kernel::ir::LoopShape;
 use crate::kernel::lower::Site;
 use crate::model::group::Group;
+use crate::model::namespace::Number;
 use crate::model::statements::{CodeScope, check_statements};
 use crate::runtime::clock::Clock;
 
@@ -60,14 +61,21 @@ pub fn check_assignment(assignment: &Assignment, group: &Group, diagnostics: &mu
             (value, false)
         }
         Value::Number(number, _) => {
-            let value = Expr::new(ExprKind::Float(*number), text.whole());
-            let scope = CodeScope::assignment(group, &group.variables);
-            if !variable.is_stored() {
-                check_statements(&[statement(value.clone())], &scope, text, diagnostics);
-            } else if *number != 0.0 && !variable.kind.dimension.is_dimensionless() {
-                let message = format!("`{name}` is in {}, but `{number}` has no unit", variable.kind.dimension);
-                let hint = format!("write it as a string with a unit: \"{number}*{}\"", variable.kind.dimension);
+            let kind = match *number {
+                Number::Boolean(value) => ExprKind::Bool(value),
+                Number::Integer(value) => ExprKind::Int(value),
+                Number::Float(value) => ExprKind::Float(value),
+            };
+            let value = Expr::new(kind, text.whole());
+            // Zero is zero in any unit.
+            if variable.is_stored() && number.as_f64() != 0.0 && !variable.kind.dimension.is_dimensionless() {
+                let dimension = variable.kind.dimension;
+                let message = format!("`{name}` is in {dimension}, but `{value}` has no unit");
+                let hint = format!("write it as a string with a unit: \"{value}*{dimension}\"");
                 diagnostics.push(Diagnostic::error(text, text.whole(), message).hint(hint));
+            } else if !variable.is_stored() || variable.kind.dimension.is_dimensionless() {
+                let scope = CodeScope::assignment(group, &group.variables);
+                check_statements(&[statement(value.clone())], &scope, text, diagnostics);
             }
             (value, true)
         }
@@ -179,15 +187,5 @@ impl CheckedAssignment {
             }
         }?;
         Ok(engine::sites_of(&lowered.sites, flags))
-    }
-
-    /// The place of the value, for messages.
-    pub fn place(&self) -> (&Text, Span) {
-        (&self.text, self.statement.span)
-    }
-
-    /// Whether the value is a number with a fraction that an integer variable loses.
-    pub fn loses_fraction(&self, ty: ValueType) -> bool {
-        ty == ValueType::Integer && matches!(self.statement.value.kind, ExprKind::Float(v) if v.fract() != 0.0)
     }
 }

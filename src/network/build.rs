@@ -9,7 +9,8 @@ use indexmap::IndexMap;
 use super::assign::{CheckedAssignment, check_assignment};
 use super::error::Error;
 use super::evaluate::Constants;
-use super::model::{Model, Monitor, MonitorKind, Value};
+use super::from_file::Run;
+use super::model::{Assignment, Model, Monitor, MonitorKind, Value};
 use super::monitor::{Column, Origin, SpikeMonitor, StateMonitor};
 use super::neuron_group::Population;
 use super::propagator::{self, PropagatorUpdater};
@@ -29,12 +30,23 @@ use crate::runtime::record::Values;
 use crate::runtime::schedule::{Place, slot_names};
 
 /// A model without errors, not yet in memory.
-struct Checked {
+pub struct CheckedModel {
     constants: Constants,
     clocks: Vec<Clock>,
     groups: Vec<(Group, Integration, usize)>,
     init: Vec<(usize, CheckedAssignment)>,
     monitors: Vec<CheckedMonitor>,
+    runs: Vec<CheckedRun>,
+    warnings: Diagnostics,
+}
+
+/// One run, and what is changed before it.
+#[derive(Clone, Debug)]
+pub struct CheckedRun {
+    /// How long it is.
+    pub duration_seconds: f64,
+    /// Changes, each with the number of its population.
+    pub set: Vec<(usize, CheckedAssignment)>,
 }
 
 struct CheckedMonitor {
@@ -49,17 +61,21 @@ enum CheckedKind {
     State { record: Vec<i32>, clock: usize, slot: String },
 }
 
-/// Builds a network.
-pub fn build(model: &Model, options: Options) -> Result<Network, Error> {
+/// Checks a model and the runs planned for it; `None` if there is an error among the diagnostics.
+///
+/// # Errors
+/// Only if we are wrong: what is wrong with the model is among the diagnostics.
+pub fn check(model: &Model, runs: &[Run]) -> Result<(Option<CheckedModel>, Diagnostics), Error> {
     let mut diagnostics = Diagnostics::default();
-    let checked = check(model, &mut diagnostics)?;
+    let mut checked = check_parts(model, runs, &mut diagnostics)?;
     if diagnostics.has_errors() {
-        return Err(Error::Model(diagnostics));
+        return Ok((None, diagnostics));
     }
-    instantiate(checked, options, diagnostics)
+    checked.warnings = diagnostics.clone();
+    Ok((Some(checked), diagnostics))
 }
 
-fn check(model: &Model, diagnostics: &mut Diagnostics) -> Result<Checked, Error> {
+fn check_parts(model: &Model, runs: &[Run], diagnostics: &mut Diagnostics) -> Result<CheckedModel, Error> {
     let mut constants = Constants::default();
     for (name, value) in &model.constants {
         check_constant_name(name, value.text(), &constants, diagnostics);
@@ -95,17 +111,27 @@ fn check(model: &Model, diagnostics: &mut Diagnostics) -> Result<Checked, Error>
         }
     }
     let find = |name: &str| groups.iter().position(|(g, _, _)| g.name == name);
-    let mut init = Vec::new();
-    for assignment in &model.init {
-        match find(&assignment.group) {
-            Some(group) => {
-                let checked = check_assignment(assignment, &groups[group].0, diagnostics);
-                init.extend(checked.map(|c| (group, c)));
+    let assignments = |given: &[Assignment], diagnostics: &mut Diagnostics| {
+        let mut checked = Vec::new();
+        for assignment in given {
+            match find(&assignment.group) {
+                Some(group) => {
+                    let assignment = check_assignment(assignment, &groups[group].0, diagnostics);
+                    checked.extend(assignment.map(|a| (group, a)));
+                }
+                // Errors of the group come first; its values cannot be checked without it.
+                None if unchecked.contains(assignment.group.as_str()) => {}
+                None => no_group(&assignment.group, &assignment.variable, &groups, diagnostics),
             }
-            // Errors of the group come first; its values cannot be checked without it.
-            None if unchecked.contains(assignment.group.as_str()) => {}
-            None => no_group(&assignment.group, &assignment.variable, &groups, diagnostics),
         }
+        checked
+    };
+    let init = assignments(&model.init, diagnostics);
+    let mut checked_runs = Vec::new();
+    for run in runs {
+        let set = assignments(&run.set, diagnostics);
+        let duration_seconds = constants.duration(&run.duration, diagnostics)?.unwrap_or(0.0);
+        checked_runs.push(CheckedRun { duration_seconds, set });
     }
     let mut monitors = Vec::new();
     for monitor in &model.monitors {
@@ -120,7 +146,8 @@ fn check(model: &Model, diagnostics: &mut Diagnostics) -> Result<Checked, Error>
         };
         monitors.extend(checked);
     }
-    Ok(Checked { constants, clocks, groups, init, monitors })
+    let warnings = Diagnostics::default();
+    Ok(CheckedModel { constants, clocks, groups, init, monitors, runs: checked_runs, warnings })
 }
 
 fn check_constant_name(name: &str, text: &Text, constants: &Constants, diagnostics: &mut Diagnostics) {
@@ -271,8 +298,9 @@ impl Builder {
     }
 }
 
-fn instantiate(checked: Checked, options: Options, diagnostics: Diagnostics) -> Result<Network, Error> {
-    let Checked { constants, clocks, groups, init, monitors } = checked;
+/// Puts a model into memory.
+pub fn instantiate(checked: CheckedModel, options: Options) -> Result<Network, Error> {
+    let CheckedModel { constants, clocks, groups, init, monitors, runs, warnings } = checked;
     check_memory(&groups, &monitors)?;
     let mut populations = Vec::with_capacity(groups.len());
     for (group, integration, clock) in groups {
@@ -291,9 +319,11 @@ fn instantiate(checked: Checked, options: Options, diagnostics: Diagnostics) -> 
         spike_monitors: Vec::new(),
         state_monitors: Vec::new(),
         schedule: Vec::new(),
+        runs,
+        first_step: None,
         t_seconds: 0.0,
         stop: Arc::new(AtomicBool::new(false)),
-        warnings: diagnostics,
+        warnings,
     };
     for population in 0..builder.populations.len() {
         add_population(&mut network, &mut builder, population)?;

@@ -29,12 +29,8 @@ impl Constants {
     /// Evaluates a value that may use the constants so far; `None` after saying what is wrong.
     pub fn evaluate(&mut self, value: &Value, diagnostics: &mut Diagnostics) -> Result<Option<Constant>, Error> {
         let text = match value {
-            Value::Number(number, _) => {
-                // TOML keeps integers and floats apart; what is written without a point is an integer.
-                let written = value.text().as_str();
-                let whole = written.bytes().all(|b| b.is_ascii_digit() || b"+-_".contains(&b));
-                let value = if whole { Number::Integer(*number as i64) } else { Number::Float(*number) };
-                return Ok(Some(Constant { value, dimension: Dimension::NONE }));
+            Value::Number(value, _) => {
+                return Ok(Some(Constant { value: *value, dimension: Dimension::NONE }));
             }
             Value::Expression(text) => text,
         };
@@ -56,6 +52,18 @@ impl Constants {
         let text = value.text();
         let message = format!("`{what}` is a time, but `{}` is {}", text.as_str().trim(), described(kind));
         diagnostics.push(Diagnostic::error(text, text.whole(), message).hint("write a time such as `0.1*ms`"));
+        Ok(None)
+    }
+
+    /// Evaluates the duration of a run; `None` after saying what is wrong.
+    pub fn duration(&mut self, value: &Value, diagnostics: &mut Diagnostics) -> Result<Option<f64>, Error> {
+        let Some(seconds) = self.time(value, "duration", diagnostics)? else { return Ok(None) };
+        if seconds >= 0.0 && seconds.is_finite() {
+            return Ok(Some(seconds));
+        }
+        let text = value.text();
+        let message = format!("a run takes a finite time of at least 0, but `{}` is {seconds} s", text.as_str().trim());
+        diagnostics.push(Diagnostic::error(text, text.whole(), message));
         Ok(None)
     }
 

@@ -18,6 +18,7 @@ pub mod assign;
 pub mod build;
 pub mod error;
 pub mod evaluate;
+pub mod from_file;
 pub mod model;
 pub mod monitor;
 pub mod neuron_group;
@@ -27,12 +28,15 @@ pub mod symbols;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use indexmap::IndexMap;
 
 pub use self::error::Error;
 pub use self::model::{Assignment, Filter, Model, Monitor, MonitorKind, NeuronGroup, Value};
-pub use self::run::Progress;
+pub use self::build::{CheckedModel, CheckedRun, check};
+pub use self::from_file::{Run, from_file};
+pub use self::run::{Ending, Progress};
 use self::assign::{CheckedAssignment, check_assignment};
 use self::evaluate::Constants;
 use self::monitor::{SpikeMonitor, StateMonitor};
@@ -56,6 +60,8 @@ pub struct Network {
     spike_monitors: Vec<SpikeMonitor>,
     state_monitors: Vec<StateMonitor>,
     schedule: Vec<Scheduled>,
+    runs: Vec<CheckedRun>,
+    first_step: Option<Instant>,
     t_seconds: f64,
     stop: Arc<AtomicBool>,
     warnings: Diagnostics,
@@ -89,7 +95,43 @@ impl Network {
     /// # Errors
     /// [`Error::Model`] with everything that is wrong with the model; other kinds if the machine is in the way.
     pub fn new(model: &Model, options: Options) -> Result<Network, Error> {
-        build::build(model, options)
+        match build::check(model, &[])? {
+            (Some(checked), _) => Network::from_checked(checked, options),
+            (None, diagnostics) => Err(Error::Model(diagnostics)),
+        }
+    }
+
+    /// Puts a model that is known to be right into memory.
+    ///
+    /// # Errors
+    /// If the machine is in the way.
+    pub fn from_checked(checked: CheckedModel, options: Options) -> Result<Network, Error> {
+        build::instantiate(checked, options)
+    }
+
+    /// The runs planned for the model.
+    pub fn planned_runs(&self) -> &[CheckedRun] {
+        &self.runs
+    }
+
+    /// Carries out one of the planned runs, with the changes before it.
+    ///
+    /// # Errors
+    /// As of [`Network::run`].
+    ///
+    /// # Panics
+    /// If there is no such run.
+    pub fn run_planned(&mut self, k: usize, progress: Progress<'_>) -> Result<Ending, Error> {
+        let CheckedRun { duration_seconds, set } = self.runs[k].clone();
+        for (population, assignment) in &set {
+            self.apply(assignment, *population)?;
+        }
+        self.run(duration_seconds, progress)
+    }
+
+    /// When the first step of the first run began.
+    pub fn first_step(&self) -> Option<Instant> {
+        self.first_step
     }
 
     /// Time at the end of the last run, in seconds.
@@ -141,21 +183,13 @@ impl Network {
         population.arrays.get(variable).map(|a| a.to_f64())
     }
 
-    /// Evaluates a time such as `100*ms` with the model's constants.
+    /// Evaluates a duration such as `100*ms` with the model's constants.
     ///
     /// # Errors
     /// [`Error::Model`] if it is not a time, or is negative.
-    pub fn seconds(&mut self, value: &Value, what: &str) -> Result<f64, Error> {
+    pub fn seconds(&mut self, value: &Value) -> Result<f64, Error> {
         let mut diagnostics = Diagnostics::default();
-        let seconds = self.constants.time(value, what, &mut diagnostics)?;
-        if let Some(seconds) = seconds {
-            let text = value.text();
-            if !(seconds >= 0.0 && seconds.is_finite()) {
-                let message = format!("`{what}` must be a finite time of at least 0, but it is {seconds} s");
-                diagnostics.push(Diagnostic::error(text, text.whole(), message));
-            }
-        }
-        match seconds.filter(|_| !diagnostics.has_errors()) {
+        match self.constants.duration(value, &mut diagnostics)? {
             Some(seconds) => Ok(seconds),
             None => Err(Error::Model(diagnostics)),
         }

@@ -2,14 +2,15 @@
 
 use crate::diag::Text;
 use crate::model::group::GroupText;
+use crate::model::namespace::Number;
 
 /// A value to be evaluated when it is used: an expression, or a number as data.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// An expression of the model language.
     Expression(Text),
-    /// A number and the text it was written in, for messages.
-    Number(f64, Text),
+    /// A number or a boolean, and the text it was written in, for messages.
+    Number(Number, Text),
 }
 
 impl Value {

@@ -35,7 +35,7 @@ impl Network {
     /// # Errors
     /// [`Error::Model`] if it is no time.
     pub fn run_for(&mut self, duration: &str) -> Result<Ending, Error> {
-        let duration = self.seconds(&Value::Expression(Text::new("duration", duration)), "duration")?;
+        let duration = self.seconds(&Value::Expression(Text::new("duration", duration)))?;
         self.run(duration, &mut |_| ())
     }
 
@@ -52,6 +52,7 @@ impl Network {
         self.update_propagators(true);
         self.prepare_monitors();
         self.wait_for_code()?;
+        self.first_step.get_or_insert_with(Instant::now);
         let environment = default_environment();
         let ending = match self.clocks.len() {
             1 => self.run_single(progress),

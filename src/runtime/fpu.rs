@@ -17,7 +17,7 @@ pub fn default_environment() -> DefaultEnvironment {
     #[cfg(target_arch = "x86_64")]
     {
         /// All exceptions masked, everything else off: the value at reset.
-        const DEFAULT: u32 = 0x1f80;
+        static DEFAULT: u32 = 0x1f80;
         let mut saved = 0u32;
         // SAFETY: stores the control register to `saved` and loads a valid value.
         unsafe {

@@ -1,0 +1,107 @@
+//! From a model file to a [`Model`] and its runs. What this version cannot run is an error at its place.
+
+use super::model::{Assignment, Filter, Model, Monitor, MonitorKind, NeuronGroup, Value};
+use crate::diag::{Diagnostic, Diagnostics, Text};
+use crate::model::file::{self, GroupKind, Located, ModelFile, Scalar, Selection};
+use crate::model::group::GroupText;
+use crate::model::namespace::Number;
+
+/// One run of a model file.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Changes made before it.
+    pub set: Vec<Assignment>,
+    /// How long it runs.
+    pub duration: Value,
+}
+
+/// The model of a file, and its runs in order.
+pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec<Run>) {
+    let mut refuse = |text: &Text, what: &str| {
+        let message = format!("this version of saltus cannot run {what} yet");
+        diagnostics.push(Diagnostic::error(text, text.whole(), message));
+    };
+    let mut model = Model::default();
+    if let Some(dt) = &file.settings.dt {
+        model.dt = value(dt);
+    }
+    for (name, given) in &file.constants {
+        model.constants.push((name.as_str().to_string(), value(given)));
+    }
+    file.timed_arrays.iter().for_each(|t| refuse(&t.name, "timed arrays"));
+    file.functions.iter().for_each(|f| refuse(&f.name, "functions of models"));
+    file.synapses.iter().for_each(|s| refuse(&s.name, "synapses"));
+    file.poisson_inputs.iter().for_each(|p| refuse(&p.name, "Poisson inputs"));
+    for group in &file.groups {
+        let GroupKind::Neurons(neurons) = &group.kind else {
+            refuse(&group.name, "groups of this kind");
+            continue;
+        };
+        neurons.events.iter().for_each(|(name, _)| refuse(name, "events of other names than spikes"));
+        neurons.on_event.iter().for_each(|(name, _)| refuse(name, "events of other names than spikes"));
+        neurons.run_regularly.iter().for_each(|o| refuse(&o.code, "`run_regularly`"));
+        let refractory = match &neurons.refractory {
+            None | Some(Located { value: Scalar::Boolean(false), .. }) => None,
+            Some(given) => Some(given.text.clone()),
+        };
+        let text = GroupText {
+            name: group.name.as_str().to_string(),
+            n: usize::try_from(neurons.n.value).unwrap_or(0),
+            equations: neurons.equations.clone(),
+            threshold: neurons.threshold.clone(),
+            reset: neurons.reset.clone(),
+            refractory,
+            method: neurons.method.clone(),
+        };
+        model.groups.push(NeuronGroup { text, dt: neurons.dt.as_ref().map(value) });
+        for (variable, given) in &neurons.init {
+            model.init.push(assignment(&group.name, variable, None, given));
+        }
+    }
+    for monitor in &file.monitors {
+        let kind = match &monitor.kind {
+            file::MonitorKind::Spikes { variables } => MonitorKind::Spikes { variables: variables.clone() },
+            file::MonitorKind::State { variables, record, dt, when } => MonitorKind::State {
+                variables: variables.clone(),
+                record: record.as_ref().map(|r| r.value.clone()),
+                dt: dt.as_ref().map(value),
+                when: when.clone(),
+            },
+            file::MonitorKind::Event { .. } | file::MonitorKind::Rate => {
+                refuse(&monitor.name, "monitors of this kind");
+                continue;
+            }
+        };
+        let (name, source) = (monitor.name.as_str().to_string(), monitor.source.as_str().to_string());
+        model.monitors.push(Monitor { name, source, kind, text: monitor.source.clone() });
+    }
+    let runs = file.runs.iter().map(run).collect();
+    (model, runs)
+}
+
+fn run(run: &file::Run) -> Run {
+    let set = run.set.iter().map(|change| {
+        let filter = match &change.selection {
+            Selection::All => None,
+            Selection::Condition(text) => Some(Filter::Condition(text.clone())),
+            Selection::Indices(indices) => Some(Filter::Indices(indices.value.clone(), indices.text.clone())),
+            Selection::Mask(marks) => Some(Filter::Marks(marks.value.clone(), marks.text.clone())),
+        };
+        assignment(&change.target, &change.name, filter, &change.value)
+    });
+    Run { set: set.collect(), duration: value(&run.duration) }
+}
+
+fn assignment(group: &Text, variable: &Text, filter: Option<Filter>, given: &file::Value) -> Assignment {
+    Assignment { group: group.as_str().to_string(), variable: variable.clone(), filter, value: value(given) }
+}
+
+fn value(given: &file::Value) -> Value {
+    let number = match given.value {
+        Scalar::Expression => return Value::Expression(given.text.clone()),
+        Scalar::Integer(value) => Number::Integer(value),
+        Scalar::Float(value) => Number::Float(value),
+        Scalar::Boolean(value) => Number::Boolean(value),
+    };
+    Value::Number(number, given.text.clone())
+}
