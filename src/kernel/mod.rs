@@ -3,6 +3,7 @@
 pub mod ir;
 pub mod maths;
 pub mod text;
+pub mod order;
 pub mod verify;
 pub mod hoist;
 pub mod interpret;
