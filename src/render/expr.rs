@@ -165,7 +165,10 @@ impl Renderer<'_> {
             Expr::Unary(op, x) => self.unary(*op, x),
             Expr::Binary(op, x, y) => self.binary(*op, x, y),
             Expr::Select(c, x, y) => {
-                let (c, x, y) = (self.at(c, Binding::Bits), self.at(x, Binding::Bits), self.at(y, Binding::Bits));
+                // clang warns of `a & b ? x : y`.
+                let on_bits = matches!(&**c, Expr::Binary(BinaryOp::And | BinaryOp::Or | BinaryOp::Xor, ..));
+                let c = self.at(c, if on_bits { Binding::Prefix } else { Binding::Bits });
+                let (x, y) = (self.at(x, Binding::Bits), self.at(y, Binding::Bits));
                 let text = match self.dialect {
                     Dialect::C => format!("{c} ? {x} : {y}"),
                     Dialect::Rust => format!("if {c} {{ {x} }} else {{ {y} }}"),
@@ -255,17 +258,16 @@ impl Renderer<'_> {
     fn shift(&self, op: BinaryOp, x: &Expr, y: &Expr) -> (String, Binding) {
         // Without sign: a negative number cannot be shifted left in C, and is shifted with its sign to the right.
         let symbol = if op == BinaryOp::Shl { "<<" } else { ">>" };
-        let text = match self.dialect {
-            Dialect::C => format!("(i64)((u64){} {symbol} {})", self.at(x, Binding::Call), self.at(y, Binding::Prefix)),
-            Dialect::Rust => {
-                let y = match y {
-                    Expr::Const(Const::I64(count)) => format!("({count} & 63)"),
-                    _ => format!("({} & 63)", self.at(y, Binding::Prefix)),
-                };
-                return (format!("(({} as u64 {symbol} {y}) as i64)", self.receiver(x)), Binding::Call);
-            }
+        let count = match (y, self.dialect) {
+            (Expr::Const(Const::I64(count @ 0..64)), _) => count.to_string(),
+            (_, Dialect::C) => self.at(y, Binding::Prefix),
+            // The mask tells the compiler that the count is in range.
+            (_, Dialect::Rust) => format!("({} & 63)", self.at(y, Binding::Prefix)),
         };
-        (text, Binding::Prefix)
+        match self.dialect {
+            Dialect::C => (format!("(i64)((u64){} {symbol} {count})", self.at(x, Binding::Call)), Binding::Prefix),
+            Dialect::Rust => (format!("((({} as u64) {symbol} {count}) as i64)", self.receiver(x)), Binding::Call),
+        }
     }
 
     fn cast(&self, ty: Type, x: &Expr) -> (String, Binding) {

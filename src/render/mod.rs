@@ -5,6 +5,7 @@ mod layout;
 mod names;
 mod template;
 pub mod expr;
+pub mod maths;
 
 use crate::kernel::ir::Kernel;
 

@@ -1,12 +1,75 @@
-//! The maths library.
+//! The maths library: functions that give the same bits in every tier, compiler, vector width and machine.
+//!
+//! They are written once, as the text of IR functions in `library.ir`; `render::maths` makes the Rust and C forms from
+//! it, which are checked in and hold no more than data for the other modules. After a change of `library.ir`,
+//! `SALTUS_UPDATE=1 cargo test --test maths fresh` makes them again; without the variable, that test fails if they
+//! differ from what would be made.
 
+mod block;
+#[rustfmt::skip]
+mod generated;
 pub mod operators;
+
+pub use block::{Block, Scalar};
+
+/// The text of the library.
+pub const LIBRARY: &str = include_str!("library.ir");
+
+/// A function of the library.
+#[derive(Debug)]
+pub struct Builtin {
+    /// Name in the IR; `saltus_` stands before it in C.
+    pub name: &'static str,
+    /// Number of arguments, all doubles.
+    pub arity: usize,
+    /// What its C text uses directly: other functions, tables, and helpers of the operator table, without `saltus_`.
+    pub depends: &'static [&'static str],
+    /// Its definition in C.
+    pub c: &'static str,
+    /// The largest error, in units in the last place, over all arguments.
+    pub bound_ulp: f64,
+    /// The function over slices.
+    pub block: Block,
+    /// The function.
+    pub scalar: Scalar,
+}
+
+/// A table or function that only the library itself uses.
+#[derive(Debug)]
+pub struct Internal {
+    /// Name in the IR; `saltus_` stands before it in C.
+    pub name: &'static str,
+    /// As of a [`Builtin`].
+    pub depends: &'static [&'static str],
+    /// Its definition in C.
+    pub c: &'static str,
+}
+
+/// The function of this name.
+pub fn lookup(name: &str) -> Option<&'static Builtin> {
+    all().iter().find(|b| b.name == name)
+}
+
+/// Every function, in the order of the library.
+pub fn all() -> &'static [Builtin] {
+    &generated::BUILTINS
+}
+
+/// Tables and functions that only the library itself uses.
+pub fn internals() -> &'static [Internal] {
+    &generated::INTERNALS
+}
 
 /// The lasting form of the name of a function or table of the library.
 pub fn known_name(name: &str) -> Option<&'static str> {
-    const NAMES: [&str; 19] = [
-        "exp", "expm1", "exprel", "log", "log1p", "log10", "log2", "pow", "sin", "cos", "tan", "sinh", "cosh", "tanh",
-        "arcsin", "arccos", "arctan", "arctan2", "sqrt",
-    ];
-    NAMES.into_iter().find(|n| *n == name)
+    lookup(name).map(|b| b.name).or_else(|| internals().iter().map(|i| i.name).find(|n| *n == name))
+}
+
+/// The value of a function; `None` if there is none of this name and number of arguments.
+pub fn eval(name: &str, arguments: &[f64]) -> Option<f64> {
+    match (lookup(name)?.scalar, arguments) {
+        (Scalar::One(f), [x]) => Some(f(*x)),
+        (Scalar::Two(f), [x, y]) => Some(f(*x, *y)),
+        _ => None,
+    }
 }

@@ -1,0 +1,21 @@
+static inline __attribute__((always_inline)) double saltus_expm1(double x) {
+    const double above = x < -40.0 ? -40.0 : x;
+    const double clamped = 710.0 < above ? 710.0 : above;
+    const double shifted = clamped * 0x1.71547652b82fep+0 + 0x1.80000000007fep+52;
+    const double k = shifted - 0x1.80000000007fep+52;
+    const double r_hi = clamped - k * 0x1.62e42fefa38p-1;
+    const double r_lo = k * 0x1.ef35793c7673p-45;
+    const double r = r_hi - r_lo;
+    const double c = r_hi - r - r_lo;
+    const double p = (((((((((0x1.1f19fed973b7cp-29 * r + 0x1.af5f118f1bf73p-26) * r + 0x1.27e51351669e3p-22) * r + 0x1.71ddf81be124ap-19) * r + 0x1.a01a018e0900dp-16) * r + 0x1.a01a01afffddap-13) * r + 0x1.6c16c16c1ab05p-10) * r + 0x1.111111110f65ap-7) * r + 0x1.555555555554dp-5) * r + 0x1.5555555555559p-3) * r + 0.5;
+    const double seen = 64.0 < k ? 64.0 : k;
+    const double one = saltus_float((i64)((u64)saltus_bits(0x1.80000000003ffp+52 - seen) << 52));
+    const double hi_tail = r * r * p + c;
+    const double hi_whole = 1.0 - one;
+    const double hi = hi_whole + r;
+    const double lo = hi_whole - hi + r + (1.0 - hi_whole - one) + hi_tail;
+    const i64 whole = saltus_bits(shifted);
+    const i64 half = (i64)((u64)whole >> 1);
+    const double result = (hi + lo) * saltus_float((i64)((u64)half << 52)) * saltus_float((i64)((u64)(whole - half) << 52));
+    return saltus_float(saltus_bits(result) | (saltus_bits(x) & (-9223372036854775807LL - 1)));
+}
