@@ -6,4 +6,5 @@ pub mod ir;
 pub mod lower;
 pub mod maths;
 pub mod text;
+pub mod order;
 pub mod verify;

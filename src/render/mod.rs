@@ -1,8 +1,13 @@
 //! From kernel IR to source text, by templates that hold loops and declarations and one operator table per language.
 
-pub mod c;
+mod c;
+mod layout;
+mod names;
+mod template;
 pub mod expr;
 pub mod maths;
+
+use crate::kernel::ir::Kernel;
 
 /// The languages a kernel can be rendered in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -28,4 +33,15 @@ pub struct Source {
     pub language: Language,
     /// The text.
     pub text: String,
+}
+
+/// Renders a kernel that [`verify`](crate::kernel::verify::verify) accepts.
+///
+/// # Panics
+/// If the kernel is ill-formed.
+pub fn render(kernel: &Kernel, language: Language) -> Source {
+    let text = match language {
+        Language::C => c::render(kernel),
+    };
+    Source { language, text }
 }

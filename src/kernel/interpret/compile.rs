@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use super::op::{Code, Home, RawOp, Value, Width};
-use crate::kernel::ir::{BinaryOp, Const, Expr, Index, Kernel, LoopShape, ParamId, Place, Stmt, Storage, UnaryOp};
-use crate::kernel::maths;
+use crate::kernel::ir::{Const, Expr, Index, Kernel, LoopShape, ParamId, Place, Stmt, Storage, UnaryOp};
+use crate::kernel::{maths, order};
 
 /// A kernel as operations over values that are not yet in registers.
 pub(super) struct Lowered {
@@ -19,69 +19,6 @@ pub(super) struct Lowered {
     pub(super) homes: Vec<Home>,
     /// The condition of a loop that selects.
     pub(super) condition: Option<Value>,
-}
-
-/// Whether an element may read or overwrite what another one writes, so that the order of elements matters.
-pub(super) fn elements_depend(kernel: &Kernel) -> bool {
-    let params = kernel.params.len();
-    let (mut via, mut loads, mut stores) = (vec![false; params], vec![0; params], vec![0; params]);
-    let mut access = |place: &Place, counts: &mut Vec<usize>| {
-        counts[place.param.0 as usize] += 1;
-        via[place.param.0 as usize] |= matches!(place.index, Index::Via(_));
-    };
-    let mut load = |expr: &Expr| {
-        expr.walk(&mut |e| {
-            if let Expr::Load(place) = e {
-                access(place, &mut loads);
-                if let Index::Via(holder) = place.index {
-                    access(&Place { param: holder, index: Index::Element }, &mut loads);
-                }
-            }
-        });
-    };
-    for stmt in &kernel.vector {
-        match stmt {
-            Stmt::Comment(_) => {}
-            Stmt::Let(_, value) | Stmt::Flag(_, value) => load(value),
-            Stmt::Store { place, value, when } => {
-                stores[place.param.0 as usize] += 1;
-                match accumulation(kernel, stmt) {
-                    Some((_, x)) => load(x),
-                    None => load(value),
-                }
-                when.iter().for_each(&mut load);
-            }
-        }
-    }
-    if let LoopShape::Select(condition) | LoopShape::Pairs(condition) = &kernel.shape {
-        load(condition);
-    }
-    for stmt in &kernel.vector {
-        if let Stmt::Store { place, .. } = stmt {
-            via[place.param.0 as usize] |= matches!(place.index, Index::Via(_));
-        }
-    }
-    // One store through an index does not meet another one's out of order; an accumulation reads in order as well.
-    (0..params).any(|p| via[p] && stores[p] > 0 && (stores[p] > 1 || loads[p] > 0))
-}
-
-/// The operation and the second operand of `p[j] = p[j] + x` or `p[j] = p[j] - x`, where `x` does not read `p`.
-fn accumulation<'a>(kernel: &Kernel, stmt: &'a Stmt) -> Option<(Code, &'a Expr)> {
-    let Stmt::Store { place, value: Expr::Binary(op, x, y), when: None } = stmt else { return None };
-    let in_order = matches!(place.index, Index::Via(_));
-    if !in_order || kernel.params[place.param.0 as usize].storage != Storage::F64 {
-        return None;
-    }
-    let own = Expr::Load(*place);
-    let (code, other) = match op {
-        BinaryOp::Add if **x == own => (Code::ScatterAdd, y),
-        BinaryOp::Add if **y == own => (Code::ScatterAdd, x),
-        BinaryOp::Sub if **x == own => (Code::ScatterSub, y),
-        _ => return None,
-    };
-    let mut reads = false;
-    other.walk(&mut |e| reads |= matches!(e, Expr::Load(l) if l.param == place.param));
-    (!reads).then_some((code, other))
 }
 
 /// What identifies a value: equal keys compute the same.
@@ -144,9 +81,9 @@ impl Builder<'_> {
             Stmt::Store { place, value, when } => {
                 let storage = self.kernel.params[place.param.0 as usize].storage;
                 let index = self.index_of(*place);
-                if let Some((code, x)) = accumulation(self.kernel, stmt) {
-                    let x = self.expr(x);
-                    self.effect(code, [index, Some(x), None], Some(place.param));
+                if let Some((op, x)) = order::accumulation(stmt) {
+                    let x = Some(self.expr(x));
+                    self.effect(Code::Accumulate(storage, op), [index, x, None], Some(place.param));
                 } else {
                     let value = Some(self.expr(value));
                     let when = when.as_ref().map(|when| self.expr(when));
@@ -306,7 +243,7 @@ impl Builder<'_> {
             Code::Select(_) if position == 0 => Width::W8,
             Code::Select(width) | Code::Broadcast(width) => width,
             Code::Store(storage) | Code::StoreWhen(storage) if position == 0 => Width::of(storage.ty()),
-            Code::Scatter(storage) | Code::ScatterWhen(storage) if position == 1 => Width::of(storage.ty()),
+            Code::Scatter(storage) | Code::ScatterWhen(storage) | Code::Accumulate(storage, _) if position == 1 => Width::of(storage.ty()),
             Code::StoreWhen(_) | Code::ScatterWhen(_) | Code::Flag(_) if position > 0 => Width::W8,
             Code::Flag(_) => Width::W8,
             _ => Width::W64,

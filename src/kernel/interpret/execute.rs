@@ -285,8 +285,7 @@ unsafe fn run(ops: &[Op], frame: &Frame) -> u64 {
                 },
                 Code::Scatter(storage) => scatter(storage, false, op, frame),
                 Code::ScatterWhen(storage) => scatter(storage, true, op, frame),
-                Code::ScatterAdd => frame.scatter(op, false, |old: f64, x: f64| old + x),
-                Code::ScatterSub => frame.scatter(op, false, |old: f64, x: f64| old - x),
+                Code::Accumulate(storage, kind) => accumulate(storage, kind, op, frame),
                 Code::Call(function) => call(&frame.functions[function as usize], op, frame),
                 Code::Table(table) => {
                     let table = frame.tables[table as usize];
@@ -338,6 +337,27 @@ unsafe fn scatter(storage: Storage, when: bool, op: &Op, frame: &Frame) {
             Storage::I32 => frame.scatter(op, when, |_: u32, x: u32| x),
             Storage::F32 => frame.scatter(op, when, |_: f32, x: f64| x as f32),
             Storage::I64 | Storage::F64 => frame.scatter(op, when, |_: u64, x: u64| x),
+        }
+    }
+}
+
+/// # Safety
+/// As for [`run`].
+#[inline(always)]
+unsafe fn accumulate(storage: Storage, kind: BinaryOp, op: &Op, frame: &Frame) {
+    let add = kind == BinaryOp::Add;
+    // SAFETY: as promised.
+    unsafe {
+        match storage {
+            Storage::F64 if add => frame.scatter(op, false, |old: f64, x: f64| old + x),
+            Storage::F64 => frame.scatter(op, false, |old: f64, x: f64| old - x),
+            Storage::F32 if add => frame.scatter(op, false, |old: f32, x: f64| (f64::from(old) + x) as f32),
+            Storage::F32 => frame.scatter(op, false, |old: f32, x: f64| (f64::from(old) - x) as f32),
+            Storage::I64 if add => frame.scatter(op, false, i64::wrapping_add),
+            Storage::I64 => frame.scatter(op, false, i64::wrapping_sub),
+            Storage::I32 if add => frame.scatter(op, false, i32::wrapping_add),
+            Storage::I32 => frame.scatter(op, false, i32::wrapping_sub),
+            Storage::Bool => unreachable!("a verified kernel adds no booleans"),
         }
     }
 }

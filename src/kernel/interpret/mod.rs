@@ -18,6 +18,7 @@ use self::execute::{Frame, RunFn};
 use self::op::{Code, Home, Op, Operand, RawOp, Value};
 use super::ir::{Kernel, ParamId};
 use super::maths;
+use super::order::{Dependence, dependence};
 
 /// Elements that an operation works on at once: its registers stay in the first-level cache, and the cost of choosing
 /// the operation is spread over many elements.
@@ -118,7 +119,7 @@ impl Program {
             functions: lowered.functions,
             tables: lowered.tables,
             steps: kernel.params.iter().map(|p| if p.scalar { 0 } else { p.storage.size() }).collect(),
-            block: if compile::elements_depend(kernel) { 1 } else { BLOCK },
+            block: if dependence(kernel) == Dependence::AcrossStatements { 1 } else { BLOCK },
             run_ops: execute::best(),
         }
     }

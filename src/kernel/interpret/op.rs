@@ -47,10 +47,8 @@ pub(super) enum Code {
     Scatter(Storage),
     /// `if (c) memory[a] = b`
     ScatterWhen(Storage),
-    /// `memory[a] += b`, one element after the other.
-    ScatterAdd,
-    /// `memory[a] -= b`, one element after the other.
-    ScatterSub,
+    /// `memory[a] = memory[a] op b`, one element after the other, for an addition or subtraction.
+    Accumulate(Storage, BinaryOp),
     /// `out = function(a, b, c)`, by its place in the program's list.
     Call(u16),
     /// `out = table[a]`, by its place in the program's list.
@@ -63,7 +61,7 @@ impl Code {
     /// Whether it does something besides computing its result.
     pub(super) fn has_effect(self) -> bool {
         use Code::*;
-        matches!(self, Store(_) | StoreWhen(_) | Scatter(_) | ScatterWhen(_) | ScatterAdd | ScatterSub | Flag(_))
+        matches!(self, Store(_) | StoreWhen(_) | Scatter(_) | ScatterWhen(_) | Accumulate(..) | Flag(_))
     }
 
     /// Whether the operand at `position` may be a single value while others are blocks.

@@ -1,0 +1,31 @@
+//! The templates of kernels, part of the program and parsed once. They hold declarations and loops, no arithmetic.
+
+use std::sync::LazyLock;
+
+use serde::Serialize;
+use tera::{Context, Tera};
+
+const TEMPLATES: [(&str, &str); 5] = [
+    ("abi.h", include_str!("../../templates/abi.h")),
+    ("kernel.c", include_str!("../../templates/c/kernel.c.tera")),
+    ("each.c", include_str!("../../templates/c/each.c.tera")),
+    ("indexed.c", include_str!("../../templates/c/indexed.c.tera")),
+    ("select.c", include_str!("../../templates/c/select.c.tera")),
+];
+
+static PARSED: LazyLock<Tera> = LazyLock::new(|| {
+    let mut tera = Tera::default();
+    // Nothing here is HTML, whatever a file is called: `<` and `&` must stay.
+    tera.autoescape_on(Vec::<&str>::new());
+    tera.add_raw_templates(TEMPLATES).expect("the templates are well-formed");
+    tera
+});
+
+/// The text that a template makes of its context.
+///
+/// # Panics
+/// If the context lacks what the template asks for.
+pub(super) fn render(template: &str, context: &impl Serialize) -> String {
+    let context = Context::from_serialize(context).expect("a context is a structure with names");
+    PARSED.render(template, &context).expect("the template knows its context")
+}
