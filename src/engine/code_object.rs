@@ -55,7 +55,7 @@ impl CodeObject {
             kernel: Arc::new(lowered.kernel),
             sites: lowered.sites,
             arrays,
-            slot: KernelSlot::new(first),
+            slot: KernelSlot::new(first, "interpreter"),
             flags: 0,
         }
     }

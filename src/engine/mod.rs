@@ -1,14 +1,105 @@
 //! From kernels to running code: Kernel → Source → Key → Artifact → CompiledKernel → CodeObject, on the tier asked for.
+//!
+//! The interpreter runs every kernel at once. Unless that is all that was asked for, a thread renders the kernels, looks
+//! them up in the store, compiles what is not there and posts each as soon as it is loaded; the run loop swaps it in
+//! between two steps. Whatever goes wrong on the way, the kernel stays on the interpreter and a warning says why:
+//! results do not depend on the tier.
 
 mod code_object;
+mod once;
+mod worker;
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Instant;
 
 pub use self::code_object::{CodeObject, Interpreted};
-use crate::kernel::interpret::{Arguments, Program};
-use crate::kernel::ir::Kernel;
-use crate::kernel::lower::Site;
+pub use self::once::{run_once, run_once_over, select_once};
+use self::worker::{Arrival, Job, News};
+use crate::build::{Env, Key, OptLevel, ToolchainError};
+use crate::kernel::hoist::hoist;
+use crate::kernel::ir::{Kernel, LoopShape};
+use crate::kernel::lower::{Lowered, Site};
 use crate::kernel::verify::{VerifyError, verify};
+use crate::load::slot::Mailbox;
+use crate::render::Language;
+use crate::store::Store;
+
+/// What runs the kernels. Results are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tier {
+    /// The interpreter at once, compiled kernels as they get ready.
+    #[default]
+    Auto,
+    /// The interpreter only.
+    Interpreter,
+    /// Compiled kernels; the first step waits for them.
+    Compiled,
+}
+
+/// Where compiled kernels are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CacheChoice {
+    /// Where the environment says, or in the user's cache directory.
+    #[default]
+    Default,
+    /// In this directory.
+    Directory(PathBuf),
+    /// Nowhere.
+    None,
+}
+
+/// How code is made.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What runs the kernels.
+    pub tier: Tier,
+    /// Language that kernels are rendered in.
+    pub language: Language,
+    /// The compiler; found if absent. One that is named here is used or refused, never replaced.
+    pub cc: Option<PathBuf>,
+    /// How hard the compiler tries; 3 if absent.
+    pub opt_level: Option<OptLevel>,
+    /// Where compiled kernels are kept.
+    pub cache: CacheChoice,
+    /// The environment in which the compiler and the store are looked for.
+    pub env: Env,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            tier: Tier::Auto,
+            language: Language::C,
+            cc: None,
+            opt_level: None,
+            cache: CacheChoice::Default,
+            env: Env::of_process(),
+        }
+    }
+}
+
+impl Options {
+    /// The interpreter only: no process, no file.
+    pub fn interpreted() -> Options {
+        Options { tier: Tier::Interpreter, cache: CacheChoice::None, ..Options::default() }
+    }
+
+    /// The store that these options name.
+    pub fn store(&self) -> Store {
+        let directory = match &self.cache {
+            CacheChoice::None => None,
+            CacheChoice::Directory(directory) => Some(directory.clone()),
+            CacheChoice::Default => Store::default_directory(&self.env),
+        };
+        match directory {
+            Some(directory) => Store::open(&directory, Default::default()),
+            None => Store::none(),
+        }
+    }
+}
 
 /// Why code could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -16,53 +107,219 @@ pub enum EngineError {
     /// A kernel is ill-formed: a bug of ours.
     #[error("internal error: an ill-formed kernel: {0}; please report it with the model")]
     IllFormed(#[from] VerifyError),
+    /// The compiler that was asked for cannot be used.
+    #[error(transparent)]
+    Toolchain(#[from] ToolchainError),
 }
 
-/// Interprets a kernel once over the elements `0..n`; returns the flags it set.
-///
-/// # Safety
-/// As for [`CodeObject::bind`], for this run only.
-pub unsafe fn run_once(kernel: &Kernel, arrays: &[*mut u8], n: usize) -> Result<u64, EngineError> {
-    verify(kernel)?;
-    let arguments =
-        Arguments { begin: 0, end: n as i64, indices: std::ptr::null(), selected: std::ptr::null_mut() };
-    // SAFETY: as the caller promised.
-    Ok(unsafe { Program::new(kernel).run(arrays.as_ptr(), arguments) }.flags)
+/// Where a kernel came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The store.
+    Hit,
+    /// The compiler.
+    Built,
+    /// It was not compiled.
+    Interpreter,
 }
 
-/// Interprets a kernel once over the elements of a list; returns the flags it set.
-///
-/// # Safety
-/// As for [`CodeObject::bind`], for this run only; the list holds numbers of elements, each once.
-pub unsafe fn run_once_over(kernel: &Kernel, arrays: &[*mut u8], indices: &[i32]) -> Result<u64, EngineError> {
-    verify(kernel)?;
-    let arguments = Arguments {
-        begin: 0,
-        end: indices.len() as i64,
-        indices: indices.as_ptr(),
-        selected: std::ptr::null_mut(),
-    };
-    // SAFETY: as the caller promised.
-    Ok(unsafe { Program::new(kernel).run(arrays.as_ptr(), arguments) }.flags)
+/// What is known about the code of one code object.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Name of the code object.
+    pub name: String,
+    /// Kind of the code object.
+    pub kind: &'static str,
+    /// Shape of the kernel's loop.
+    pub shape: &'static str,
+    /// Language it is rendered in.
+    pub language: Language,
+    /// Key of the compiled kernel, if there is one.
+    pub key: Option<Key>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// How long the compiler took, if there is a compiled kernel.
+    pub compile_seconds: Option<f64>,
 }
 
-/// Interprets a kernel that selects, once over as many elements as `selected` has room for; returns how many it found.
+/// The name of a loop's shape.
+pub fn shape_name(shape: &LoopShape) -> &'static str {
+    match shape {
+        LoopShape::Each => "each",
+        LoopShape::Select(_) => "select",
+        LoopShape::Indexed => "indexed",
+        LoopShape::Pairs(_) => "pairs",
+    }
+}
+
+/// Checks a kernel, optimises it, and checks it again.
 ///
-/// # Safety
-/// As for [`CodeObject::bind`], for this run only.
-pub unsafe fn select_once(kernel: &Kernel, arrays: &[*mut u8], selected: &mut [i32]) -> Result<usize, EngineError> {
-    verify(kernel)?;
-    let arguments = Arguments {
-        begin: 0,
-        end: selected.len() as i64,
-        indices: std::ptr::null(),
-        selected: selected.as_mut_ptr(),
-    };
-    // SAFETY: as the caller promised.
-    Ok(unsafe { Program::new(kernel).run(arrays.as_ptr(), arguments) }.selected_count as usize)
+/// # Errors
+/// If either form is ill-formed: a bug of ours.
+pub fn optimised(lowered: Lowered) -> Result<Lowered, EngineError> {
+    verify(&lowered.kernel)?;
+    let kernel = hoist(lowered.kernel);
+    verify(&kernel)?;
+    Ok(Lowered { kernel, sites: lowered.sites })
 }
 
 /// The places whose flags are set.
 pub fn sites_of(sites: &[Site], flags: u64) -> Vec<Site> {
     (0..sites.len()).filter(|k| flags >> (*k).min(63) & 1 == 1).map(|k| sites[k].clone()).collect()
+}
+
+/// Makes code in the background and keeps account of it.
+pub struct Engine {
+    options: Options,
+    mailbox: Mailbox<Arrival>,
+    worker: Option<JoinHandle<()>>,
+    cancelled: Arc<AtomicBool>,
+    reports: Vec<Report>,
+    outstanding: usize,
+    interpreted: usize,
+    full_speed: Option<Instant>,
+    warnings: Vec<String>,
+}
+
+impl Engine {
+    /// Nothing is done yet.
+    pub fn new(options: Options) -> Engine {
+        Engine {
+            options,
+            mailbox: Mailbox::new(),
+            worker: None,
+            cancelled: Arc::new(AtomicBool::new(false)),
+            reports: Vec::new(),
+            outstanding: 0,
+            interpreted: 0,
+            full_speed: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Starts to make code for these code objects; what arrives is numbered in their order.
+    pub fn start<'a>(&mut self, objects: impl Iterator<Item = &'a CodeObject>) {
+        let mut jobs = Vec::new();
+        for (number, object) in objects.enumerate() {
+            self.reports.push(Report {
+                name: object.name.clone(),
+                kind: object.kind,
+                shape: shape_name(&object.kernel().shape),
+                language: self.options.language,
+                key: None,
+                origin: Origin::Interpreter,
+                compile_seconds: None,
+            });
+            jobs.push(Job { number, kernel: object.kernel().clone() });
+        }
+        if self.options.tier == Tier::Interpreter || jobs.is_empty() {
+            self.interpreted = jobs.len();
+            return;
+        }
+        self.outstanding = jobs.len();
+        let (options, mailbox, cancelled) = (self.options.clone(), self.mailbox.clone(), self.cancelled.clone());
+        let work = move || worker::work(&options, &jobs, &mailbox, &cancelled);
+        match std::thread::Builder::new().name("saltus-compile".to_string()).spawn(work) {
+            Ok(worker) => self.worker = Some(worker),
+            Err(cause) => {
+                self.warnings.push(format!("cannot start a thread to compile kernels: {cause}"));
+                self.interpreted = self.outstanding;
+                self.outstanding = 0;
+            }
+        }
+    }
+
+    /// Whether code may still arrive.
+    #[inline]
+    pub fn is_busy(&self) -> bool {
+        self.outstanding > 0
+    }
+
+    /// Calls `swap` with each kernel that has arrived and the number of its code object. `running`: whether the network
+    /// still has steps to run, so that a swap counts.
+    pub fn take(&mut self, running: bool, mut swap: impl FnMut(usize, &worker::Ready)) -> Result<(), EngineError> {
+        let mut refused = None;
+        for Arrival { numbers, news } in self.mailbox.take() {
+            self.outstanding -= numbers.len().min(self.outstanding);
+            match news {
+                News::Ready(ready) => {
+                    for number in numbers {
+                        swap(number, &ready);
+                        let report = &mut self.reports[number];
+                        report.key = Some(ready.key);
+                        report.origin = ready.origin;
+                        report.compile_seconds = Some(ready.compile_seconds);
+                    }
+                }
+                News::Failed(reason) => {
+                    self.interpreted += numbers.len();
+                    self.warn(reason);
+                }
+                News::Refused(error) => {
+                    self.interpreted += numbers.len();
+                    refused = Some(error);
+                }
+            }
+            if self.outstanding == 0 && self.interpreted == 0 && running {
+                self.full_speed = Some(Instant::now());
+            }
+        }
+        if self.outstanding == 0 {
+            if let Some(worker) = self.worker.take() {
+                self.join(worker);
+            }
+        }
+        match refused {
+            // A compiler that was named is used or refused, never replaced.
+            Some(error) => Err(EngineError::Toolchain(error)),
+            None => Ok(()),
+        }
+    }
+
+    fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// Waits until all code that can be made has arrived or failed.
+    pub fn wait(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            self.join(worker);
+        }
+    }
+
+    fn join(&mut self, worker: JoinHandle<()>) {
+        if worker.join().is_err() {
+            self.warn("internal error: the thread that compiles kernels panicked; please report it".to_string());
+        }
+    }
+
+    /// What runs the kernels.
+    pub fn tier(&self) -> Tier {
+        self.options.tier
+    }
+
+    /// What is known about each code object, in their order.
+    pub fn reports(&self) -> &[Report] {
+        &self.reports
+    }
+
+    /// When the last kernel became an optimised one, if all of them did while the network ran.
+    pub fn full_speed(&self) -> Option<Instant> {
+        self.full_speed
+    }
+
+    /// What stood in the way of compiled kernels.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // What is being compiled is finished and kept; nothing new is started.
+        self.cancelled.store(true, Ordering::Relaxed);
+        self.wait();
+    }
 }

@@ -318,6 +318,7 @@ pub fn instantiate(checked: CheckedModel, options: Options) -> Result<Network, E
         code: Vec::new(),
         spike_monitors: Vec::new(),
         state_monitors: Vec::new(),
+        monitor_names: monitors.iter().map(|m| m.name.clone()).collect(),
         schedule: Vec::new(),
         runs,
         first_step: None,

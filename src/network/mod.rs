@@ -43,7 +43,7 @@ use self::monitor::{SpikeMonitor, StateMonitor};
 use self::neuron_group::Population;
 use self::propagator::PropagatorUpdater;
 use crate::diag::{Diagnostic, Diagnostics, Text};
-use crate::engine::{CodeObject, Engine, Options};
+use crate::engine::{CodeObject, Engine, Options, Report, Tier};
 use crate::kernel::lower::Site;
 use crate::model::group::Role;
 use crate::runtime::clock::Clock;
@@ -59,6 +59,7 @@ pub struct Network {
     code: Vec<CodeObject>,
     spike_monitors: Vec<SpikeMonitor>,
     state_monitors: Vec<StateMonitor>,
+    monitor_names: Vec<String>,
     schedule: Vec<Scheduled>,
     runs: Vec<CheckedRun>,
     first_step: Option<Instant>,
@@ -139,6 +140,79 @@ impl Network {
         self.t_seconds
     }
 
+    /// The names of the monitors, in the order of the model.
+    pub fn monitor_names(&self) -> &[String] {
+        &self.monitor_names
+    }
+
+    /// Takes a spike monitor out of the network, with what it recorded.
+    pub fn take_spikes(&mut self, name: &str) -> Option<SpikeMonitor> {
+        let monitor = self.spike_monitors.iter_mut().find(|m| m.name == name)?;
+        Some(monitor.take())
+    }
+
+    /// Takes what a state monitor recorded.
+    pub fn take_states(&mut self, name: &str) -> Option<StateMonitor> {
+        let monitor = self.state_monitors.iter_mut().find(|m| m.name == name)?;
+        Some(monitor.take())
+    }
+
+    /// When the last kernel became an optimised one, if all did before the last step.
+    pub fn full_speed(&self) -> Option<Instant> {
+        self.engine.full_speed()
+    }
+
+    /// What is known about the kernels that ran at every step.
+    pub fn kernel_reports(&self) -> impl Iterator<Item = Report> {
+        self.engine.reports().to_vec().into_iter()
+    }
+
+    /// What stood in the way of compiled kernels.
+    pub fn engine_warnings(&self) -> &[String] {
+        self.engine.warnings()
+    }
+
+    /// Waits for compilations that were started, so that the store has what they make.
+    ///
+    /// # Errors
+    /// If the compiler that was asked for cannot be used.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        self.engine.wait();
+        Ok(self.engine.take(false, |_, _| ())?)
+    }
+
+    fn start_engine(&mut self) {
+        let Network { engine, code, propagators, spike_monitors, state_monitors, .. } = self;
+        engine.start(all_code(code, propagators, spike_monitors, state_monitors));
+    }
+
+    /// The first step of the tier `compiled` waits for all code.
+    fn wait_for_code(&mut self) -> Result<(), Error> {
+        if self.engine.tier() == Tier::Compiled {
+            self.engine.wait();
+            self.swap_new_code()?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn take_new_code(&mut self) -> Result<(), Error> {
+        if self.engine.is_busy() { self.swap_new_code() } else { Ok(()) }
+    }
+
+    fn swap_new_code(&mut self) -> Result<(), Error> {
+        let step = self.clocks[0].step() as u64;
+        let Network { engine, code, propagators, spike_monitors, state_monitors, .. } = self;
+        Ok(engine.take(true, |number, ready| {
+            let rates = propagators.iter_mut().flatten().filter(|p| p.every_step).map(|p| &mut p.code);
+            let spikes = spike_monitors.iter_mut().filter_map(|m| m.code.as_mut());
+            let states = state_monitors.iter_mut().filter_map(|m| m.code.as_mut());
+            if let Some(object) = code.iter_mut().chain(rates).chain(spikes).chain(states).nth(number) {
+                object.slot_mut().swap(ready.code.clone(), ready.key.short(), step);
+            }
+        })?)
+    }
+
     /// Warnings so far: about the model, and about what happened while it ran.
     pub fn warnings(&self) -> &Diagnostics {
         &self.warnings
@@ -171,10 +245,7 @@ impl Network {
 
     /// The code that runs at every step.
     pub fn code_objects(&self) -> impl Iterator<Item = &CodeObject> {
-        let monitors = self.spike_monitors.iter().filter_map(|m| m.code.as_ref());
-        let states = self.state_monitors.iter().filter_map(|m| m.code.as_ref());
-        let rates = self.propagators.iter().flatten().filter(|p| p.every_step).map(|p| &p.code);
-        self.code.iter().chain(rates).chain(monitors).chain(states)
+        all_code(&self.code, &self.propagators, &self.spike_monitors, &self.state_monitors)
     }
 
     /// The values of a variable, one a cell (one for shared variables); booleans are 0 and 1.
@@ -274,4 +345,17 @@ impl Network {
             }
         }
     }
+}
+
+/// The code that runs at every step; its order numbers what arrives from the engine.
+fn all_code<'a>(
+    code: &'a [CodeObject],
+    propagators: &'a [Option<PropagatorUpdater>],
+    spike_monitors: &'a [SpikeMonitor],
+    state_monitors: &'a [StateMonitor],
+) -> impl Iterator<Item = &'a CodeObject> {
+    let rates = propagators.iter().flatten().filter(|p| p.every_step).map(|p| &p.code);
+    let spikes = spike_monitors.iter().filter_map(|m| m.code.as_ref());
+    let states = state_monitors.iter().filter_map(|m| m.code.as_ref());
+    code.iter().chain(rates).chain(spikes).chain(states)
 }

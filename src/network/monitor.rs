@@ -66,7 +66,29 @@ pub struct StateMonitor {
     pub code: Option<CodeObject>,
 }
 
+fn take_variables(variables: &mut IndexMap<String, (Origin, Column)>) -> IndexMap<String, (Origin, Column)> {
+    let empty = |(origin, column): &(Origin, Column)| {
+        let values = column.values.emptied();
+        (origin.clone(), Column { dimension: column.dimension, values })
+    };
+    let fresh = variables.iter().map(|(name, entry)| (name.clone(), empty(entry))).collect();
+    std::mem::replace(variables, fresh)
+}
+
 impl SpikeMonitor {
+    /// Takes what was recorded, leaving nothing.
+    pub fn take(&mut self) -> SpikeMonitor {
+        SpikeMonitor {
+            name: self.name.clone(),
+            population: self.population,
+            i: std::mem::take(&mut self.i),
+            t: std::mem::take(&mut self.t),
+            variables: take_variables(&mut self.variables),
+            computed: IndexMap::new(),
+            code: None,
+        }
+    }
+
     /// Makes room for the events of a run.
     pub fn prepare(&mut self) {
         self.i.reserve(FIRST_EVENTS);
@@ -90,6 +112,20 @@ impl SpikeMonitor {
 }
 
 impl StateMonitor {
+    /// Takes what was recorded, leaving nothing.
+    pub fn take(&mut self) -> StateMonitor {
+        StateMonitor {
+            name: self.name.clone(),
+            population: self.population,
+            clock: self.clock,
+            record: self.record.clone(),
+            t: std::mem::take(&mut self.t),
+            variables: take_variables(&mut self.variables),
+            computed: IndexMap::new(),
+            code: None,
+        }
+    }
+
     /// Makes room for this many records.
     pub fn prepare(&mut self, records: usize) {
         self.t.reserve(records);

@@ -59,6 +59,7 @@ impl Network {
             _ => self.run_several(progress),
         };
         drop(environment);
+        let ending = ending?;
         self.t_seconds = match ending {
             Ending::Complete => end,
             Ending::Stopped => self.clocks.iter().map(|c| c.t_seconds()).fold(f64::INFINITY, f64::min),
@@ -98,16 +99,16 @@ impl Network {
     }
 
     /// One clock: every object is due at every step.
-    fn run_single(&mut self, progress: Progress<'_>) -> Ending {
+    fn run_single(&mut self, progress: Progress<'_>) -> Result<Ending, Error> {
         let stop = self.stop.clone();
         let actions: Vec<Action> = self.schedule.iter().map(|s| s.action).collect();
         let (first, end) = (self.clocks[0].step(), self.clocks[0].end());
         let mut report = Report::new(progress);
         while self.clocks[0].is_running() {
             if stop.load(Ordering::Relaxed) {
-                return Ending::Stopped;
+                return Ok(Ending::Stopped);
             }
-            self.take_new_code();
+            self.take_new_code()?;
             let t = self.clocks[0].t_seconds();
             for action in &actions {
                 self.act(*action, t);
@@ -116,11 +117,11 @@ impl Network {
             report.step(|| (self.clocks[0].step() - first) as f64 / (end - first) as f64);
         }
         report.end();
-        Ending::Complete
+        Ok(Ending::Complete)
     }
 
     /// Several clocks: at each time, the objects of all clocks that are due run in the order of the schedule.
-    fn run_several(&mut self, progress: Progress<'_>) -> Ending {
+    fn run_several(&mut self, progress: Progress<'_>) -> Result<Ending, Error> {
         let stop: std::sync::Arc<AtomicBool> = self.stop.clone();
         let actions: Vec<(usize, Action)> = self.schedule.iter().map(|s| (s.clock, s.action)).collect();
         let start = self.t_seconds;
@@ -132,9 +133,9 @@ impl Network {
                 break;
             }
             if stop.load(Ordering::Relaxed) {
-                return Ending::Stopped;
+                return Ok(Ending::Stopped);
             }
-            self.take_new_code();
+            self.take_new_code()?;
             for (clock, action) in &actions {
                 if flags[*clock] {
                     let t = self.clocks[*clock].t_seconds();
@@ -149,7 +150,7 @@ impl Network {
             report.step(|| (self.clocks[first].t_seconds() - start) / (end - start));
         }
         report.end();
-        Ending::Complete
+        Ok(Ending::Complete)
     }
 
     #[inline]

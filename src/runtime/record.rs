@@ -29,6 +29,17 @@ impl Values {
         }
     }
 
+    /// No values of the same type.
+    pub fn emptied(&self) -> Values {
+        match self {
+            Values::Bool(_) => Values::Bool(Vec::new()),
+            Values::I32(_) => Values::I32(Vec::new()),
+            Values::I64(_) => Values::I64(Vec::new()),
+            Values::F32(_) => Values::F32(Vec::new()),
+            Values::F64(_) => Values::F64(Vec::new()),
+        }
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         match self {

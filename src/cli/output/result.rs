@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::Serialize;
 
+pub use crate::runtime::record::Values;
+
 /// Everything `saltus run` reports.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunResult {
@@ -120,58 +122,6 @@ pub struct Recorded {
     pub unit: String,
     /// The values.
     pub values: Values,
-}
-
-/// Values in the type of their variable.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Values {
-    /// True or false.
-    Bool(Vec<bool>),
-    /// 32-bit integers.
-    I32(Vec<i32>),
-    /// 64-bit integers.
-    I64(Vec<i64>),
-    /// Floats of 32 bits.
-    F32(Vec<f32>),
-    /// Doubles.
-    F64(Vec<f64>),
-}
-
-impl Values {
-    /// How many.
-    pub fn len(&self) -> usize {
-        match self {
-            Values::Bool(values) => values.len(),
-            Values::I32(values) => values.len(),
-            Values::I64(values) => values.len(),
-            Values::F32(values) => values.len(),
-            Values::F64(values) => values.len(),
-        }
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// One value as a double; booleans are 0 and 1.
-    ///
-    /// # Panics
-    /// If there is none at `index`.
-    pub fn get(&self, index: usize) -> f64 {
-        match self {
-            Values::Bool(values) => f64::from(u8::from(values[index])),
-            Values::I32(values) => f64::from(values[index]),
-            Values::I64(values) => values[index] as f64,
-            Values::F32(values) => f64::from(values[index]),
-            Values::F64(values) => values[index],
-        }
-    }
-
-    /// Whether the values are booleans or integers.
-    pub fn is_discrete(&self) -> bool {
-        matches!(self, Values::Bool(_) | Values::I32(_) | Values::I64(_))
-    }
 }
 
 /// Where the time went, in seconds of the wall clock.

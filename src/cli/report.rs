@@ -1,0 +1,153 @@
+//! From a network that has run to the data that is written.
+
+use std::time::Instant;
+
+use super::output::result::{
+    Elements, KernelReport, MonitorData, Origin, Recorded, RunResult, SpikeData, StateData, Timing,
+};
+use crate::engine;
+use crate::network::Network;
+use crate::network::monitor::Column;
+use crate::unit::Dimension;
+
+/// What the clock on the wall said.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch {
+    /// When the program started.
+    pub start: Instant,
+    /// When the model was checked.
+    pub parsed: Instant,
+    /// When the network was in memory.
+    pub prepared: Instant,
+    /// When the last run ended.
+    pub finished: Instant,
+}
+
+/// Moves what was recorded out of the network.
+pub fn result(model: Option<String>, network: &mut Network, watch: Stopwatch) -> RunResult {
+    let seconds = |instant: Instant| instant.duration_since(watch.start).as_secs_f64();
+    let timing = Timing {
+        parse: seconds(watch.parsed),
+        prepare: watch.prepared.duration_since(watch.parsed).as_secs_f64(),
+        connect: 0.0,
+        run: watch.finished.duration_since(watch.prepared).as_secs_f64(),
+        first_step: network.first_step().map_or(0.0, seconds),
+        full_speed: network.full_speed().map(seconds),
+        total: seconds(watch.finished),
+    };
+    let final_state = network.final_state();
+    let kernels = network.kernel_reports().map(kernel_report).collect();
+    RunResult {
+        model,
+        simulated_seconds: network.t_seconds(),
+        monitors: monitors(network),
+        synapses: Default::default(),
+        final_state: final_state.into_iter().map(|(name, state)| (name, state.into_iter().collect())).collect(),
+        timing,
+        kernels,
+    }
+}
+
+fn kernel_report(report: engine::Report) -> KernelReport {
+    KernelReport {
+        name: report.name,
+        kind: report.kind.to_string(),
+        shape: report.shape.to_string(),
+        language: report.language.name().to_string(),
+        key: report.key.map(|k| k.to_string()),
+        origin: match report.origin {
+            engine::Origin::Hit => Origin::Hit,
+            engine::Origin::Built => Origin::Built,
+            engine::Origin::Interpreter => Origin::Interpreter,
+        },
+        compile_seconds: report.compile_seconds,
+    }
+}
+
+fn recorded(column: Column) -> Recorded {
+    Recorded { unit: symbol(column.dimension), values: column.values }
+}
+
+/// Monitors in the order of the model.
+fn monitors(network: &mut Network) -> indexmap::IndexMap<String, MonitorData> {
+    let names: Vec<String> = network.monitor_names().to_vec();
+    let mut out = indexmap::IndexMap::new();
+    for name in names {
+        if let Some(monitor) = network.take_spikes(&name) {
+            let group = &network.populations()[monitor.population].group;
+            let data = SpikeData {
+                event: None,
+                source: group.name.clone(),
+                source_size: group.n,
+                count: monitor.i.len(),
+                i: monitor.i,
+                t: monitor.t,
+                variables: monitor.variables.into_iter().map(|(n, (_, c))| (n, recorded(c))).collect(),
+            };
+            out.insert(name, MonitorData::Spikes(data));
+        } else if let Some(monitor) = network.take_states(&name) {
+            let group = &network.populations()[monitor.population].group;
+            let data = StateData {
+                source: group.name.clone(),
+                elements: Elements::Cells,
+                record: monitor.record,
+                t: monitor.t,
+                values: monitor.variables.into_iter().map(|(n, (_, c))| (n, recorded(c))).collect(),
+            };
+            out.insert(name, MonitorData::State(data));
+        }
+    }
+    out
+}
+
+/// The symbol of the SI unit without prefix, such as `V` or `S/m²`; empty for plain numbers.
+pub fn symbol(dimension: Dimension) -> String {
+    if dimension.is_dimensionless() {
+        return String::new();
+    }
+    const SYMBOLS: [(&str, &str); 26] = [
+        ("volt", "V"),
+        ("amp", "A"),
+        ("second", "s"),
+        ("siemens", "S"),
+        ("farad", "F"),
+        ("ohm", "Ω"),
+        ("hertz", "Hz"),
+        ("meter", "m"),
+        ("metre", "m"),
+        ("kilogram", "kg"),
+        ("kelvin", "K"),
+        ("mole", "mol"),
+        ("mol", "mol"),
+        ("candle", "cd"),
+        ("newton", "N"),
+        ("joule", "J"),
+        ("watt", "W"),
+        ("coulomb", "C"),
+        ("pascal", "Pa"),
+        ("tesla", "T"),
+        ("weber", "Wb"),
+        ("henry", "H"),
+        ("katal", "kat"),
+        ("mmolar", "mM"),
+        ("gray", "Gy"),
+        ("lux", "lx"),
+    ];
+    let mut text = dimension.to_string();
+    text = text.replace(" * ", "·").replace("**2", "²").replace("**3", "³").replace("**-1", "⁻¹").replace("**-2", "⁻²");
+    let mut out = String::new();
+    let mut word = String::new();
+    for c in text.chars().chain(['\0']) {
+        if c.is_ascii_alphabetic() {
+            word.push(c);
+            continue;
+        }
+        let short = SYMBOLS.iter().find(|(name, _)| *name == word).map_or(word.as_str(), |(_, s)| s);
+        out.push_str(short);
+        word.clear();
+        if c != '\0' {
+            out.push(c);
+        }
+    }
+    out
+}
