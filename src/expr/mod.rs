@@ -2,8 +2,9 @@
 
 pub mod ast;
 pub mod check;
-pub mod derive;
+pub mod identity;
 pub mod lexer;
 pub mod parser;
+pub mod polynomial;
 pub mod print;
 pub mod simplify;

@@ -44,35 +44,108 @@ pub struct Block {
 /// A linear system whose step is a matrix: `x(t+dt) = P x(t) + c`, with `P = exp(A dt)` and `c = dt phi1(A dt) b`.
 ///
 /// The block of such a method reads `P[i][j]` as [`Propagator::entry_name`] and `c[i]` as
-/// [`Propagator::offset_name`]; someone computes them from `a` and `b` before the first step, and again whenever a value
-/// that these mention has changed.
+/// [`Propagator::offset_name`], as far as they can be other than zero; someone computes them from the rates before the
+/// first step, and again whenever a value that these mention has changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Propagator {
     /// The variables, in the order of rows and columns.
     pub variables: Vec<String>,
-    /// Whether each variable stands still while `not_refractory` is false; the block then chooses between two sets of
-    /// entries, the second for such times.
-    pub unless_refractory: Vec<bool>,
-    /// Rates; absent where zero. They mention no variable of the system, not `t` and not `not_refractory`.
+    /// The rates while `not_refractory` is true, or at all times.
+    pub free: Rates,
+    /// The rates while `not_refractory` is false, where variables that go on then depend on it; for these the block
+    /// chooses between two sets of entries with the internal function `_select(condition, if_true, if_false)`.
+    pub refractory: Option<Rates>,
+}
+
+/// The equations `dx/dt = A x + b`. No entry mentions a variable of the system, `t` or `not_refractory`.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Rates {
+    /// `A`, row by row; absent where zero.
     pub a: Vec<Vec<Option<Expr>>>,
-    /// Inhomogeneous terms; absent where zero.
+    /// `b`; absent where zero.
     pub b: Vec<Option<Expr>>,
-    /// Which entries of `P` can be other than zero.
-    pub reaches: Vec<Vec<bool>>,
-    /// Which entries of `c` can be other than zero.
-    pub offset: Vec<bool>,
 }
 
 impl Propagator {
     /// Name of the entry of `P` in this row and column; `refractory`: for times when `not_refractory` is false.
     pub fn entry_name(&self, row: usize, column: usize, refractory: bool) -> String {
-        let kind = if refractory { "_propagator_refractory" } else { "_propagator" };
-        format!("{kind}_{}_{}", self.variables[row], self.variables[column])
+        let kind = if refractory { "_refractory_propagator" } else { "_propagator" };
+        let pair = |i: usize, j: usize| format!("{}_{}", self.variables[i], self.variables[j]);
+        let name = pair(row, column);
+        let all = 0..self.variables.len();
+        let same = all.clone().flat_map(|i| all.clone().map(move |j| (i, j))).filter(|&(i, j)| pair(i, j) == name);
+        // `a_b` with `c` and `a` with `b_c`: the numbers tell them apart.
+        if same.count() > 1 { format!("{kind}_{row}_{column}_{name}") } else { format!("{kind}_{name}") }
     }
 
     /// Name of the entry of `c` in this row.
     pub fn offset_name(&self, row: usize, refractory: bool) -> String {
-        let kind = if refractory { "_offset_refractory" } else { "_offset" };
+        let kind = if refractory { "_refractory_offset" } else { "_offset" };
         format!("{kind}_{}", self.variables[row])
+    }
+}
+
+impl Rates {
+    /// Which variables each variable depends on over a step, itself included: where `P` can be other than zero.
+    pub fn reaches(&self) -> Vec<Vec<bool>> {
+        let mut reaches: Vec<Vec<bool>> = self.a.iter().map(|row| row.iter().map(Option::is_some).collect()).collect();
+        for (i, row) in reaches.iter_mut().enumerate() {
+            row[i] = true;
+        }
+        transitive_closure(&mut reaches);
+        reaches
+    }
+
+    /// Which entries of `c` can be other than zero.
+    pub fn offsets(&self) -> Vec<bool> {
+        let driven = |row: &Vec<bool>| row.iter().zip(&self.b).any(|(reached, b)| *reached && b.is_some());
+        self.reaches().iter().map(driven).collect()
+    }
+}
+
+/// Adds to a relation what follows by going from one to the next (Warshall 1962).
+pub fn transitive_closure(relation: &mut [Vec<bool>]) {
+    for via in 0..relation.len() {
+        let onward = relation[via].clone();
+        for row in relation.iter_mut().filter(|row| row[via]) {
+            for (to, reached) in row.iter_mut().zip(&onward) {
+                *to |= *reached;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn propagator(variables: &[&str]) -> Propagator {
+        let variables = variables.iter().map(ToString::to_string).collect();
+        Propagator { variables, free: Rates::default(), refractory: None }
+    }
+
+    #[test]
+    fn entries_have_names_of_their_own() {
+        let plain = propagator(&["v", "ge"]);
+        assert_eq!(plain.entry_name(0, 1, false), "_propagator_v_ge");
+        assert_eq!(plain.entry_name(0, 1, true), "_refractory_propagator_v_ge");
+        assert_eq!(plain.offset_name(1, false), "_offset_ge");
+        let ambiguous = propagator(&["a", "a_b", "b_c", "c"]);
+        let mut names = std::collections::BTreeSet::new();
+        for row in 0..4 {
+            for column in 0..4 {
+                assert!(names.insert(ambiguous.entry_name(row, column, false)));
+            }
+        }
+        assert!(names.contains("_propagator_1_3_a_b_c"));
+    }
+
+    #[test]
+    fn reach_is_transitive() {
+        let rate = || Some(Expr::name("r"));
+        let a = vec![vec![None, rate(), None], vec![None, rate(), rate()], vec![None, None, None]];
+        let rates = Rates { a, b: vec![None, None, rate()] };
+        assert_eq!(rates.reaches(), [[true, true, true], [false, true, true], [false, false, true]]);
+        assert_eq!(rates.offsets(), [true, true, true]);
     }
 }
