@@ -12,8 +12,7 @@ pub(super) struct Frame<'a> {
     pub(super) len: usize,
     /// Number of the first element.
     pub(super) first: i32,
-    pub(super) functions: &'a [maths::Builtin],
-    pub(super) tables: &'a [&'static [f64]],
+    pub(super) functions: &'a [maths::Block],
 }
 
 /// A version of [`run`] for one instruction set.
@@ -286,11 +285,7 @@ unsafe fn run(ops: &[Op], frame: &Frame) -> u64 {
                 Code::Scatter(storage) => scatter(storage, false, op, frame),
                 Code::ScatterWhen(storage) => scatter(storage, true, op, frame),
                 Code::Accumulate(storage, kind) => accumulate(storage, kind, op, frame),
-                Code::Call(function) => call(&frame.functions[function as usize], op, frame),
-                Code::Table(table) => {
-                    let table = frame.tables[table as usize];
-                    frame.map(op, |index: i64| table[index as usize]);
-                }
+                Code::Call(function) => call(frame.functions[function as usize], op, frame),
                 Code::Flag(bit) => {
                     let any = if op.args[0].single {
                         frame.single::<u8>(op.args[0])
@@ -475,12 +470,13 @@ unsafe fn cast(from: Type, to: Type, op: &Op, frame: &Frame) {
 
 /// # Safety
 /// As for [`run`].
-unsafe fn call(function: &maths::Builtin, op: &Op, frame: &Frame) {
-    let mut args: [&[f64]; 3] = [&[]; 3];
-    for (arg, operand) in args.iter_mut().zip(op.args).take(function.arity) {
-        // SAFETY: as promised.
-        *arg = unsafe { frame.block(operand) };
-    }
+unsafe fn call(function: maths::Block, op: &Op, frame: &Frame) {
+    let [a, b, _] = op.args;
     // SAFETY: as promised.
-    (function.block)(&args[..function.arity], unsafe { frame.block_mut(op.out) });
+    unsafe {
+        match function {
+            maths::Block::One(f) => f(frame.block(a), frame.block_mut(op.out)),
+            maths::Block::Two(f) => f(frame.block(a), frame.block(b), frame.block_mut(op.out)),
+        }
+    }
 }

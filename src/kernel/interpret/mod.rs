@@ -53,8 +53,7 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Program {
     constants: Vec<[u8; 8]>,
-    functions: Vec<maths::Builtin>,
-    tables: Vec<&'static [f64]>,
+    functions: Vec<maths::Block>,
     scalar: Vec<Op>,
     vector: Vec<Op>,
     /// Bytes from an element of a parameter to the next; 0 for scalars.
@@ -117,7 +116,6 @@ impl Program {
             scratch_bytes: registers_at + allocation.registers as usize * REGISTER_BYTES,
             constants: lowered.constants,
             functions: lowered.functions,
-            tables: lowered.tables,
             steps: kernel.params.iter().map(|p| if p.scalar { 0 } else { p.storage.size() }).collect(),
             block: if dependence(kernel) == Dependence::AcrossStatements { 1 } else { BLOCK },
             run_ops: execute::best(),
@@ -183,7 +181,7 @@ impl Program {
     }
 
     fn run_block(&self, ops: &[Op], bases: &[*mut u8], len: usize, first: i32) -> u64 {
-        let frame = Frame { bases, len, first, functions: &self.functions, tables: &self.tables };
+        let frame = Frame { bases, len, first, functions: &self.functions };
         // SAFETY: `Program::new` gave every operand a place that holds what its operation expects, results apart from
         // operands; the arrays are as the caller of `run` promised, and `best` chose what the machine has.
         unsafe { (self.run_ops)(ops, &frame) }

@@ -49,10 +49,8 @@ pub(super) enum Code {
     ScatterWhen(Storage),
     /// `memory[a] = memory[a] op b`, one element after the other, for an addition or subtraction.
     Accumulate(Storage, BinaryOp),
-    /// `out = function(a, b, c)`, by its place in the program's list.
+    /// `out = function(a, b)`, by its place in the program's list.
     Call(u16),
-    /// `out = table[a]`, by its place in the program's list.
-    Table(u16),
     /// `flags |= any(a) << bit`
     Flag(u8),
 }
