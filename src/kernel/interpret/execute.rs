@@ -1,10 +1,14 @@
 //! Runs operations over a block: one tight loop each, compiled once for every vector width that pays.
 
-use super::op::{Code, Op, Operand, Width};
+use super::op::{Code, Op, Operand, SCRATCH_BASE, Width};
 use crate::kernel::ir::{BinaryOp, Storage, Type, UnaryOp};
 use crate::kernel::maths::{self, operators};
 
+/// The widest vectors' number of floats, of which registers hold a multiple.
+const LANES: usize = 8;
+
 /// What the operations of a block work on.
+#[derive(Clone, Copy)]
 pub(super) struct Frame<'a> {
     /// The base pointers that operands are relative to.
     pub(super) bases: &'a [*mut u8],
@@ -472,7 +476,12 @@ unsafe fn cast(from: Type, to: Type, op: &Op, frame: &Frame) {
 /// As for [`run`].
 unsafe fn call(function: maths::Block, op: &Op, frame: &Frame) {
     let [a, b, _] = op.args;
-    // SAFETY: as promised.
+    let used = if let maths::Block::Two(_) = function { b } else { a };
+    // Registers have room for whole vectors: a few values more cost less than a remainder one by one.
+    let in_registers = [op.out, a, used].iter().all(|operand| operand.base == SCRATCH_BASE);
+    let len = if in_registers && frame.len > 1 { frame.len.next_multiple_of(LANES) } else { frame.len };
+    let frame = Frame { len, ..*frame };
+    // SAFETY: as promised; what a register holds after the block is of no meaning, but floats all the same.
     unsafe {
         match function {
             maths::Block::One(f) => f(frame.block(a), frame.block_mut(op.out)),

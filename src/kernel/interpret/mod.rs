@@ -15,13 +15,13 @@ mod op;
 use std::cell::RefCell;
 
 use self::execute::{Frame, RunFn};
-use self::op::{Code, Home, Op, Operand, RawOp, Value};
+use self::op::{CONSTANT_BASE, Code, FIRST_PARAM_BASE, Home, INDICES_BASE, Op, Operand, RawOp, SCRATCH_BASE, Value};
 use super::ir::{Kernel, ParamId};
 use super::maths;
 use super::order::{Dependence, dependence};
 
 /// Elements that an operation works on at once: its registers stay in the first-level cache, and the cost of choosing
-/// the operation is spread over many elements.
+/// the operation is spread over many elements. A multiple of every vector's length.
 const BLOCK: usize = 256;
 
 /// Bytes of a register: a block of the widest type.
@@ -66,13 +66,6 @@ pub struct Program {
     scratch_bytes: usize,
     run_ops: RunFn,
 }
-
-/// Places of the base pointers: the scratch memory, the constants, the list of elements, and for each parameter the
-/// first element of the block, then for each parameter the whole array.
-const SCRATCH_BASE: u16 = 0;
-const CONSTANT_BASE: u16 = 1;
-const INDICES_BASE: u16 = 2;
-const FIRST_PARAM_BASE: u16 = 3;
 
 #[repr(align(64))]
 #[derive(Clone, Copy)]

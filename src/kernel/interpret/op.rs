@@ -125,6 +125,13 @@ pub(super) struct Operand {
     pub(super) single: bool,
 }
 
+/// Places of the base pointers: the scratch memory, the constants, the list of elements, and for each parameter the
+/// first element of the block, then for each parameter the whole array.
+pub(super) const SCRATCH_BASE: u16 = 0;
+pub(super) const CONSTANT_BASE: u16 = 1;
+pub(super) const INDICES_BASE: u16 = 2;
+pub(super) const FIRST_PARAM_BASE: u16 = 3;
+
 /// An operation of a program.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Op {
