@@ -68,9 +68,9 @@ pub enum Fault {
         /// How many there are.
         found: usize,
     },
-    /// A table that the maths library does not have.
-    #[error("there is no table `{0}`")]
-    NoTable(String),
+    /// A table, which only functions of the maths library read.
+    #[error("a kernel reads no table, such as `{0}`")]
+    Table(String),
     /// An element in the scalar part.
     #[error("the scalar part refers to an element")]
     ElementInScalarPart,
@@ -257,10 +257,7 @@ impl Checker<'_> {
                     self.typed(argument, Type::F64, &format!("an argument of `{name}`"))?;
                 }
             }
-            Expr::Table(name, index) => {
-                maths::table(name).ok_or_else(|| Fault::NoTable((*name).to_owned()))?;
-                self.typed(index, Type::I64, &format!("the index of `{name}`"))?;
-            }
+            Expr::Table(name, _) => return Err(Fault::Table((*name).to_owned())),
         }
         Ok(type_of(expr, &self.kernel.locals, &self.kernel.params))
     }
@@ -285,5 +282,126 @@ fn binary_operands(op: BinaryOp) -> &'static [Type] {
         BinaryOp::And | BinaryOp::Or => &[Type::Bool, Type::I64],
         BinaryOp::Xor | BinaryOp::Shl | BinaryOp::Shr => &[Type::I64],
         BinaryOp::Eq | BinaryOp::Ne => &[Type::Bool, Type::I32, Type::I64, Type::F64],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::ir::Const;
+    use crate::kernel::text::parse_kernel;
+
+    const PARAMS: &str = "
+        param v: f64[] written
+        param w: f64[]
+        param j: i32[]
+        param k: i64[] written
+        param on: bool[] written
+        param tau: f64
+        param total: f64 written
+        param target: i32";
+
+    fn check(scalar: &str, vector: &str) -> String {
+        let text = format!("kernel each {{{PARAMS}\nscalar {{\n{scalar}\n}}\nvector {{\n{vector}\n}}\n}}");
+        let kernel = parse_kernel(&text).unwrap_or_else(|error| panic!("{error}"));
+        verify(&kernel).map_or_else(|error| error.to_string(), |()| "well-formed".into())
+    }
+
+    #[test]
+    fn faults_in_the_scalar_part() {
+        let cases = [
+            ("let a: f64 = tau[0]\nstore total[0] = a", "well-formed"),
+            ("let a: f64 = v[e]", "the scalar part refers to an element"),
+            ("let a: f64 = v[j[e]]", "the scalar part refers to an element"),
+            ("let a: i32 = element", "the scalar part refers to an element"),
+            ("store v[e] = 1.0", "the scalar part refers to an element"),
+            ("store tau[0] = 1.0", "`tau` is stored to but not marked as written"),
+            ("let a: f64 = v[0]", "`v` is indexed against its kind"),
+        ];
+        for (scalar, expected) in cases {
+            let found = check(scalar, "");
+            let place = "bug in saltus: ill-formed kernel, in statement 1 of the scalar part: ";
+            assert_eq!(found.strip_prefix(place).unwrap_or(&found), expected, "{scalar}");
+        }
+    }
+
+    #[test]
+    fn faults_in_the_vector_part() {
+        let cases = [
+            ("store v[e] = select(on[e], v[j[e]], tau[0]) when w[e] < 0.0", "well-formed"),
+            ("store w[e] = 1.0", "`w` is stored to but not marked as written"),
+            ("store total[0] = 1.0", "the vector part stores to the scalar `total`"),
+            ("store v[e] = tau[e]", "`tau` is indexed against its kind"),
+            ("store v[e] = w[0]", "`w` is indexed against its kind"),
+            ("store v[e] = w[k[e]]", "`k` cannot hold indices"),
+            ("store v[e] = w[target[e]]", "`target` cannot hold indices"),
+            ("store v[k[e]] = 1.0", "`k` cannot hold indices"),
+            ("store v[e] = 1", "the value for `v` is I64 where F64 is expected"),
+            ("store v[e] = 1.0 when 1", "the condition is I64 where Bool is expected"),
+            ("flag 3 when v[e]", "the condition is F64 where Bool is expected"),
+            ("let a: i64 = v[e]", "the value of `a` is F64 where I64 is expected"),
+            ("store on[e] = not v[e]", "the operand of Not is F64 where Bool is expected"),
+            ("store k[e] = i64(-on[e])", "the operand of Neg is Bool where I32 or I64 or F64 is expected"),
+            ("store v[e] = sqrt(j[e])", "the operand of Sqrt is I32 where F64 is expected"),
+            ("store v[e] = float(v[e])", "the operand of FromBits is F64 where I64 is expected"),
+            ("store v[e] = v[e] + k[e]", "the second operand of Add is I64 where F64 is expected"),
+            ("store k[e] = k[e] / k[e]", "the first operand of Div is I64 where F64 is expected"),
+            ("store v[e] = v[e] // v[e]", "the first operand of FloorDiv is F64 where I32 or I64 is expected"),
+            ("store k[e] = i64(j[e] & j[e])", "the first operand of And is I32 where Bool or I64 is expected"),
+            ("store on[e] = on[e] < on[e]", "the first operand of Lt is Bool where I32 or I64 or F64 is expected"),
+            ("store on[e] = on[e] == v[e]", "the second operand of Eq is F64 where Bool is expected"),
+            ("store v[e] = select(k[e], v[e], v[e])", "the condition of Select is I64 where Bool is expected"),
+            ("store v[e] = select(on[e], v[e], k[e])", "the third operand of Select is I64 where F64 is expected"),
+            ("store v[e] = f64(v[e])", "there is no conversion from F64 to F64"),
+            ("store v[e] = exp(k[e])", "an argument of `exp` is I64 where F64 is expected"),
+            ("store v[e] = exp(v[e], v[e])", "`exp` takes 1 arguments, not 2"),
+        ];
+        for (vector, expected) in cases {
+            let found = check("", vector);
+            let place = "bug in saltus: ill-formed kernel, in statement 1 of the vector part: ";
+            assert_eq!(found.strip_prefix(place).unwrap_or(&found), expected, "{vector}");
+        }
+    }
+
+    /// The fault of a good kernel after a change that its text cannot say.
+    fn fault_after(change: impl FnOnce(&mut Kernel)) -> Option<Fault> {
+        let text = format!("kernel select {{{PARAMS}\nscalar {{}}\nvector {{ let a: f64 = v[e] }}\nemit a < 1.0 }}");
+        let mut kernel = parse_kernel(&text).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(verify(&kernel), Ok(()));
+        change(&mut kernel);
+        verify(&kernel).err().map(|error| error.fault)
+    }
+
+    #[test]
+    fn faults_of_names_and_numbers() {
+        let local = |l| Expr::Local(LocalId(l));
+        let place = Place { param: ParamId(99), index: Index::Element };
+        let cases: Vec<(Option<Fault>, Fault)> = vec![
+            (fault_after(|k| k.params[1].name = "v".into()), Fault::DuplicateName("v".into())),
+            (fault_after(|k| k.locals[0].name = "v".into()), Fault::DuplicateName("v".into())),
+            (fault_after(|k| k.locals[0].name = "a b".into()), Fault::BadName("a b".into())),
+            (fault_after(|k| k.params[0].name = String::new()), Fault::BadName(String::new())),
+            (fault_after(|k| k.vector[0] = Stmt::Let(LocalId(0), local(0))), Fault::NotComputed("a".into())),
+            (fault_after(|k| drop(k.vector.remove(0))), Fault::NotComputed("a".into())),
+            (fault_after(|k| k.vector.push(k.vector[0].clone())), Fault::ComputedTwice("a".into())),
+            (fault_after(|k| k.vector[0] = Stmt::Let(LocalId(7), local(0))), Fault::NoLocal(LocalId(7))),
+            (fault_after(|k| k.vector[0] = Stmt::Let(LocalId(0), local(7))), Fault::NoLocal(LocalId(7))),
+            (fault_after(|k| k.vector[0] = Stmt::Let(LocalId(0), Expr::Load(place))), Fault::NoParam(ParamId(99))),
+            (fault_after(|k| k.vector.push(Stmt::Comment("a \\".into()))), Fault::BadComment("a \\".into())),
+            (fault_after(|k| k.vector.push(Stmt::Comment("a\nb".into()))), Fault::BadComment("a\nb".into())),
+        ];
+        for (found, expected) in cases {
+            assert_eq!(found, Some(expected));
+        }
+        let number = |x| Stmt::Let(LocalId(0), x);
+        let call = fault_after(|k| k.vector[0] = number(Expr::Call("nonesuch", vec![])));
+        assert_eq!(call, Some(Fault::NoFunction("nonesuch".into())));
+        let index = Box::new(Expr::Const(Const::I64(0)));
+        let table = fault_after(|k| k.vector[0] = number(Expr::Table("ROOTS", index)));
+        assert_eq!(table, Some(Fault::Table("ROOTS".into())));
+        let flag = fault_after(|k| k.vector.push(Stmt::Flag(64, Expr::Const(Const::Bool(true)))));
+        assert_eq!(flag, Some(Fault::BadFlag(64)));
+        let condition = fault_after(|k| k.shape = LoopShape::Pairs(Expr::Element));
+        assert!(matches!(condition, Some(Fault::Mistyped { found: Type::I32, .. })), "{condition:?}");
     }
 }

@@ -110,9 +110,7 @@ fn statement(stmt: &Stmt, names: &KernelNames) -> String {
                 format!("if ({}) {element} = {};", text(when), text(value))
             }
         }
-        Stmt::Flag(bit, condition) => {
-            format!("flags |= (u64)({}) << {bit};", text(condition))
-        }
+        Stmt::Flag(bit, condition) => format!("flags |= (u64)({}) << {bit};", text(condition)),
     }
 }
 
@@ -131,7 +129,7 @@ impl KernelNames<'_> {
     fn element_of(&self, place: Place) -> String {
         let name = self.param(place.param);
         match place.index {
-            Index::Zero => format!("*{name}"),
+            Index::Zero => format!("{name}[0]"),
             Index::Element => format!("{name}[_i]"),
             Index::Via(holder) => format!("{name}[{}[_i]]", self.param(holder)),
         }
@@ -149,12 +147,8 @@ impl Names for KernelNames<'_> {
             return self.param(place.param).to_owned();
         }
         let element = self.element_of(place);
-        match (param.storage, place.index) {
-            // In C, operations on two floats are done in float.
-            (Storage::F32, _) => format!("((double){element})"),
-            (_, Index::Zero) => format!("({element})"),
-            _ => element,
-        }
+        // In C, operations on two floats are done in float.
+        if param.storage == Storage::F32 { format!("((double){element})") } else { element }
     }
 
     fn element(&self) -> String {
@@ -214,11 +208,12 @@ fn prelude(names: &BTreeSet<&'static str>) -> Vec<&'static str> {
         if !seen.insert(name) {
             return;
         }
-        let (depends, text) = match (expr::helper(name), maths::lookup(name)) {
-            (Some(helper), _) => (helper.depends, helper.c),
-            (None, Some(function)) => (function.depends, function.c),
-            (None, None) => unreachable!("a verified kernel uses nothing unknown, such as `{name}`"),
-        };
+        let internal = || maths::internals().iter().find(|i| i.name == name).map(|i| (i.depends, i.c));
+        let (depends, text) = expr::helper(name)
+            .map(|h| (h.depends, h.c))
+            .or_else(|| maths::lookup(name).map(|f| (f.depends, f.c)))
+            .or_else(internal)
+            .expect("a verified kernel uses nothing unknown");
         depends.iter().for_each(|name| visit(name, seen, texts));
         texts.push(text);
     }

@@ -1,15 +1,21 @@
 //! Kernels mean the same everywhere: the interpreter, hoisted kernels and compiled ones against a plain walk of the
 //! trees, bit for bit.
 
+mod compiled;
 mod generate;
 mod memory;
 mod reference;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 use saltus::kernel::hoist::hoist;
 use saltus::kernel::interpret::{Arguments, Program};
 use saltus::kernel::ir::{Kernel, LoopShape};
+use saltus::kernel::text::{parse_kernel, print_kernel};
 use saltus::kernel::verify::verify;
+use saltus::render::{Language, render};
 
 use memory::{After, Memory, difference};
 
@@ -35,6 +41,74 @@ fn interpret(kernel: &Kernel, memory: &Memory) -> After {
         selected.clear();
     }
     After { arrays: memory.arrays, selected, flags: outcome.flags }
+}
+
+fn fixtures() -> Vec<(String, Kernel)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels/fixtures");
+    let entries = std::fs::read_dir(&directory).expect("the fixtures are there");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable directory").path()).collect();
+    paths.sort();
+    let read = |path: PathBuf| {
+        let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&path).expect("a readable file");
+        let kernel = parse_kernel(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(verify(&kernel), Ok(()), "{name}");
+        (name, kernel)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+#[test]
+fn kernels_are_rendered_as_before() {
+    for (name, kernel) in fixtures() {
+        let hoisted = hoist(kernel);
+        let c = render(&hoisted, Language::C).text;
+        let start = c.find("__attribute__((visibility").expect("the entry is there");
+        let shown = format!("{}\n{}", print_kernel(&hoisted), &c[start..]);
+        insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "snapshots", omit_expression => true }, {
+            insta::assert_snapshot!(name, shown);
+        });
+    }
+}
+
+#[test]
+fn every_tier_leaves_the_same_bits() {
+    let fixtures = fixtures();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let next = AtomicUsize::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some((name, kernel)) = fixtures.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    check_every_tier(name, kernel, &directory.path().join(name));
+                }
+            });
+        }
+    });
+}
+
+fn check_every_tier(name: &str, kernel: &Kernel, directory: &Path) {
+    let hoisted = hoist(kernel.clone());
+    let source = render(&hoisted, Language::C).text;
+    let cases: Vec<(Memory, After)> = SIZES
+        .iter()
+        .flat_map(|n| (0..3).map(|seed| Memory::random(kernel, *n, seed + 7)))
+        .map(|memory| (memory.clone(), reference::run(kernel, &memory)))
+        .collect();
+    let check = |tier: &str, run: &dyn Fn(&Memory) -> After| {
+        for (memory, expected) in &cases {
+            let found = run(memory);
+            assert_eq!(difference(kernel, expected, &found), None, "{name}, {tier}, {} elements", memory.end);
+        }
+    };
+    check("interpreter", &|memory| interpret(kernel, memory));
+    check("interpreter, hoisted", &|memory| interpret(&hoisted, memory));
+    for (k, toolchain) in compiled::TOOLCHAINS.iter().enumerate() {
+        // A path of its own: the loader takes equal paths for one library.
+        let compiled = toolchain.compile(&source, &directory.join(k.to_string()));
+        check(&toolchain.name, &|memory| compiled.run(kernel, memory));
+    }
 }
 
 proptest! {
@@ -63,5 +137,26 @@ proptest! {
             prop_assert_eq!(difference(&kernel, &expected, &interpret(&hoisted, &memory)), None, "n = {}", n);
         }
         prop_assert_eq!(hoist(hoisted.clone()), hoisted);
+    }
+}
+
+proptest! {
+    // Each case starts compilers.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(20) })]
+
+    #[test]
+    fn compiled_kernels_agree_with_the_walk(choices in prop::collection::vec(any::<u32>(), 0..150), seed in any::<u64>()) {
+        let kernel = generate::kernel(&choices);
+        let source = render(&hoist(kernel.clone()), Language::C).text;
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        for toolchain in compiled::few_toolchains() {
+            let compiled = toolchain.compile(&source, &directory.path().join(&toolchain.name));
+            for n in SIZES {
+                let memory = Memory::random(&kernel, n, seed);
+                let expected = reference::run(&kernel, &memory);
+                let found = compiled.run(&kernel, &memory);
+                prop_assert_eq!(difference(&kernel, &expected, &found), None, "{}, n = {}", toolchain.name, n);
+            }
+        }
     }
 }

@@ -84,15 +84,9 @@ impl Walker<'_> {
             }
             Expr::Call(name, arguments) => {
                 let arguments: Vec<f64> = arguments.iter().map(|a| self.float(a)).collect();
-                let slices: Vec<&[f64]> = arguments.iter().map(std::slice::from_ref).collect();
-                let mut out = [0.0];
-                (maths::lookup(name).expect("a known function").block)(&slices, &mut out);
-                Const::f64(out[0])
+                Const::f64(maths::eval(name, &arguments).expect("a known function"))
             }
-            Expr::Table(name, index) => match self.expr(index) {
-                Const::I64(at) => Const::f64(maths::table(name).expect("a known table")[at as usize]),
-                other => panic!("{other:?} is no index"),
-            },
+            Expr::Table(name, _) => panic!("a kernel reads no table, such as `{name}`"),
         }
     }
 

@@ -173,13 +173,9 @@ impl Graph {
             Node::Cast(ty, x) => Some(meaning::cast(*ty, self.as_const(*x)?)),
             Node::Call(name, arguments) => {
                 let values: Option<Vec<f64>> = arguments.iter().map(|x| self.as_f64(*x)).collect();
-                maths::call(name, &values?).map(Const::f64)
+                maths::eval(name, &values?).map(Const::f64)
             }
-            Node::Table(name, index) => match self.as_const(*index)? {
-                Const::I64(at) => maths::table(name)?.get(usize::try_from(at).ok()?).copied().map(Const::f64),
-                _ => None,
-            },
-            Node::Const(_) | Node::Load(..) | Node::Element | Node::Select(_) => None,
+            Node::Const(_) | Node::Load(..) | Node::Element | Node::Select(_) | Node::Table(..) => None,
         }
     }
 

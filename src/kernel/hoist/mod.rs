@@ -9,7 +9,7 @@ mod graph;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::graph::{Graph, Node, NodeId};
-use super::ir::{Expr, Index, Kernel, Local, LocalId, LoopShape, Place, Stmt};
+use super::ir::{Expr, Index, Kernel, Local, LocalId, LoopShape, Place, Stmt, UnaryOp};
 
 /// Hoists a kernel that [`verify`](super::verify::verify) accepts.
 ///
@@ -217,6 +217,16 @@ impl<'a> Emitter<'a> {
         }
     }
 
+    /// Whether the value is so cheap that a name for it only hides what it is: `-x` or `not x` of a named value.
+    fn is_sign_of_local(&self, id: NodeId) -> bool {
+        match self.graph.node(id) {
+            Node::Unary(UnaryOp::Neg | UnaryOp::Not, x) => {
+                self.graph.node(*x).operands().is_empty() || self.homes[Graph::position(*x)].is_some()
+            }
+            _ => false,
+        }
+    }
+
     /// The value as an operand of something in the vector part or in the scalar part.
     fn operand(&mut self, id: NodeId, vector: bool) -> Expr {
         if let Some(home) = self.homes[Graph::position(id)] {
@@ -224,7 +234,7 @@ impl<'a> Emitter<'a> {
         }
         let leaf = self.graph.node(id).operands().is_empty();
         let invariant = vector && !self.graph.varies(id);
-        let shared = !leaf && self.uses[Graph::position(id)] > 1;
+        let shared = !leaf && self.uses[Graph::position(id)] > 1 && !self.is_sign_of_local(id);
         if !self.at_hand(id) && (invariant || shared) {
             return Expr::Local(self.define(id));
         }

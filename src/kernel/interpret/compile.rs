@@ -12,8 +12,7 @@ pub(super) struct Lowered {
     pub(super) constants: Vec<[u8; 8]>,
     /// Single values of the scalar part.
     pub(super) singles: u32,
-    pub(super) functions: Vec<maths::Builtin>,
-    pub(super) tables: Vec<&'static [f64]>,
+    pub(super) functions: Vec<maths::Block>,
     pub(super) scalar: Vec<RawOp>,
     pub(super) vector: Vec<RawOp>,
     pub(super) homes: Vec<Home>,
@@ -34,6 +33,7 @@ struct Builder<'a> {
     program: Lowered,
     known: HashMap<ValueKey, Value>,
     locals: Vec<Option<Value>>,
+    functions: HashMap<&'static str, u16>,
     /// How often each parameter was written so far.
     versions: Vec<u32>,
     scalar_part: bool,
@@ -45,7 +45,6 @@ pub(super) fn lower(kernel: &Kernel) -> Lowered {
         constants: Vec::new(),
         singles: 0,
         functions: Vec::new(),
-        tables: Vec::new(),
         scalar: Vec::new(),
         vector: Vec::new(),
         homes: Vec::new(),
@@ -56,6 +55,7 @@ pub(super) fn lower(kernel: &Kernel) -> Lowered {
         program,
         known: HashMap::new(),
         locals: vec![None; kernel.locals.len()],
+        functions: HashMap::new(),
         versions: vec![0; kernel.params.len()],
         scalar_part: true,
     };
@@ -141,21 +141,26 @@ impl Builder<'_> {
                 self.pure(Code::Cast(from, *to), [Some(x), None, None], None)
             }
             Expr::Call(name, arguments) => {
-                let function = maths::lookup(name).expect("a verified kernel calls known functions");
-                let at = position_or_push(&mut self.program.functions, function, |x, y| x.name == y.name);
+                let at = self.function(name);
                 let mut args = [None; 3];
                 for (arg, argument) in args.iter_mut().zip(arguments) {
                     *arg = Some(self.expr(argument));
                 }
                 self.pure(Code::Call(at), args, None)
             }
-            Expr::Table(name, index) => {
-                let table = maths::table(name).expect("a verified kernel reads known tables");
-                let at = position_or_push(&mut self.program.tables, table, |x, y| std::ptr::eq(*x, *y));
-                let index = self.expr(index);
-                self.pure(Code::Table(at), [Some(index), None, None], None)
-            }
+            Expr::Table(name, _) => unreachable!("a verified kernel reads no table, such as `{name}`"),
         }
+    }
+
+    /// The place of a function in the program's list.
+    fn function(&mut self, name: &'static str) -> u16 {
+        if let Some(at) = self.functions.get(name) {
+            return *at;
+        }
+        let at = self.program.functions.len() as u16;
+        self.program.functions.push(maths::lookup(name).expect("a verified kernel calls known functions").block);
+        self.functions.insert(name, at);
+        at
     }
 
     fn load(&mut self, place: Place) -> Value {
@@ -243,7 +248,9 @@ impl Builder<'_> {
             Code::Select(_) if position == 0 => Width::W8,
             Code::Select(width) | Code::Broadcast(width) => width,
             Code::Store(storage) | Code::StoreWhen(storage) if position == 0 => Width::of(storage.ty()),
-            Code::Scatter(storage) | Code::ScatterWhen(storage) | Code::Accumulate(storage, _) if position == 1 => Width::of(storage.ty()),
+            Code::Scatter(storage) | Code::ScatterWhen(storage) | Code::Accumulate(storage, _) if position == 1 => {
+                Width::of(storage.ty())
+            }
             Code::StoreWhen(_) | Code::ScatterWhen(_) | Code::Flag(_) if position > 0 => Width::W8,
             Code::Flag(_) => Width::W8,
             _ => Width::W64,
@@ -273,12 +280,4 @@ impl Builder<'_> {
         self.known.insert(key, block);
         block
     }
-}
-
-fn position_or_push<T>(list: &mut Vec<T>, item: T, same: impl Fn(&T, &T) -> bool) -> u16 {
-    let at = list.iter().position(|x| same(x, &item)).unwrap_or_else(|| {
-        list.push(item);
-        list.len() - 1
-    });
-    u16::try_from(at).expect("the maths library has fewer entries")
 }

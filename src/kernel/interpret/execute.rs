@@ -1,10 +1,14 @@
 //! Runs operations over a block: one tight loop each, compiled once for every vector width that pays.
 
-use super::op::{Code, Op, Operand, Width};
+use super::op::{Code, Op, Operand, SCRATCH_BASE, Width};
 use crate::kernel::ir::{BinaryOp, Storage, Type, UnaryOp};
 use crate::kernel::maths::{self, operators};
 
+/// The widest vectors' number of floats, of which registers hold a multiple.
+const LANES: usize = 8;
+
 /// What the operations of a block work on.
+#[derive(Clone, Copy)]
 pub(super) struct Frame<'a> {
     /// The base pointers that operands are relative to.
     pub(super) bases: &'a [*mut u8],
@@ -12,8 +16,7 @@ pub(super) struct Frame<'a> {
     pub(super) len: usize,
     /// Number of the first element.
     pub(super) first: i32,
-    pub(super) functions: &'a [maths::Builtin],
-    pub(super) tables: &'a [&'static [f64]],
+    pub(super) functions: &'a [maths::Block],
 }
 
 /// A version of [`run`] for one instruction set.
@@ -286,11 +289,7 @@ unsafe fn run(ops: &[Op], frame: &Frame) -> u64 {
                 Code::Scatter(storage) => scatter(storage, false, op, frame),
                 Code::ScatterWhen(storage) => scatter(storage, true, op, frame),
                 Code::Accumulate(storage, kind) => accumulate(storage, kind, op, frame),
-                Code::Call(function) => call(&frame.functions[function as usize], op, frame),
-                Code::Table(table) => {
-                    let table = frame.tables[table as usize];
-                    frame.map(op, |index: i64| table[index as usize]);
-                }
+                Code::Call(function) => call(frame.functions[function as usize], op, frame),
                 Code::Flag(bit) => {
                     let any = if op.args[0].single {
                         frame.single::<u8>(op.args[0])
@@ -475,12 +474,18 @@ unsafe fn cast(from: Type, to: Type, op: &Op, frame: &Frame) {
 
 /// # Safety
 /// As for [`run`].
-unsafe fn call(function: &maths::Builtin, op: &Op, frame: &Frame) {
-    let mut args: [&[f64]; 3] = [&[]; 3];
-    for (arg, operand) in args.iter_mut().zip(op.args).take(function.arity) {
-        // SAFETY: as promised.
-        *arg = unsafe { frame.block(operand) };
+unsafe fn call(function: maths::Block, op: &Op, frame: &Frame) {
+    let [a, b, _] = op.args;
+    let used = if let maths::Block::Two(_) = function { b } else { a };
+    // Registers have room for whole vectors: a few values more cost less than a remainder one by one.
+    let in_registers = [op.out, a, used].iter().all(|operand| operand.base == SCRATCH_BASE);
+    let len = if in_registers && frame.len > 1 { frame.len.next_multiple_of(LANES) } else { frame.len };
+    let frame = Frame { len, ..*frame };
+    // SAFETY: as promised; what a register holds after the block is of no meaning, but floats all the same.
+    unsafe {
+        match function {
+            maths::Block::One(f) => f(frame.block(a), frame.block_mut(op.out)),
+            maths::Block::Two(f) => f(frame.block(a), frame.block(b), frame.block_mut(op.out)),
+        }
     }
-    // SAFETY: as promised.
-    (function.block)(&args[..function.arity], unsafe { frame.block_mut(op.out) });
 }

@@ -15,13 +15,13 @@ mod op;
 use std::cell::RefCell;
 
 use self::execute::{Frame, RunFn};
-use self::op::{Code, Home, Op, Operand, RawOp, Value};
+use self::op::{CONSTANT_BASE, Code, FIRST_PARAM_BASE, Home, INDICES_BASE, Op, Operand, RawOp, SCRATCH_BASE, Value};
 use super::ir::{Kernel, ParamId};
 use super::maths;
 use super::order::{Dependence, dependence};
 
 /// Elements that an operation works on at once: its registers stay in the first-level cache, and the cost of choosing
-/// the operation is spread over many elements.
+/// the operation is spread over many elements. A multiple of every vector's length.
 const BLOCK: usize = 256;
 
 /// Bytes of a register: a block of the widest type.
@@ -53,8 +53,7 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Program {
     constants: Vec<[u8; 8]>,
-    functions: Vec<maths::Builtin>,
-    tables: Vec<&'static [f64]>,
+    functions: Vec<maths::Block>,
     scalar: Vec<Op>,
     vector: Vec<Op>,
     /// Bytes from an element of a parameter to the next; 0 for scalars.
@@ -67,13 +66,6 @@ pub struct Program {
     scratch_bytes: usize,
     run_ops: RunFn,
 }
-
-/// Places of the base pointers: the scratch memory, the constants, the list of elements, and for each parameter the
-/// first element of the block, then for each parameter the whole array.
-const SCRATCH_BASE: u16 = 0;
-const CONSTANT_BASE: u16 = 1;
-const INDICES_BASE: u16 = 2;
-const FIRST_PARAM_BASE: u16 = 3;
 
 #[repr(align(64))]
 #[derive(Clone, Copy)]
@@ -117,7 +109,6 @@ impl Program {
             scratch_bytes: registers_at + allocation.registers as usize * REGISTER_BYTES,
             constants: lowered.constants,
             functions: lowered.functions,
-            tables: lowered.tables,
             steps: kernel.params.iter().map(|p| if p.scalar { 0 } else { p.storage.size() }).collect(),
             block: if dependence(kernel) == Dependence::AcrossStatements { 1 } else { BLOCK },
             run_ops: execute::best(),
@@ -183,7 +174,7 @@ impl Program {
     }
 
     fn run_block(&self, ops: &[Op], bases: &[*mut u8], len: usize, first: i32) -> u64 {
-        let frame = Frame { bases, len, first, functions: &self.functions, tables: &self.tables };
+        let frame = Frame { bases, len, first, functions: &self.functions };
         // SAFETY: `Program::new` gave every operand a place that holds what its operation expects, results apart from
         // operands; the arrays are as the caller of `run` promised, and `best` chose what the machine has.
         unsafe { (self.run_ops)(ops, &frame) }

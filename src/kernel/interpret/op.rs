@@ -49,10 +49,8 @@ pub(super) enum Code {
     ScatterWhen(Storage),
     /// `memory[a] = memory[a] op b`, one element after the other, for an addition or subtraction.
     Accumulate(Storage, BinaryOp),
-    /// `out = function(a, b, c)`, by its place in the program's list.
+    /// `out = function(a, b)`, by its place in the program's list.
     Call(u16),
-    /// `out = table[a]`, by its place in the program's list.
-    Table(u16),
     /// `flags |= any(a) << bit`
     Flag(u8),
 }
@@ -126,6 +124,13 @@ pub(super) struct Operand {
     /// One value for all elements.
     pub(super) single: bool,
 }
+
+/// Places of the base pointers: the scratch memory, the constants, the list of elements, and for each parameter the
+/// first element of the block, then for each parameter the whole array.
+pub(super) const SCRATCH_BASE: u16 = 0;
+pub(super) const CONSTANT_BASE: u16 = 1;
+pub(super) const INDICES_BASE: u16 = 2;
+pub(super) const FIRST_PARAM_BASE: u16 = 3;
 
 /// An operation of a program.
 #[derive(Clone, Copy, Debug)]
