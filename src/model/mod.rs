@@ -1,1 +1,3 @@
-//! stub
+//! Models: equations, names in scope, and model files.
+
+pub mod file;
