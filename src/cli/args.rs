@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Runs models of spiking neural networks through compiled, cached kernels.
 #[derive(Debug, Parser)]
 #[command(name = "saltus", version, long_version = super::version::long(), arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done, 1 the model is wrong, 2 the command line is wrong, 3 the machine is in the way, 130 interrupted.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 the model is wrong, 2 the command line is wrong, 3 the machine is in the way, 130 interrupted."
+)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]

@@ -21,11 +21,7 @@ pub struct Loaded {
 /// # Errors
 /// [`Failure::Model`] with everything that is wrong, [`Failure::Usage`] for changes that the model has no place for.
 pub fn load(path: &Path, changes: &Changes) -> Result<Loaded, Failure> {
-    let changes = file::Changes {
-        duration: changes.duration.clone(),
-        seed: changes.seed,
-        set: changes.set.clone(),
-    };
+    let changes = file::Changes { duration: changes.duration.clone(), seed: changes.seed, set: changes.set.clone() };
     let (file, mut diagnostics) = file::parse_with(file::read(path)?, &changes)?;
     if let Some(checked) = check(&file, &mut diagnostics)? {
         return Ok(Loaded { file, checked });

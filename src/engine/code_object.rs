@@ -13,8 +13,7 @@ pub struct Interpreted(pub Program);
 
 impl Execute for Interpreted {
     unsafe fn execute(&self, arrays: *const *mut u8, call: &mut Call) {
-        let arguments =
-            Arguments { begin: call.begin, end: call.end, indices: call.indices, selected: call.selected };
+        let arguments = Arguments { begin: call.begin, end: call.end, indices: call.indices, selected: call.selected };
         // SAFETY: as the caller promised.
         let outcome = unsafe { self.0.run(arrays, arguments) };
         call.selected_count = outcome.selected_count;

@@ -11,8 +11,7 @@ use crate::kernel::verify::verify;
 /// As for [`CodeObject::bind`](super::CodeObject::bind), for this run only.
 pub unsafe fn run_once(kernel: &Kernel, arrays: &[*mut u8], n: usize) -> Result<u64, EngineError> {
     verify(kernel)?;
-    let arguments =
-        Arguments { begin: 0, end: n as i64, indices: std::ptr::null(), selected: std::ptr::null_mut() };
+    let arguments = Arguments { begin: 0, end: n as i64, indices: std::ptr::null(), selected: std::ptr::null_mut() };
     // SAFETY: as the caller promised.
     Ok(unsafe { Program::new(kernel).run(arrays.as_ptr(), arguments) }.flags)
 }
@@ -23,12 +22,8 @@ pub unsafe fn run_once(kernel: &Kernel, arrays: &[*mut u8], n: usize) -> Result<
 /// As for [`CodeObject::bind`](super::CodeObject::bind), for this run only; the list holds numbers of elements, each once.
 pub unsafe fn run_once_over(kernel: &Kernel, arrays: &[*mut u8], indices: &[i32]) -> Result<u64, EngineError> {
     verify(kernel)?;
-    let arguments = Arguments {
-        begin: 0,
-        end: indices.len() as i64,
-        indices: indices.as_ptr(),
-        selected: std::ptr::null_mut(),
-    };
+    let arguments =
+        Arguments { begin: 0, end: indices.len() as i64, indices: indices.as_ptr(), selected: std::ptr::null_mut() };
     // SAFETY: as the caller promised.
     Ok(unsafe { Program::new(kernel).run(arrays.as_ptr(), arguments) }.flags)
 }
@@ -39,12 +34,8 @@ pub unsafe fn run_once_over(kernel: &Kernel, arrays: &[*mut u8], indices: &[i32]
 /// As for [`CodeObject::bind`](super::CodeObject::bind), for this run only.
 pub unsafe fn select_once(kernel: &Kernel, arrays: &[*mut u8], selected: &mut [i32]) -> Result<usize, EngineError> {
     verify(kernel)?;
-    let arguments = Arguments {
-        begin: 0,
-        end: selected.len() as i64,
-        indices: std::ptr::null(),
-        selected: selected.as_mut_ptr(),
-    };
+    let arguments =
+        Arguments { begin: 0, end: selected.len() as i64, indices: std::ptr::null(), selected: selected.as_mut_ptr() };
     // SAFETY: as the caller promised.
     Ok(unsafe { Program::new(kernel).run(arrays.as_ptr(), arguments) }.selected_count as usize)
 }

@@ -108,7 +108,9 @@ fn build(options: &Options, tasks: Vec<Task>, store: &Store, mailbox: &Mailbox<A
             let numbers = tasks.into_iter().flat_map(|t| t.numbers).collect();
             let news = match options.cc {
                 Some(_) => News::Refused(error),
-                None => News::Failed(format!("{error}; kernels stay on the interpreter, with the same results, slower")),
+                None => {
+                    News::Failed(format!("{error}; kernels stay on the interpreter, with the same results, slower"))
+                }
             };
             return post(mailbox, numbers, news);
         }

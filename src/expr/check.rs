@@ -182,7 +182,8 @@ pub const FUNCTIONS: [Signature; 24] = [
 pub const RANDOM_FUNCTIONS: [&str; 3] = ["rand", "randn", "poisson"];
 
 /// Constants that every model knows.
-pub const CONSTANTS: [(&str, f64); 3] = [("pi", std::f64::consts::PI), ("e", std::f64::consts::E), ("inf", f64::INFINITY)];
+pub const CONSTANTS: [(&str, f64); 3] =
+    [("pi", std::f64::consts::PI), ("e", std::f64::consts::E), ("inf", f64::INFINITY)];
 
 /// The function of this name.
 pub fn function(name: &str) -> Option<&'static Signature> {
@@ -241,7 +242,11 @@ impl Checker<'_> {
             ExprKind::Unary(UnaryOp::Neg, x) => {
                 let kind = self.number(x)?;
                 if kind.ty == ValueType::Boolean {
-                    return self.fail(x, format!("cannot negate the boolean `{x}`"), Some("write `not` or `int(...)`".into()));
+                    return self.fail(
+                        x,
+                        format!("cannot negate the boolean `{x}`"),
+                        Some("write `not` or `int(...)`".into()),
+                    );
                 }
                 Some(kind)
             }

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::ir::{BinaryOp, Const, Expr, Index, Kernel, Local, LocalId, LoopShape, Param, ParamId, Place, Stmt, Storage};
+use super::ir::{
+    BinaryOp, Const, Expr, Index, Kernel, Local, LocalId, LoopShape, Param, ParamId, Place, Stmt, Storage,
+};
 use super::ir::{Type, UnaryOp};
 use crate::diag::{Span, Text};
 use crate::expr::ast;
@@ -181,7 +183,8 @@ impl<'a> Lowerer<'a> {
     /// The same line as a refractory cell's state update starts with: `not_refractory` is true once the time since the
     /// last spike, in steps, is at least the refractory time, in steps (Brian2's rule).
     pub fn refractory_time(&mut self, time: &ast::Expr) -> Result<()> {
-        self.vector.push(Stmt::Comment(format!("not_refractory = timestep(t - lastspike, dt) >= timestep({time}, dt)")));
+        self.vector
+            .push(Stmt::Comment(format!("not_refractory = timestep(t - lastspike, dt) >= timestep({time}, dt)")));
         let since = Expr::binary(BinaryOp::Sub, self.name("t")?, self.name("lastspike")?);
         let since = self.whole_steps(since)?;
         let time = self.expr(time)?;

@@ -5,6 +5,6 @@ pub mod interpret;
 pub mod ir;
 pub mod lower;
 pub mod maths;
-pub mod text;
 pub mod order;
+pub mod text;
 pub mod verify;

@@ -173,9 +173,9 @@ fn line(parser: &mut Parser<'_>, text: &Text) -> Parsed<Equation> {
     if !parser.at(":") {
         let error = parser.unexpected(&format!("`:` and the unit of `{name}`"));
         return Err(match kind {
-            EquationKind::Parameter => Box::new(
-                error.hint("an equation is `dx/dt = f : unit`, `x = f : unit` or `x : unit`, with unit `1` for plain numbers"),
-            ),
+            EquationKind::Parameter => Box::new(error.hint(
+                "an equation is `dx/dt = f : unit`, `x = f : unit` or `x : unit`, with unit `1` for plain numbers",
+            )),
             _ => Box::new(error.hint(format!("every equation ends in its unit, such as `{name} = … : volt`"))),
         });
     }
@@ -239,7 +239,8 @@ fn dimension(expr: &Expr, text: &Text) -> Parsed<Dimension> {
                 Err(Box::new(error.hint(format!("state variables are in base units: write `{}`", unit.dimension))))
             }
             None => {
-                let names: Vec<String> = unit::names().filter(|n| unit::lookup(n).is_some_and(|u| u.scale == 1.0)).collect();
+                let names: Vec<String> =
+                    unit::names().filter(|n| unit::lookup(n).is_some_and(|u| u.scale == 1.0)).collect();
                 let candidates = names.iter().map(String::as_str).chain(["boolean", "integer"]);
                 Err(Box::new(
                     Diagnostic::error(text, expr.span, format!("there is no unit `{name}`")).suggest(name, candidates),
@@ -289,7 +290,8 @@ fn flags(parser: &mut Parser<'_>, text: &Text) -> Parsed<Vec<(Flag, Span)>> {
             Some((_, flag)) => flags.push((*flag, span)),
             None => {
                 let names = FLAGS.iter().map(|(name, _)| *name);
-                let error = Diagnostic::error(text, span, format!("there is no flag `{written}`")).suggest(&written, names);
+                let error =
+                    Diagnostic::error(text, span, format!("there is no flag `{written}`")).suggest(&written, names);
                 parser.diagnostics.push(error);
             }
         }

@@ -136,13 +136,21 @@ pub struct Group {
 
 impl Scope for Group {
     fn meaning(&self, name: &str) -> Result<Meaning, Unknown> {
-        VariablesScope { variables: &self.variables, namespace: &self.namespace, has_refractory: self.refractory.is_some() }
-            .meaning(name)
+        VariablesScope {
+            variables: &self.variables,
+            namespace: &self.namespace,
+            has_refractory: self.refractory.is_some(),
+        }
+        .meaning(name)
     }
 
     fn candidates(&self) -> Vec<String> {
-        VariablesScope { variables: &self.variables, namespace: &self.namespace, has_refractory: self.refractory.is_some() }
-            .candidates()
+        VariablesScope {
+            variables: &self.variables,
+            namespace: &self.namespace,
+            has_refractory: self.refractory.is_some(),
+        }
+        .candidates()
     }
 }
 
@@ -288,7 +296,8 @@ fn check_line(
     if line.has(Flag::Shared) {
         for used in expr.names() {
             if scope.variables.get(&used).is_some_and(|v| !v.shared) {
-                let message = format!("the shared subexpression `{name}` uses `{used}`, which each cell has its own of");
+                let message =
+                    format!("the shared subexpression `{name}` uses `{used}`, which each cell has its own of");
                 diagnostics.push(Diagnostic::error(text, span_of_name(expr, &used), message));
             }
         }
@@ -301,14 +310,17 @@ fn check_line(
             EquationKind::Differential(_) if kind.dimension == line.dimension => {
                 error.hint("a rate of change is per second: divide by a time constant")
             }
-            EquationKind::Differential(_) => error.hint(format!("`{name}` is in {}, so its rate is per second of that", line.dimension)),
+            EquationKind::Differential(_) => {
+                error.hint(format!("`{name}` is in {}, so its rate is per second of that", line.dimension))
+            }
             _ => error.hint(format!("declare it as `: {}`", kind.dimension)),
         });
     } else if matches!(line.kind, EquationKind::Differential(_)) && kind.ty == ValueType::Boolean {
         let message = format!("the right-hand side of `{what}` is a condition");
         diagnostics.push(Diagnostic::error(text, expr.span, message).hint(format!("write `int({expr})/second`")));
     } else if matches!(line.kind, EquationKind::Subexpression(_)) && kind.ty > line.ty {
-        let message = format!("`{name}` is declared as {}, but the expression is {}", line.ty.described(), described(kind));
+        let message =
+            format!("`{name}` is declared as {}, but the expression is {}", line.ty.described(), described(kind));
         let hint = match line.ty {
             ValueType::Boolean => "compare it with something, or declare it as `: 1`",
             _ => "write `int(...)`, or declare it as `: 1`",
@@ -329,7 +341,13 @@ fn span_of_name(expr: &Expr, name: &str) -> Span {
 
 /// Names of subexpressions, each after those it uses; cycles are reported.
 fn order_subexpressions(equations: &Equations, diagnostics: &mut Diagnostics) -> Vec<String> {
-    fn visit(name: &str, equations: &Equations, path: &mut Vec<String>, order: &mut Vec<String>, out: &mut Diagnostics) {
+    fn visit(
+        name: &str,
+        equations: &Equations,
+        path: &mut Vec<String>,
+        order: &mut Vec<String>,
+        out: &mut Diagnostics,
+    ) {
         let Some(line) = equations.lines.get(name) else { return };
         let EquationKind::Subexpression(expr) = &line.kind else { return };
         if let Some(start) = path.iter().position(|p| p == name) {
@@ -342,7 +360,8 @@ fn order_subexpressions(equations: &Equations, diagnostics: &mut Diagnostics) ->
             // Once per circle: at its member that comes first in the text.
             let first = path[start..].iter().filter_map(|p| equations.lines.get(p)).min_by_key(|l| l.name_span.start);
             let span = first.map_or(line.name_span, |l| l.name_span);
-            let known = out.0.iter().any(|d| d.at.as_ref().is_some_and(|(_, s)| *s == span) && d.message.contains("use"));
+            let known =
+                out.0.iter().any(|d| d.at.as_ref().is_some_and(|(_, s)| *s == span) && d.message.contains("use"));
             if !known {
                 out.push(Diagnostic::error(&equations.text, span, message));
             }
@@ -392,6 +411,9 @@ fn refractory(text: &Text, scope: &VariablesScope<'_>, diagnostics: &mut Diagnos
         return Some(Refractory::While(expr));
     }
     let message = format!("`refractory` is a time or a condition: `{expr}` is {}", described(kind));
-    diagnostics.push(Diagnostic::error(text, expr.span, message).hint("write a time such as `5*ms`, or a condition such as `v > 0*mV`"));
+    diagnostics.push(
+        Diagnostic::error(text, expr.span, message)
+            .hint("write a time such as `5*ms`, or a condition such as `v > 0*mV`"),
+    );
     None
 }

@@ -161,8 +161,7 @@ fn check_update(
         let hint = format!("write `{target_name} = int({target_name} {} ...)`", op.symbol());
         diagnostics.push(Diagnostic::error(text, statement.span, message).hint(hint));
     } else if result.dimension != target.dimension {
-        let message =
-            format!("`{target_name}` is in {}, but the result is in {}", target.dimension, result.dimension);
+        let message = format!("`{target_name}` is in {}, but the result is in {}", target.dimension, result.dimension);
         diagnostics.push(Diagnostic::error(text, statement.span, message));
     }
 }

@@ -37,7 +37,11 @@ enum CheckedFilter {
 }
 
 /// Checks an assignment against its group; `None` after saying what is wrong.
-pub fn check_assignment(assignment: &Assignment, group: &Group, diagnostics: &mut Diagnostics) -> Option<CheckedAssignment> {
+pub fn check_assignment(
+    assignment: &Assignment,
+    group: &Group,
+    diagnostics: &mut Diagnostics,
+) -> Option<CheckedAssignment> {
     let name = assignment.variable.as_str();
     let text = assignment.value.text();
     let Some(variable) = group.variables.get(name) else {
@@ -107,7 +111,8 @@ fn check_shared(
     diagnostics: &mut Diagnostics,
 ) {
     if let Some(used) = value.names().iter().find(|n| group.variables.get(*n).is_some_and(|v| !v.shared)) {
-        let message = format!("the shared variable `{name}` cannot take a value from `{used}`, which each cell has its own of");
+        let message =
+            format!("the shared variable `{name}` cannot take a value from `{used}`, which each cell has its own of");
         diagnostics.push(Diagnostic::error(text, value.span, message));
     }
     if let Some(Filter::Condition(text) | Filter::Indices(_, text) | Filter::Marks(_, text)) = filter {
@@ -154,7 +159,12 @@ fn check_filter(filter: &Filter, group: &Group, diagnostics: &mut Diagnostics) -
 
 impl CheckedAssignment {
     /// Carries it out at the current time of `clock`; returns where an integer was divided by zero.
-    pub fn apply(&self, population: &mut Population, clock: &mut Clock, constants: &mut Constants) -> Result<Vec<Site>, Error> {
+    pub fn apply(
+        &self,
+        population: &mut Population,
+        clock: &mut Clock,
+        constants: &mut Constants,
+    ) -> Result<Vec<Site>, Error> {
         let indices = match &self.filter {
             None => None,
             Some(CheckedFilter::Indices(indices)) => Some(indices.clone()),

@@ -187,10 +187,10 @@ fn clock_of(dt_seconds: f64, clocks: &mut Vec<Clock>) -> usize {
 fn integrated(group: Group, diagnostics: &mut Diagnostics) -> Option<(Group, Integration)> {
     let choice = match &group.method {
         None => Choice::Automatic,
-        Some(text) => match Method::from_name(text.as_str().trim(), text) {
+        Some(text) => match Method::from_name(text.as_str().trim()) {
             Ok(method) => Choice::Named(method),
             Err(error) => {
-                diagnostics.push(error);
+                diagnostics.push(Diagnostic { at: Some((text.clone(), text.whole())), ..error });
                 return None;
             }
         },
@@ -232,7 +232,8 @@ fn check_monitor(
             if checked.threshold.is_none() {
                 let message = format!("the group `{}` has no threshold, so it never spikes", checked.name);
                 diagnostics.push(
-                    Diagnostic::error(&monitor.text, monitor.text.whole(), message).hint("give the group a `threshold`"),
+                    Diagnostic::error(&monitor.text, monitor.text.whole(), message)
+                        .hint("give the group a `threshold`"),
                 );
             }
             CheckedKind::Spikes

@@ -32,16 +32,16 @@ use std::time::Instant;
 
 use indexmap::IndexMap;
 
-pub use self::error::Error;
-pub use self::model::{Assignment, Filter, Model, Monitor, MonitorKind, NeuronGroup, Value};
-pub use self::build::{CheckedModel, CheckedRun, check};
-pub use self::from_file::{Run, from_file};
-pub use self::run::{Ending, Progress};
 use self::assign::{CheckedAssignment, check_assignment};
+pub use self::build::{CheckedModel, CheckedRun, check};
+pub use self::error::Error;
 use self::evaluate::Constants;
+pub use self::from_file::{Run, from_file};
+pub use self::model::{Assignment, Filter, Model, Monitor, MonitorKind, NeuronGroup, Value};
 use self::monitor::{SpikeMonitor, StateMonitor};
 use self::neuron_group::Population;
 use self::propagator::PropagatorUpdater;
+pub use self::run::{Ending, Progress};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine::{CodeObject, Engine, Options, Report, Tier};
 use crate::kernel::lower::Site;
@@ -267,7 +267,11 @@ impl Network {
     }
 
     /// Checks an assignment without carrying it out.
-    pub fn check_assignment(&self, assignment: &Assignment, diagnostics: &mut Diagnostics) -> Option<CheckedAssignment> {
+    pub fn check_assignment(
+        &self,
+        assignment: &Assignment,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<CheckedAssignment> {
         let group = self.population_named(&assignment.group, &assignment.variable, diagnostics)?;
         check_assignment(assignment, &self.populations[group].group, diagnostics)
     }

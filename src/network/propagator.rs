@@ -12,10 +12,10 @@ use super::error::Error;
 use super::neuron_group::Population;
 use crate::engine::CodeObject;
 use crate::expr::ast::Expr;
-use crate::integrate::propagator::propagate;
+use crate::integrate::propagator::propagator;
 use crate::kernel::ir::{LoopShape, Storage};
 use crate::kernel::lower::Lowered;
-use crate::model::block::Propagator;
+use crate::model::block::{Propagator, Rates};
 use crate::model::group::{Group, Role};
 use crate::runtime::array::{Array, ElementType};
 
@@ -25,9 +25,9 @@ pub struct PropagatorUpdater {
     pub code: CodeObject,
     /// Whether the rates may change from step to step.
     pub every_step: bool,
-    /// The rates that the kernel writes, by name: of `a` row by row, then of `b`; absent ones are zero.
+    /// The rates that the kernel writes, by name; absent ones are zero.
     pub rates: IndexMap<String, Array>,
-    /// Which of `rates` each entry of `a`, then of `b`, is; none if it is zero.
+    /// Which of `rates` each entry is: of `a` row by row, then of `b`, for each set; none if it is zero.
     places: Vec<Option<usize>>,
     /// The rates that the matrices were computed from, cell by cell.
     last: Vec<f64>,
@@ -36,10 +36,17 @@ pub struct PropagatorUpdater {
 
 /// Memory of an update.
 struct Work {
-    /// The rates of one cell: `a`, then `b`.
+    /// Number of variables.
+    n: usize,
+    /// The rates of one cell: `a`, then `b`, for each set.
     now: Vec<f64>,
     entries: Vec<f64>,
     offsets: Vec<f64>,
+}
+
+/// The sets of rates of a system, and whether each is for refractory cells.
+fn sets(system: &Propagator) -> impl Iterator<Item = (bool, &Rates)> {
+    std::iter::once((false, &system.free)).chain(system.refractory.iter().map(|rates| (true, rates)))
 }
 
 /// Names of everything that the rates depend on, through subexpressions too.
@@ -54,7 +61,7 @@ fn inputs(system: &Propagator, group: &Group) -> BTreeSet<String> {
         }
     }
     let mut names = BTreeSet::new();
-    for expr in system.a.iter().flatten().chain(&system.b).flatten() {
+    for expr in sets(system).flat_map(|(_, rates)| rates.a.iter().flatten().chain(&rates.b).flatten()) {
         visit(expr, group, &mut names);
     }
     names
@@ -73,24 +80,25 @@ fn dependence(system: &Propagator, group: &Group) -> (bool, bool) {
     (same, changes)
 }
 
-fn rate_name(row: usize, column: usize) -> String {
-    format!("_rate_{row}_{column}")
+fn rate_name(refractory: bool, row: usize, column: usize) -> String {
+    format!("{}_rate_{row}_{column}", if refractory { "_refractory" } else { "" })
 }
 
-fn input_name(row: usize) -> String {
-    format!("_input_{row}")
+fn input_name(refractory: bool, row: usize) -> String {
+    format!("{}_input_{row}", if refractory { "_refractory" } else { "" })
 }
 
-/// Makes the arrays of the propagator's entries, zero for now, in the population.
+/// Makes the arrays of the propagator's entries, zero for now, in the population: for each set the rows, each row's
+/// offset after it.
 pub fn allocate(population: &mut Population) {
     let Some(system) = population.integration.propagator.clone() else { return };
     let (same, _) = dependence(&system, &population.group);
     let len = if same { 1 } else { population.n() };
     population.propagator_is_scalar = same;
-    let sets: &[bool] = if system.unless_refractory.contains(&true) { &[false, true] } else { &[false] };
-    for row in 0..system.variables.len() {
-        for &refractory in sets {
-            let columns = (0..system.variables.len()).map(|column| system.entry_name(row, column, refractory));
+    let n = system.variables.len();
+    for (refractory, _) in sets(&system) {
+        for row in 0..n {
+            let columns = (0..n).map(|column| system.entry_name(row, column, refractory));
             for name in columns.chain([system.offset_name(row, refractory)]) {
                 population.propagator_arrays.insert(name, Array::zeros(ElementType::F64, len));
             }
@@ -105,20 +113,18 @@ pub fn rates(population: &Population) -> Result<Option<(Lowered, IndexMap<String
     let len = if same { 1 } else { population.n() };
     let mut arrays = IndexMap::new();
     let lowered = population.lower(&population.group.equations.text, |lowerer| {
-        for (row, entries) in system.a.iter().enumerate() {
-            for (column, rate) in entries.iter().enumerate() {
-                if let Some(rate) = rate {
-                    let value = lowerer.expr(rate)?;
-                    lowerer.output(&rate_name(row, column), Storage::F64, value);
-                    arrays.insert(rate_name(row, column), Array::zeros(ElementType::F64, len));
+        for (refractory, rates) in sets(system) {
+            let entries = rates.a.iter().enumerate().flat_map(|(row, entries)| {
+                let named = move |(column, rate)| (rate_name(refractory, row, column), rate);
+                entries.iter().enumerate().map(named)
+            });
+            let inputs = rates.b.iter().enumerate().map(|(row, input)| (input_name(refractory, row), input));
+            for (name, expr) in entries.chain(inputs) {
+                if let Some(expr) = expr {
+                    let value = lowerer.expr(expr)?;
+                    lowerer.output(&name, Storage::F64, value);
+                    arrays.insert(name, Array::zeros(ElementType::F64, len));
                 }
-            }
-        }
-        for (row, input) in system.b.iter().enumerate() {
-            if let Some(input) = input {
-                let value = lowerer.expr(input)?;
-                lowerer.output(&input_name(row), Storage::F64, value);
-                arrays.insert(input_name(row), Array::zeros(ElementType::F64, len));
             }
         }
         Ok(LoopShape::Each)
@@ -130,23 +136,21 @@ impl PropagatorUpdater {
     /// Nothing computed yet.
     pub fn new(code: CodeObject, rates: IndexMap<String, Array>, every_step: bool, system: &Propagator) -> Self {
         let n = system.variables.len();
-        let names = (0..n * n).map(|k| rate_name(k / n, k % n)).chain((0..n).map(input_name));
-        let places = names.map(|name| rates.get_index_of(&name)).collect();
-        let work = Work { now: vec![0.0; n * n + n], entries: vec![0.0; n * n], offsets: vec![0.0; n] };
+        let mut places = Vec::new();
+        for (refractory, _) in sets(system) {
+            let names = (0..n * n).map(|k| rate_name(refractory, k / n, k % n));
+            let names = names.chain((0..n).map(|row| input_name(refractory, row)));
+            places.extend(names.map(|name| rates.get_index_of(&name)));
+        }
+        let work = Work { n, now: vec![0.0; places.len()], entries: vec![0.0; n * n], offsets: vec![0.0; n] };
         PropagatorUpdater { code, every_step, rates, places, last: Vec::new(), work }
-    }
-
-    /// Forgets what was computed, so that the next update computes everything: the length of a step has changed.
-    pub fn invalidate(&mut self) {
-        self.last.clear();
     }
 
     /// Brings the entries up to date with the rates as they are now.
     pub fn update(&mut self, population: &mut Population, dt_seconds: f64) {
         let cells = if population.propagator_is_scalar { 1 } else { population.group.n };
-        let Some(system) = &population.integration.propagator else { return };
         self.code.run(cells);
-        let width = self.work.now.len();
+        let width = self.places.len();
         if self.last.len() != cells * width {
             self.last = vec![f64::NAN; cells * width];
         }
@@ -159,31 +163,23 @@ impl PropagatorUpdater {
                 continue;
             }
             last.copy_from_slice(&self.work.now);
-            self.work.fill(system, cell, dt_seconds, &mut population.propagator_arrays);
+            self.work.fill(cell, dt_seconds, &mut population.propagator_arrays);
         }
     }
 }
 
 impl Work {
     /// Computes the matrices of one cell from `now` and writes their entries, which stand in the order of [`allocate`].
-    fn fill(&mut self, system: &Propagator, cell: usize, dt_seconds: f64, arrays: &mut IndexMap<String, Array>) {
-        let n = system.variables.len();
-        let sets = if system.unless_refractory.contains(&true) { 2 } else { 1 };
-        for set in 0..sets {
-            // The second set is for refractory cells: protected variables stand still. It comes last, so that the
-            // rates may be changed in place.
-            for row in (0..n).filter(|row| set == 1 && system.unless_refractory[*row]) {
-                self.now[row * n..(row + 1) * n].fill(0.0);
-                self.now[n * n + row] = 0.0;
-            }
-            let (a, b) = self.now.split_at(n * n);
-            propagate(a, b, dt_seconds, &mut self.entries, &mut self.offsets);
-            for row in 0..n {
-                let first = (row * sets + set) * (n + 1);
-                for column in 0..n {
-                    arrays[first + column].as_f64_mut()[cell] = self.entries[row * n + column];
+    fn fill(&mut self, cell: usize, dt_seconds: f64, arrays: &mut IndexMap<String, Array>) {
+        let n = self.n;
+        let mut arrays = arrays.values_mut();
+        for rates in self.now.chunks_exact(n * n + n) {
+            let (a, b) = rates.split_at(n * n);
+            propagator(a, b, dt_seconds, &mut self.entries, &mut self.offsets);
+            for (row, offset) in self.entries.chunks_exact(n).zip(&self.offsets) {
+                for (value, array) in row.iter().chain([offset]).zip(&mut arrays) {
+                    array.as_f64_mut()[cell] = *value;
                 }
-                arrays[first + n].as_f64_mut()[cell] = self.offsets[row];
             }
         }
     }

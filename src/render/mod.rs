@@ -1,11 +1,11 @@
 //! From kernel IR to source text, by templates that hold loops and declarations and one operator table per language.
 
 mod c;
+pub mod expr;
 mod layout;
+pub mod maths;
 mod names;
 mod template;
-pub mod expr;
-pub mod maths;
 
 use crate::kernel::ir::Kernel;
 
