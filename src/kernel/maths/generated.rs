@@ -668,6 +668,67 @@ pub fn arccos(x: f64) -> f64 {
     if small { middle } else { outer }
 }
 
+#[inline(always)]
+pub fn mod(x: f64, y: f64) -> f64 {
+    let rest_a: f64 = x.abs();
+    let rest_b: f64 = y.abs();
+    let rest_once_q: f64 = (rest_a / rest_b).trunc();
+    let rest_once_product: f64 = rest_once_q * rest_b;
+    let rest_once_q_hi: f64 = f64::from_bits(((rest_once_q.to_bits() as i64) & -134217728) as u64);
+    let rest_once_q_lo: f64 = rest_once_q - rest_once_q_hi;
+    let rest_once_b_hi: f64 = f64::from_bits(((rest_b.to_bits() as i64) & -134217728) as u64);
+    let rest_once_b_lo: f64 = rest_b - rest_once_b_hi;
+    let rest_once_error: f64 = rest_once_q_hi * rest_once_b_hi - rest_once_product + rest_once_q_hi * rest_once_b_lo + rest_once_q_lo * rest_once_b_hi + rest_once_q_lo * rest_once_b_lo;
+    let rest_once: f64 = rest_a - rest_once_product - rest_once_error;
+    let rest_twice_q: f64 = (rest_once / rest_b).trunc();
+    let rest_twice_product: f64 = rest_twice_q * rest_b;
+    let rest_twice_q_hi: f64 = f64::from_bits(((rest_twice_q.to_bits() as i64) & -134217728) as u64);
+    let rest_twice_q_lo: f64 = rest_twice_q - rest_twice_q_hi;
+    let rest_twice_b_hi: f64 = f64::from_bits(((rest_b.to_bits() as i64) & -134217728) as u64);
+    let rest_twice_b_lo: f64 = rest_b - rest_twice_b_hi;
+    let rest_twice_error: f64 = rest_twice_q_hi * rest_twice_b_hi - rest_twice_product + rest_twice_q_hi * rest_twice_b_lo + rest_twice_q_lo * rest_twice_b_hi + rest_twice_q_lo * rest_twice_b_lo;
+    let rest_twice: f64 = rest_once - rest_twice_product - rest_twice_error;
+    let rest_raised: f64 = if rest_twice < 0.0 { rest_twice + rest_b } else { rest_twice };
+    let rest_lowered: f64 = if rest_b <= rest_raised { rest_raised - rest_b } else { rest_raised };
+    let rest_bounded: f64 = if ((rest_b == f64::INFINITY) & (rest_a < f64::INFINITY)) { rest_a } else { rest_lowered };
+    let rest: f64 = f64::from_bits(((rest_bounded.to_bits() as i64) | ((x.to_bits() as i64) & -9223372036854775808)) as u64);
+    let other_sign: bool = ((rest.to_bits() as i64) ^ (y.to_bits() as i64)) < 0;
+    let zero: f64 = f64::from_bits(((y.to_bits() as i64) & -9223372036854775808) as u64);
+    if rest == 0.0 { zero } else { (if other_sign { rest + y } else { rest }) }
+}
+
+#[inline(always)]
+pub fn floordiv(x: f64, y: f64) -> f64 {
+    let rest_a: f64 = x.abs();
+    let rest_b: f64 = y.abs();
+    let rest_once_q: f64 = (rest_a / rest_b).trunc();
+    let rest_once_product: f64 = rest_once_q * rest_b;
+    let rest_once_q_hi: f64 = f64::from_bits(((rest_once_q.to_bits() as i64) & -134217728) as u64);
+    let rest_once_q_lo: f64 = rest_once_q - rest_once_q_hi;
+    let rest_once_b_hi: f64 = f64::from_bits(((rest_b.to_bits() as i64) & -134217728) as u64);
+    let rest_once_b_lo: f64 = rest_b - rest_once_b_hi;
+    let rest_once_error: f64 = rest_once_q_hi * rest_once_b_hi - rest_once_product + rest_once_q_hi * rest_once_b_lo + rest_once_q_lo * rest_once_b_hi + rest_once_q_lo * rest_once_b_lo;
+    let rest_once: f64 = rest_a - rest_once_product - rest_once_error;
+    let rest_twice_q: f64 = (rest_once / rest_b).trunc();
+    let rest_twice_product: f64 = rest_twice_q * rest_b;
+    let rest_twice_q_hi: f64 = f64::from_bits(((rest_twice_q.to_bits() as i64) & -134217728) as u64);
+    let rest_twice_q_lo: f64 = rest_twice_q - rest_twice_q_hi;
+    let rest_twice_b_hi: f64 = f64::from_bits(((rest_b.to_bits() as i64) & -134217728) as u64);
+    let rest_twice_b_lo: f64 = rest_b - rest_twice_b_hi;
+    let rest_twice_error: f64 = rest_twice_q_hi * rest_twice_b_hi - rest_twice_product + rest_twice_q_hi * rest_twice_b_lo + rest_twice_q_lo * rest_twice_b_hi + rest_twice_q_lo * rest_twice_b_lo;
+    let rest_twice: f64 = rest_once - rest_twice_product - rest_twice_error;
+    let rest_raised: f64 = if rest_twice < 0.0 { rest_twice + rest_b } else { rest_twice };
+    let rest_lowered: f64 = if rest_b <= rest_raised { rest_raised - rest_b } else { rest_raised };
+    let rest_bounded: f64 = if ((rest_b == f64::INFINITY) & (rest_a < f64::INFINITY)) { rest_a } else { rest_lowered };
+    let rest: f64 = f64::from_bits(((rest_bounded.to_bits() as i64) | ((x.to_bits() as i64) & -9223372036854775808)) as u64);
+    let same_sign: bool = 0 <= ((rest.to_bits() as i64) ^ (y.to_bits() as i64));
+    let quotient: f64 = (x - rest) / y;
+    let down: f64 = if ((rest == 0.0) | same_sign) { quotient } else { quotient - 1.0 };
+    let whole: f64 = down.floor();
+    let nearest: f64 = if 0.5 < down - whole { whole + 1.0 } else { whole };
+    if y == 0.0 { x / y } else { nearest }
+}
+
 /// The functions over slices.
 mod blocks {
     use super::super::block::{block_one, block_two, versions};
@@ -689,9 +750,11 @@ mod blocks {
     block_one!(arctan);
     block_one!(arcsin);
     block_one!(arccos);
+    block_two!(mod);
+    block_two!(floordiv);
 }
 
-pub(super) static BUILTINS: [Builtin; 17] = [
+pub(super) static BUILTINS: [Builtin; 19] = [
     Builtin {
         name: "exp",
         arity: 1,
@@ -844,6 +907,24 @@ pub(super) static BUILTINS: [Builtin; 17] = [
         bound_ulp: 2.0,
         block: Block::One(blocks::arccos),
         scalar: Scalar::One(arccos),
+    },
+    Builtin {
+        name: "mod",
+        arity: 2,
+        depends: &["abs", "bits", "float", "trunc"],
+        c: include_str!("../../../templates/c/maths/mod.h"),
+        bound_ulp: 1.0,
+        block: Block::Two(blocks::mod),
+        scalar: Scalar::Two(mod),
+    },
+    Builtin {
+        name: "floordiv",
+        arity: 2,
+        depends: &["abs", "bits", "float", "floor", "trunc"],
+        c: include_str!("../../../templates/c/maths/floordiv.h"),
+        bound_ulp: 1.0,
+        block: Block::Two(blocks::floordiv),
+        scalar: Scalar::Two(floordiv),
     },
 ];
 
