@@ -187,7 +187,8 @@ impl CheckedAssignment {
             Ok(shape)
         })?;
         let arrays = population.bind(&lowered.kernel, &mut IndexMap::new(), clock, &mut constants.arrays)?;
-        let n = if self.shared { 1 } else { population.n() };
+        // A shared variable is written by the scalar part, which runs once whatever the number of cells.
+        let n = if self.shared { 0 } else { population.n() };
         // SAFETY: `bind` gives arrays of the kernel's types, one element a cell or single values; the indices are
         // numbers of cells.
         let flags = unsafe {

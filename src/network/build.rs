@@ -422,6 +422,8 @@ fn add_monitor(network: &mut Network, builder: &mut Builder, monitor: CheckedMon
         Some(lowered) => {
             let code_name = format!("{name}_codeobject");
             let kind = if matches!(kind, CheckedKind::Spikes) { "spikemonitor" } else { "statemonitor" };
+            // `dt` in a recorded subexpression is the group's, whatever the step of the monitor (as in Brian2).
+            let clock = builder.populations[population].clock;
             Some(builder.code(population, clock, code_name, kind, lowered, &mut computed)?)
         }
         None => None,

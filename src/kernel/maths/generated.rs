@@ -669,7 +669,7 @@ pub fn arccos(x: f64) -> f64 {
 }
 
 #[inline(always)]
-pub fn mod(x: f64, y: f64) -> f64 {
+pub fn floormod(x: f64, y: f64) -> f64 {
     let rest_a: f64 = x.abs();
     let rest_b: f64 = y.abs();
     let rest_once_q: f64 = (rest_a / rest_b).trunc();
@@ -750,7 +750,7 @@ mod blocks {
     block_one!(arctan);
     block_one!(arcsin);
     block_one!(arccos);
-    block_two!(mod);
+    block_two!(floormod);
     block_two!(floordiv);
 }
 
@@ -909,13 +909,13 @@ pub(super) static BUILTINS: [Builtin; 19] = [
         scalar: Scalar::One(arccos),
     },
     Builtin {
-        name: "mod",
+        name: "floormod",
         arity: 2,
         depends: &["abs", "bits", "float", "trunc"],
-        c: include_str!("../../../templates/c/maths/mod.h"),
+        c: include_str!("../../../templates/c/maths/floormod.h"),
         bound_ulp: 1.0,
-        block: Block::Two(blocks::mod),
-        scalar: Scalar::Two(mod),
+        block: Block::Two(blocks::floormod),
+        scalar: Scalar::Two(floormod),
     },
     Builtin {
         name: "floordiv",

@@ -1,4 +1,4 @@
-static inline __attribute__((always_inline)) double saltus_mod(double x, double y) {
+static inline __attribute__((always_inline)) double saltus_floormod(double x, double y) {
     const double rest_a = saltus_abs(x);
     const double rest_b = saltus_abs(y);
     const double rest_once_q = saltus_trunc(rest_a / rest_b);
