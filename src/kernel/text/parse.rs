@@ -6,7 +6,7 @@ use super::lexer::{Token, tokens};
 use super::{OPERATORS, PREFIX, STORAGES, TYPES, UNARY_CALLS};
 use crate::diag::{Diagnostic, Span, Text};
 use crate::kernel::ir::{
-    Const, Expr, Function, Index, Kernel, Local, LocalId, LoopShape, Param, ParamId, Place, Stmt, Type, UnaryOp,
+    BinaryOp, Const, Expr, Function, Index, Kernel, Local, LocalId, LoopShape, Param, ParamId, Place, Stmt, Type, UnaryOp,
 };
 use crate::kernel::maths;
 
@@ -414,15 +414,15 @@ impl<'a, 'k> Parser<'a, 'k> {
         let called = self.at - 2;
         let arguments = self.list(")", |p| p.expr(0))?;
         let wrong = |message: String| Err(Error(message, self.tokens[called].1));
-        if word == "poly" {
-            let [x, coefficients @ .., last] = arguments.as_slice() else {
-                return wrong("`poly` takes a variable and coefficients".into());
-            };
-            let horner = |sum: Expr, c: &Expr| {
-                let product = Expr::binary(crate::kernel::ir::BinaryOp::Mul, sum, x.clone());
-                Expr::binary(crate::kernel::ir::BinaryOp::Add, product, c.clone())
-            };
-            return Ok(coefficients.iter().rev().fold(last.clone(), horner));
+        match (word, arguments.as_slice()) {
+            ("poly", [x, coefficients @ ..]) if !coefficients.is_empty() => return Ok(horner(x, coefficients.iter())),
+            ("paired", [x, square, coefficients @ ..]) if coefficients.len() > 1 => {
+                let even = horner(square, coefficients.iter().step_by(2));
+                let odd = horner(square, coefficients.iter().skip(1).step_by(2));
+                return Ok(Expr::binary(BinaryOp::Add, even, Expr::binary(BinaryOp::Mul, x.clone(), odd)));
+            }
+            ("poly" | "paired", _) => return wrong(format!("`{word}` takes a variable and coefficients")),
+            _ => {}
         }
         let unary = UNARY_CALLS.iter().find(|(w, _)| *w == word).map(|(_, op)| *op);
         let cast = TYPES.iter().find(|(w, _)| *w == word).map(|(_, ty)| *ty);
@@ -618,6 +618,14 @@ impl Naming<'_> {
         let result = self.results.iter().find(|(n, _)| *n == name);
         result.map_or_else(|| format!("{}{name}", self.prefix), |(_, full)| full.clone())
     }
+}
+
+/// The sum of coefficients times powers of `x`, by Horner's rule.
+fn horner<'c>(x: &Expr, coefficients: impl DoubleEndedIterator<Item = &'c Expr>) -> Expr {
+    let mut coefficients = coefficients.rev().cloned();
+    let last = coefficients.next().unwrap_or(Expr::f64(0.0));
+    let step = |sum, c| Expr::binary(BinaryOp::Add, Expr::binary(BinaryOp::Mul, sum, x.clone()), c);
+    coefficients.fold(last, step)
 }
 
 fn unescape(text: &str) -> String {
