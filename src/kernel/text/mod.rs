@@ -39,10 +39,12 @@
 //! in the last place) is internal to the library.
 
 mod lexer;
+mod library;
 mod parse;
 mod print;
 
-pub use parse::{Definition, Library, Table, parse_kernel, parse_library};
+pub use library::{Definition, Library, Table, parse_library};
+pub use parse::parse_kernel;
 pub use print::{print_expr, print_function, print_kernel};
 
 use super::ir::{BinaryOp, Storage, Type, UnaryOp};
@@ -50,8 +52,8 @@ use super::ir::{BinaryOp, Storage, Type, UnaryOp};
 /// Words that have a meaning where a name can stand.
 const RESERVED: [&str; 33] = [
     "abs", "bits", "bool", "const", "def", "element", "emit", "false", "flag", "float", "floor", "fn", "f32", "f64",
-    "i32", "i64", "inf", "kernel", "let", "local", "nan", "not", "paired", "param", "poly", "return", "scalar", "select", "sqrt",
-    "store", "table", "true", "trunc",
+    "i32", "i64", "inf", "kernel", "let", "local", "nan", "not", "paired", "param", "poly", "return", "scalar",
+    "select", "sqrt", "store", "table", "true", "trunc",
 ];
 
 const STORAGES: [(&str, Storage); 5] = [
