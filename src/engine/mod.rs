@@ -20,7 +20,7 @@ pub use self::once::{run_once, run_once_over, select_once};
 use self::worker::{Arrival, Job, News};
 use crate::build::{Env, Key, OptLevel, ToolchainError};
 use crate::kernel::hoist::hoist;
-use crate::kernel::ir::{Kernel, LoopShape};
+use crate::kernel::ir::LoopShape;
 use crate::kernel::lower::{Lowered, Site};
 use crate::kernel::verify::{VerifyError, verify};
 use crate::load::slot::Mailbox;
@@ -105,7 +105,7 @@ impl Options {
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// A kernel is ill-formed: a bug of ours.
-    #[error("internal error: an ill-formed kernel: {0}; please report it with the model")]
+    #[error(transparent)]
     IllFormed(#[from] VerifyError),
     /// The compiler that was asked for cannot be used.
     #[error(transparent)]

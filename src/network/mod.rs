@@ -38,7 +38,7 @@ pub use self::error::Error;
 use self::evaluate::Constants;
 pub use self::from_file::{Run, from_file};
 pub use self::model::{Assignment, Filter, Model, Monitor, MonitorKind, NeuronGroup, Value};
-use self::monitor::{SpikeMonitor, StateMonitor};
+use self::monitor::{RateMonitor, SpikeMonitor, StateMonitor};
 use self::neuron_group::Population;
 use self::propagator::PropagatorUpdater;
 pub use self::run::{Ending, Progress};
@@ -59,6 +59,7 @@ pub struct Network {
     code: Vec<CodeObject>,
     spike_monitors: Vec<SpikeMonitor>,
     state_monitors: Vec<StateMonitor>,
+    rate_monitors: Vec<RateMonitor>,
     monitor_names: Vec<String>,
     schedule: Vec<Scheduled>,
     runs: Vec<CheckedRun>,
@@ -81,6 +82,10 @@ enum Action {
     RecordSpikes { monitor: usize },
     /// Records values.
     RecordState { monitor: usize },
+    /// Records the rate of a group.
+    RecordRate { monitor: usize },
+    /// Runs code on every cell.
+    Operate { population: usize, code: usize },
 }
 
 #[derive(Debug)]
@@ -241,6 +246,11 @@ impl Network {
     /// What the state monitor of this name recorded.
     pub fn states(&self, name: &str) -> Option<&StateMonitor> {
         self.state_monitors.iter().find(|m| m.name == name)
+    }
+
+    /// What the rate monitor of this name recorded.
+    pub fn rates(&self, name: &str) -> Option<&RateMonitor> {
+        self.rate_monitors.iter().find(|m| m.name == name)
     }
 
     /// The code that runs at every step.
