@@ -25,10 +25,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("runtime", &["diag"]),
     ("load", &["runtime::abi", "diag"]),
     ("engine", &["kernel", "model", "render", "build", "store", "load", "runtime"]),
-    (
-        "network",
-        &["engine", "integrate", "model", "expr", "kernel::ir", "kernel::lower", "runtime", "unit", "diag"],
-    ),
+    ("network", &["engine", "integrate", "model", "expr", "kernel::ir", "kernel::lower", "runtime", "unit", "diag"]),
 ];
 
 /// The files that may hold `unsafe`: what calls kernels, what they reach by pointer, and how they get into memory.
@@ -62,9 +59,20 @@ const EFFECTS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules without effects, what none of them may name, and the files excepted.
-const PURE: &[&str] = &["src/diag.rs", "src/unit.rs", "src/expr/", "src/model/", "src/integrate/", "src/kernel/", "src/render/"];
+const PURE: &[&str] =
+    &["src/diag.rs", "src/unit.rs", "src/expr/", "src/model/", "src/integrate/", "src/kernel/", "src/render/"];
 const EFFECTFUL: &[&str] = &[
-    "std::fs", "std::io", "std::env", "std::net", "std::process", "std::thread", "std::time", "rustix", "tempfile", "HashMap", "HashSet",
+    "std::fs",
+    "std::io",
+    "std::env",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::time",
+    "rustix",
+    "tempfile",
+    "HashMap",
+    "HashSet",
     "thread_local!",
 ];
 const PURE_EXCEPTIONS: &[(&str, &str)] = &[
@@ -77,8 +85,19 @@ const PURE_EXCEPTIONS: &[(&str, &str)] = &[
 
 /// Licences that allow this project its own.
 const LICENCES: &[&str] = &[
-    "MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "Unlicense", "CC0-1.0", "0BSD",
-    "BSL-1.0", "Unicode-3.0", "MIT-0",
+    "MIT",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "Unlicense",
+    "CC0-1.0",
+    "0BSD",
+    "BSL-1.0",
+    "Unicode-3.0",
+    "MIT-0",
 ];
 
 fn assert_none(faults: Vec<String>, rule: &str) {
@@ -177,7 +196,8 @@ fn files_are_short() {
 #[test]
 fn nothing_is_left_to_do_and_no_place_is_named() {
     let words = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
-    let places = ["/home/", "/root/", "/Users/", "/work/", "localhost", concat!("crates", ".io"), concat!("pypi", ".org")];
+    let places =
+        ["/home/", "/root/", "/Users/", "/work/", "localhost", concat!("crates", ".io"), concat!("pypi", ".org")];
     let mut all: Vec<SourceFile> = Vec::new();
     for directory in ["src", "tests", "benches", "templates", "examples", "cache", "docs", ".ci"] {
         all.extend(files(directory, &[".rs", ".md", ".toml", ".tera", ".h", ".ir", ".txt", "/run"]));
@@ -239,7 +259,8 @@ fn arithmetic_in(line: &str) -> Option<String> {
         if c == '.' && letters[k - 1].is_ascii_digit() && letters.get(k + 1).is_some_and(char::is_ascii_digit) {
             return Some("a number with a point".to_string());
         }
-        let operand = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '§' | '(' | ')' | ']'));
+        let operand =
+            |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '§' | '(' | ')' | ']'));
         // `double *restrict`, `(const double *)` and `*name` are no products.
         let rest: String = letters[k + 1..].iter().collect();
         let pointer = c == '*' && (["restrict", "const", "mut", ")"].iter().any(|w| rest.trim_start().starts_with(w)));
@@ -419,7 +440,9 @@ fn commands_of_the_readme_exist() {
     let mut faults = Vec::new();
     for command in commands {
         let words: Vec<&str> = command.split_whitespace().collect();
-        for path in words.iter().filter(|w| w.starts_with(".ci/") || w.starts_with("examples/") || w.starts_with("cache/")) {
+        for path in
+            words.iter().filter(|w| w.starts_with(".ci/") || w.starts_with("examples/") || w.starts_with("cache/"))
+        {
             if !path.contains('*') && !root().join(path).exists() {
                 faults.push(format!("{command}: no `{path}`"));
             }

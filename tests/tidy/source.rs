@@ -198,5 +198,6 @@ fn collect<'a>(tail: &'a str, base: String, found: &mut Vec<String>) -> &'a str 
     }
     found.push(path);
     let tail = tail.trim_start();
-    tail.strip_prefix("as ").map_or(tail, |t| t.trim_start().trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'))
+    tail.strip_prefix("as ")
+        .map_or(tail, |t| t.trim_start().trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'))
 }
