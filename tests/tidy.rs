@@ -46,7 +46,7 @@ const UNSAFE: &[&str] = &[
 ];
 
 /// Longer than 600 lines without tests, and why.
-const LONG: &[(&str, &str)] = &[("src/kernel/text/parse.rs", "one grammar, one function a rule")];
+const LONG: &[(&str, &str)] = &[("src/kernel/lower.rs", "the rules of types, side by side")];
 
 /// Effects that have one place each, as they are written, and the files or folders that may have them.
 const EFFECTS: &[(&str, &[&str])] = &[
@@ -80,6 +80,7 @@ const PURE_EXCEPTIONS: &[(&str, &str)] = &[
     ("src/kernel/interpret/mod.rs", "runs kernels, in memory that a thread keeps"),
     ("src/kernel/interpret/compile.rs", "asks its tables and never iterates them"),
     ("src/kernel/hoist/graph.rs", "asks its tables and never iterates them"),
+    ("src/kernel/text/library.rs", "asks its tables and never iterates them"),
     ("src/kernel/text/parse.rs", "asks its tables and never iterates them"),
 ];
 
@@ -378,7 +379,12 @@ fn every_invariant_names_tests_that_exist() {
 
 fn is_test(file: &SourceFile, name: &str) -> bool {
     let Some(at) = file.text.find(&format!("fn {name}(")) else { return false };
-    file.text[..at].lines().rev().take_while(|line| !line.trim().is_empty()).any(|line| line.contains("#[test]"))
+    file.text[..at]
+        .trim_end_matches(' ')
+        .lines()
+        .rev()
+        .take_while(|line| !line.trim().is_empty())
+        .any(|line| line.contains("#[test]"))
 }
 
 #[test]
