@@ -101,7 +101,7 @@ impl Network {
     /// # Errors
     /// [`Error::Model`] with everything that is wrong with the model; other kinds if the machine is in the way.
     pub fn new(model: &Model, options: Options) -> Result<Network, Error> {
-        match build::check(model, &[])? {
+        match check(model, &[])? {
             (Some(checked), _) => Network::from_checked(checked, options),
             (None, diagnostics) => Err(Error::Model(diagnostics)),
         }
