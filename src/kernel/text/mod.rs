@@ -42,7 +42,7 @@ mod parse;
 mod print;
 
 pub use parse::{Definition, Library, Table, parse_kernel, parse_library};
-pub use print::{print_expr, print_function, print_kernel};
+pub use print::{print_expr, print_function, print_kernel, storage_name};
 
 use super::ir::{BinaryOp, Storage, Type, UnaryOp};
 
