@@ -214,7 +214,9 @@ fn an_entry_under_another_name_is_refused() {
 
 #[test]
 fn links_pipes_and_directories_are_no_entries() {
-    let replacements: [(&str, fn(&Path, &Path)); 3] = [
+    /// Puts something in the place of the first path; the second is free, elsewhere.
+    type Replace = fn(&Path, &Path);
+    let replacements: [(&str, Replace); 3] = [
         ("a link to a sound entry", |path, elsewhere| {
             fs::rename(path, elsewhere).unwrap();
             symlink(elsewhere, path).unwrap();
@@ -463,7 +465,8 @@ fn files_of_processes_that_died_are_removed() {
 
 #[test]
 fn the_default_directory() {
-    let cases: [(&[(&str, &str)], Option<&str>); 7] = [
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Variables, Option<&str>); 7] = [
         (&[("SALTUS_CACHE_DIR", "/a"), ("XDG_CACHE_HOME", "/b"), ("HOME", "/c")], Some("/a")),
         (&[("SALTUS_CACHE_DIR", ""), ("XDG_CACHE_HOME", "/b"), ("HOME", "/c")], Some("/b/saltus")),
         (&[("XDG_CACHE_HOME", "relative"), ("HOME", "/c")], Some("/c/.cache/saltus")),

@@ -53,8 +53,11 @@ const DOUBLE_IT: &str = "void saltus_kernel(u8 *const *arrays, saltus_call *call
 }";
 
 fn script(directory: &Path, name: &str, text: &str) -> PathBuf {
-    let path = directory.join(name);
-    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    let (draft, path) = (directory.join(format!("{name}.draft")), directory.join(name));
+    fs::write(&draft, format!("#!/bin/sh\n{text}\n")).unwrap();
+    // Copied by another process: while a test in another thread starts one, that may hold a file that we have open
+    // for writing, and then it cannot be run.
+    assert!(Command::new("cp").args([&draft, &path]).status().unwrap().success());
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     path
 }

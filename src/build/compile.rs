@@ -4,8 +4,9 @@
 //! environment that holds nothing of the user's. Nothing but the recipe decides what is made: the toolchain only says
 //! where the compiler is, and must be the one that the recipe names.
 //!
-//! One process for each kernel, not one for several: the library is the unit of the store, and what could be shared is
-//! the start of the compiler, 15 of 40 to 150 ms, while processes run on all processors.
+//! One process for each kernel, not one for several: eight kernels (three Hodgkin-Huxley, five small) take 0.58 s of
+//! processor time as eight processes, 0.53 s as eight files of one and 0.40 s as one unit, but processes run on all
+//! processors, each kernel can be used as soon as it is ready, and the library is the unit of the store.
 
 use std::fs;
 use std::io;

@@ -1,9 +1,9 @@
 //! Finds the compiler: in order `--cc`, `SALTUS_CC`, `CC`, then `cc`, `gcc` and `clang` on `PATH`.
 //!
 //! The environment is a value, [`Env`]. What a compiler is (family, version, target, identity) takes a dry run, the
-//! `cc` crate's detection and a reading of its programs (about 12 ms for gcc, 100 ms for clang, once); the answer is
-//! kept in a memo directory and trusted as long as none of the files it was drawn from has changed, so that every
-//! later start runs no process.
+//! `cc` crate's detection and a reading of its programs, the last two at the same time (2, 10 and 9 ms for gcc; 25, 75
+//! and 2 ms for clang). The answer is kept in a memo directory and trusted as long as none of the files it was drawn
+//! from has changed, so that every later start runs no process and takes 0.04 ms.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::output::result::{
-    Elements, KernelReport, MonitorData, Origin, Recorded, RunResult, SpikeData, StateData, Timing,
+    Elements, KernelReport, MonitorData, Origin, RateData, Recorded, RunResult, SpikeData, StateData, Timing,
 };
 use crate::engine;
 use crate::network::Network;
@@ -95,6 +95,11 @@ fn monitors(network: &mut Network) -> indexmap::IndexMap<String, MonitorData> {
                 values: monitor.variables.into_iter().map(|(n, (_, c))| (n, recorded(c))).collect(),
             };
             out.insert(name, MonitorData::State(data));
+        } else if let Some(monitor) = network.rates(&name) {
+            let group = &network.populations()[monitor.population].group;
+            let (t, rate) = (monitor.t.clone(), monitor.rate.clone());
+            let data = RateData { source: group.name.clone(), source_size: group.n, t, rate };
+            out.insert(name, MonitorData::Rate(data));
         }
     }
     out

@@ -109,7 +109,7 @@ impl Options {
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// A kernel is ill-formed: a bug of ours.
-    #[error("internal error: an ill-formed kernel: {0}; please report it with the model")]
+    #[error(transparent)]
     IllFormed(#[from] VerifyError),
     /// The compiler that was asked for cannot be used.
     #[error(transparent)]

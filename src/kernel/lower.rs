@@ -5,7 +5,7 @@
 //! here by Brian2's rules: `/` is float, integers stay integers under `//`, `%`, `**` and `+ - *`, assignment converts
 //! to the type of the target. Names have been checked; what does not resolve is our fault.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::{IndexMap, IndexSet};
 
@@ -76,7 +76,12 @@ pub struct Lowerer<'a> {
     params: IndexMap<String, Param>,
     locals: Vec<Local>,
     names: IndexSet<String>,
+    scalar: Vec<Stmt>,
     vector: Vec<Stmt>,
+    /// Whether the statement at hand belongs to the scalar part.
+    in_scalar: bool,
+    /// Locals of the scalar part.
+    scalar_locals: BTreeSet<LocalId>,
     /// Current values of temporaries and of subexpressions that are still valid.
     temporaries: BTreeMap<String, LocalId>,
     subexpressions: BTreeMap<String, (LocalId, IndexSet<String>)>,
@@ -97,7 +102,10 @@ impl<'a> Lowerer<'a> {
             params: IndexMap::new(),
             locals: Vec::new(),
             names: IndexSet::new(),
+            scalar: Vec::new(),
             vector: Vec::new(),
+            in_scalar: false,
+            scalar_locals: BTreeSet::new(),
             temporaries: BTreeMap::new(),
             subexpressions: BTreeMap::new(),
             sites: Vec::new(),
@@ -118,7 +126,7 @@ impl<'a> Lowerer<'a> {
     /// The kernel.
     pub fn finish(self, shape: LoopShape) -> Lowered {
         let params = self.params.into_values().collect();
-        let kernel = Kernel { shape, params, locals: self.locals, scalar: Vec::new(), vector: self.vector };
+        let kernel = Kernel { shape, params, locals: self.locals, scalar: self.scalar, vector: self.vector };
         Lowered { kernel, sites: self.sites }
     }
 
@@ -129,8 +137,43 @@ impl<'a> Lowerer<'a> {
 
     /// One statement: a write to an array, or a temporary.
     pub fn statement(&mut self, statement: &ast::Statement) -> Result<()> {
-        self.vector.push(Stmt::Comment(statement.to_string()));
         let target = &statement.target;
+        let writes_shared = matches!(self.symbols.symbol(target), Some(Symbol::Array { scalar: true, .. }))
+            && !self.temporaries.contains_key(target);
+        let is_temporary = !matches!(self.symbols.symbol(target), Some(Symbol::Array { .. }));
+        // Shared variables are written once a call, and so are temporaries that are the same for all cells, since the
+        // value of a shared variable may come from them.
+        self.in_scalar = writes_shared || (is_temporary && self.is_scalar(&statement.value));
+        let done = self.statement_here(statement);
+        self.in_scalar = false;
+        done
+    }
+
+    fn push(&mut self, statement: Stmt) {
+        if self.in_scalar { self.scalar.push(statement) } else { self.vector.push(statement) }
+    }
+
+    /// Whether the value is the same for all cells, with what is known in the scalar part.
+    fn is_scalar(&self, expr: &ast::Expr) -> bool {
+        expr.names().iter().all(|name| {
+            if let Some(local) = self.temporaries.get(name) {
+                return self.scalar_locals.contains(local);
+            }
+            match self.symbols.symbol(name) {
+                Some(Symbol::Array { scalar, .. }) => scalar,
+                Some(Symbol::Literal(_)) => true,
+                Some(Symbol::Subexpression(inner, _)) => match self.subexpressions.get(name) {
+                    Some((local, _)) => self.scalar_locals.contains(local),
+                    None => self.is_scalar(&inner),
+                },
+                Some(Symbol::Element) | None => false,
+            }
+        })
+    }
+
+    fn statement_here(&mut self, statement: &ast::Statement) -> Result<()> {
+        let target = &statement.target;
+        self.push(Stmt::Comment(statement.to_string()));
         let value = match statement.op {
             ast::AssignOp::Set => self.expr(&statement.value)?,
             ast::AssignOp::Update(op) => {
@@ -165,7 +208,7 @@ impl<'a> Lowerer<'a> {
         };
         let index = if scalar { Index::Zero } else { Index::Element };
         let value = self.convert(value, storage.ty());
-        self.vector.push(Stmt::Store { place: Place { param, index }, value, when });
+        self.push(Stmt::Store { place: Place { param, index }, value, when });
         self.subexpressions.retain(|_, (_, depends)| !depends.contains(name));
         Ok(())
     }
@@ -231,7 +274,10 @@ impl<'a> Lowerer<'a> {
         let ty = self.ty(&value);
         let id = LocalId(self.locals.len() as u32);
         self.locals.push(Local { name: unique, ty });
-        self.vector.push(Stmt::Let(id, value));
+        self.push(Stmt::Let(id, value));
+        if self.in_scalar {
+            self.scalar_locals.insert(id);
+        }
         id
     }
 
@@ -355,6 +401,11 @@ impl<'a> Lowerer<'a> {
                 })
             }
             ExprKind::Binary(ast::BinaryOp::Pow, base, exponent) => self.power(base, exponent),
+            // Brian2 takes zero times anything as zero before it knows the values, NaN and infinity included.
+            ExprKind::Binary(ast::BinaryOp::Mul, x, y) if is_zero(x) || is_zero(y) => {
+                let (x, y) = (self.expr(x)?, self.expr(y)?);
+                Ok(zero(self.ty(&x).max(self.ty(&y))))
+            }
             ExprKind::Binary(op, x, y) => {
                 let (x, y) = (self.expr(x)?, self.expr(y)?);
                 self.arithmetic(*op, x, y, expr.span)
@@ -388,7 +439,7 @@ impl<'a> Lowerer<'a> {
                 Expr::binary(BinaryOp::Div, x, y)
             }
             ast::BinaryOp::FloorDiv if float => Expr::Call("floordiv", vec![x, y]),
-            ast::BinaryOp::Mod if float => Expr::Call("mod", vec![x, y]),
+            ast::BinaryOp::Mod if float => Expr::Call("floormod", vec![x, y]),
             ast::BinaryOp::FloorDiv => self.guarded(BinaryOp::FloorDiv, x, y, span),
             ast::BinaryOp::Mod => self.guarded(BinaryOp::Mod, x, y, span),
             ast::BinaryOp::Pow => return Err(LowerError("a power is no plain arithmetic".to_string())),
@@ -406,7 +457,7 @@ impl<'a> Lowerer<'a> {
             let zero = if self.ty(&y) == Type::I32 { Const::I32(0) } else { Const::I64(0) };
             let divides_by_zero = Expr::binary(BinaryOp::Eq, y.clone(), Expr::Const(zero));
             // There are 64 flags; further places share the last one.
-            self.vector.push(Stmt::Flag(bit.min(63) as u8, divides_by_zero));
+            self.push(Stmt::Flag(bit.min(63) as u8, divides_by_zero));
         }
         Expr::binary(op, x, y)
     }
@@ -546,6 +597,11 @@ fn zero(ty: Type) -> Expr {
         Type::I64 => Const::I64(0),
         _ => Const::I32(0),
     })
+}
+
+/// `0` or `0.0`.
+fn is_zero(expr: &ast::Expr) -> bool {
+    matches!(expr.kind, ast::ExprKind::Int(0) | ast::ExprKind::Float(0.0))
 }
 
 /// `3` or `-3`.

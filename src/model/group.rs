@@ -123,6 +123,8 @@ pub struct Group {
     pub threshold: Option<Expr>,
     /// Statements after a spike.
     pub reset: Vec<Statement>,
+    /// Names of the variables that code changes while the network runs, other than by integration.
+    pub written: BTreeSet<String>,
     /// The texts of threshold, reset and refractoriness, for messages.
     pub texts: CodeTexts,
     /// Refractoriness.
@@ -223,6 +225,7 @@ pub fn check_group(given: &GroupText, namespace: &Arc<Namespace>, diagnostics: &
         system: system(&equations, &order, has_refractory),
         variables,
         threshold,
+        written: reset.iter().map(|s| s.target.clone()).collect(),
         reset,
         texts: CodeTexts {
             threshold: given.threshold.clone(),

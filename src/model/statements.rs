@@ -1,6 +1,6 @@
 //! Checks of statements: resets, and assignments of values to variables.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
@@ -14,14 +14,23 @@ use crate::expr::check::{Kind, Meaning, Scope, Unknown, ValueType, check, descri
 pub struct CodeScope<'a> {
     base: &'a dyn Scope,
     variables: &'a IndexMap<String, Variable>,
-    temporaries: RefCell<BTreeMap<String, Kind>>,
+    /// Names that `=` has defined; whether each cell has its own value of them.
+    temporaries: RefCell<BTreeMap<String, (Kind, bool)>>,
     writes_shared: bool,
+    /// Whether a variable that each cell has its own of was written already.
+    wrote_cells: Cell<bool>,
 }
 
 impl<'a> CodeScope<'a> {
     /// Code that runs for the cells of an event: it cannot write shared variables.
     pub fn events(base: &'a dyn Scope, variables: &'a IndexMap<String, Variable>) -> CodeScope<'a> {
-        CodeScope { base, variables, temporaries: RefCell::default(), writes_shared: false }
+        CodeScope {
+            base,
+            variables,
+            temporaries: RefCell::default(),
+            writes_shared: false,
+            wrote_cells: Cell::new(false),
+        }
     }
 
     /// An assignment from outside, which can write shared variables too.
@@ -30,10 +39,23 @@ impl<'a> CodeScope<'a> {
     }
 }
 
+impl CodeScope<'_> {
+    /// Whether the value differs from cell to cell.
+    fn is_of_cells(&self, value: &Expr) -> bool {
+        value.names().iter().any(|name| match self.temporaries.borrow().get(name) {
+            Some((_, of_cells)) => *of_cells,
+            None => self.variables.get(name).is_some_and(|v| match &v.role {
+                Role::Subexpression(inner) => self.is_of_cells(inner),
+                _ => !v.shared,
+            }),
+        })
+    }
+}
+
 impl Scope for CodeScope<'_> {
     fn meaning(&self, name: &str) -> Result<Meaning, Unknown> {
         match self.temporaries.borrow().get(name) {
-            Some(kind) => Ok(Meaning { kind: *kind, constant: None }),
+            Some((kind, _)) => Ok(Meaning { kind: *kind, constant: None }),
             None => self.base.meaning(name),
         }
     }
@@ -52,7 +74,7 @@ pub fn check_statements(statements: &[Statement], scope: &CodeScope<'_>, text: &
 
 fn check_statement(statement: &Statement, scope: &CodeScope<'_>, text: &Text, diagnostics: &mut Diagnostics) {
     let name = statement.target.as_str();
-    let known = scope.temporaries.borrow().get(name).copied();
+    let known = scope.temporaries.borrow().get(name).map(|(kind, _)| *kind);
     let target = match (known, scope.variables.get(name)) {
         (Some(kind), _) => Some(kind),
         (None, Some(variable)) => {
@@ -61,6 +83,11 @@ fn check_statement(statement: &Statement, scope: &CodeScope<'_>, text: &Text, di
                 diagnostics.push(error);
                 let _ = check(&statement.value, scope, text, diagnostics);
                 return;
+            }
+            if variable.shared && scope.is_of_cells(&statement.value) {
+                let message =
+                    format!("the shared variable `{name}` cannot take a value that differs from cell to cell");
+                diagnostics.push(Diagnostic::error(text, statement.value.span, message));
             }
             Some(variable.kind)
         }
@@ -72,7 +99,8 @@ fn check_statement(statement: &Statement, scope: &CodeScope<'_>, text: &Text, di
             match target {
                 Some(target) => check_set(statement, target, value, text, diagnostics),
                 None => {
-                    scope.temporaries.borrow_mut().insert(name.to_string(), value);
+                    let of_cells = scope.is_of_cells(&statement.value);
+                    scope.temporaries.borrow_mut().insert(name.to_string(), (value, of_cells));
                 }
             }
             return;
@@ -119,7 +147,14 @@ fn writable(name: &str, variable: &Variable, scope: &CodeScope<'_>) -> Result<()
             format!("`{name}` is shared by the whole group and cannot be written for single cells"),
             Some("remove the flag `shared`, or change it between runs".into()),
         )),
-        _ => Ok(()),
+        _ if variable.shared && scope.wrote_cells.get() => Err((
+            format!("the shared variable `{name}` is written after a variable of single cells"),
+            Some("write shared variables first".into()),
+        )),
+        _ => {
+            scope.wrote_cells.set(scope.wrote_cells.get() || !variable.shared);
+            Ok(())
+        }
     }
 }
 

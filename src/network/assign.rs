@@ -85,7 +85,7 @@ pub fn check_assignment(
         }
     };
     if variable.shared {
-        check_shared(name, &value, group, assignment.filter.as_ref(), text, diagnostics);
+        check_shared(name, assignment.filter.as_ref(), diagnostics);
     }
     let filter = match &assignment.filter {
         None => None,
@@ -102,19 +102,7 @@ pub fn check_assignment(
 }
 
 /// A shared variable takes one value, for all.
-fn check_shared(
-    name: &str,
-    value: &Expr,
-    group: &Group,
-    filter: Option<&Filter>,
-    text: &Text,
-    diagnostics: &mut Diagnostics,
-) {
-    if let Some(used) = value.names().iter().find(|n| group.variables.get(*n).is_some_and(|v| !v.shared)) {
-        let message =
-            format!("the shared variable `{name}` cannot take a value from `{used}`, which each cell has its own of");
-        diagnostics.push(Diagnostic::error(text, value.span, message));
-    }
+fn check_shared(name: &str, filter: Option<&Filter>, diagnostics: &mut Diagnostics) {
     if let Some(Filter::Condition(text) | Filter::Indices(_, text) | Filter::Marks(_, text)) = filter {
         let message = format!("`{name}` is shared by all cells and cannot be set for some of them");
         diagnostics.push(Diagnostic::error(text, text.whole(), message));
@@ -187,7 +175,8 @@ impl CheckedAssignment {
             Ok(shape)
         })?;
         let arrays = population.bind(&lowered.kernel, &mut IndexMap::new(), clock, &mut constants.arrays)?;
-        let n = if self.shared { 1 } else { population.n() };
+        // A shared variable is written by the scalar part, which runs once whatever the number of cells.
+        let n = if self.shared { 0 } else { population.n() };
         // SAFETY: `bind` gives arrays of the kernel's types, one element a cell or single values; the indices are
         // numbers of cells.
         let flags = unsafe {

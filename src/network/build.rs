@@ -10,20 +10,21 @@ use super::assign::{CheckedAssignment, check_assignment};
 use super::error::Error;
 use super::evaluate::Constants;
 use super::from_file::Run;
-use super::model::{Assignment, Model, Monitor, MonitorKind, Value};
-use super::monitor::{Column, Origin, SpikeMonitor, StateMonitor};
+use super::model::{Assignment, Model, Monitor, MonitorKind, Operation, Value};
+use super::monitor::{Column, Origin, RateMonitor, SpikeMonitor, StateMonitor};
 use super::neuron_group::Population;
 use super::propagator::{self, PropagatorUpdater};
 use super::symbols::{element_type, variable_storage};
 use super::{Action, Network, Scheduled};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine::{CodeObject, Engine, Options};
-use crate::expr::ast::Expr;
-use crate::expr::parser::KEYWORDS;
+use crate::expr::ast::{Expr, Statement};
+use crate::expr::parser::{self, KEYWORDS};
 use crate::integrate::{self, Choice, Integration, Method};
 use crate::kernel::ir::LoopShape;
 use crate::kernel::lower::Lowered;
 use crate::model::group::{Group, check_group};
+use crate::model::statements::{CodeScope, check_statements};
 use crate::runtime::array::Array;
 use crate::runtime::clock::Clock;
 use crate::runtime::record::Values;
@@ -34,6 +35,7 @@ pub struct CheckedModel {
     constants: Constants,
     clocks: Vec<Clock>,
     groups: Vec<(Group, Integration, usize)>,
+    operations: Vec<CheckedOperation>,
     init: Vec<(usize, CheckedAssignment)>,
     monitors: Vec<CheckedMonitor>,
     runs: Vec<CheckedRun>,
@@ -49,6 +51,16 @@ pub struct CheckedRun {
     pub set: Vec<(usize, CheckedAssignment)>,
 }
 
+struct CheckedOperation {
+    name: String,
+    group: usize,
+    clock: usize,
+    slot: String,
+    order: i32,
+    text: Text,
+    statements: Vec<Statement>,
+}
+
 struct CheckedMonitor {
     name: String,
     group: usize,
@@ -58,6 +70,7 @@ struct CheckedMonitor {
 
 enum CheckedKind {
     Spikes,
+    Rate,
     /// `record`: which cells; all if absent.
     State {
         record: Option<Vec<i32>>,
@@ -93,6 +106,7 @@ fn check_parts(model: &Model, runs: &[Run], diagnostics: &mut Diagnostics) -> Re
     clocks.push(Clock::new(dt));
     let namespace = Arc::new(constants.namespace.clone());
     let mut groups: Vec<(Group, Integration, usize)> = Vec::new();
+    let mut operations = Vec::new();
     let mut unchecked: BTreeSet<&str> = BTreeSet::new();
     for given in &model.groups {
         let name = given.text.name.as_str();
@@ -111,7 +125,17 @@ fn check_parts(model: &Model, runs: &[Run], diagnostics: &mut Diagnostics) -> Re
         };
         let group = check_group(&given.text, &namespace, diagnostics);
         match group.and_then(|g| integrated(g, diagnostics)) {
-            Some((group, integration)) => groups.push((group, integration, clock)),
+            Some((mut group, integration)) => {
+                let number = groups.len();
+                for (k, operation) in given.run_regularly.iter().enumerate() {
+                    let clock = match &operation.dt {
+                        Some(dt) => clock_of(step(dt, "dt", &mut constants, diagnostics)?, &mut clocks),
+                        None => clock,
+                    };
+                    operations.extend(check_operation(operation, k, (number, clock), &mut group, diagnostics));
+                }
+                groups.push((group, integration, clock));
+            }
             None => {
                 unchecked.insert(name);
             }
@@ -154,7 +178,7 @@ fn check_parts(model: &Model, runs: &[Run], diagnostics: &mut Diagnostics) -> Re
         monitors.extend(checked);
     }
     let warnings = Diagnostics::default();
-    Ok(CheckedModel { constants, clocks, groups, init, monitors, runs: checked_runs, warnings })
+    Ok(CheckedModel { constants, clocks, groups, operations, init, monitors, runs: checked_runs, warnings })
 }
 
 fn check_constant_name(name: &str, text: &Text, constants: &Constants, diagnostics: &mut Diagnostics) {
@@ -225,7 +249,10 @@ fn check_monitor(
     diagnostics: &mut Diagnostics,
 ) -> Result<Option<CheckedMonitor>, Error> {
     let before = diagnostics.0.len();
-    let (MonitorKind::Spikes { variables } | MonitorKind::State { variables, .. }) = &monitor.kind;
+    let variables: &[Text] = match &monitor.kind {
+        MonitorKind::Spikes { variables } | MonitorKind::State { variables, .. } => variables,
+        MonitorKind::Rate => &[],
+    };
     for text in variables {
         let name = text.as_str();
         if !checked.variables.contains_key(name) {
@@ -235,7 +262,7 @@ fn check_monitor(
         }
     }
     let kind = match &monitor.kind {
-        MonitorKind::Spikes { .. } => {
+        MonitorKind::Spikes { .. } | MonitorKind::Rate => {
             if checked.threshold.is_none() {
                 let message = format!("the group `{}` has no threshold, so it never spikes", checked.name);
                 diagnostics.push(
@@ -243,7 +270,7 @@ fn check_monitor(
                         .hint("give the group a `threshold`"),
                 );
             }
-            CheckedKind::Spikes
+            if matches!(monitor.kind, MonitorKind::Rate) { CheckedKind::Rate } else { CheckedKind::Spikes }
         }
         MonitorKind::State { record, dt, when, .. } => {
             let n = checked.n as i64;
@@ -259,18 +286,46 @@ fn check_monitor(
                 // Brian2's monitors follow the clock of their source.
                 None => usize::MAX,
             };
-            let slot = when.as_ref().map_or("start", |w| w.as_str());
-            if let (Some(text), None) = (when, Place::new(slot, 0, "")) {
-                let names: Vec<String> = slot_names().collect();
-                let error = Diagnostic::error(text, text.whole(), format!("there is no slot `{slot}`"));
-                diagnostics.push(error.suggest(slot, names.iter().map(String::as_str)));
-            }
-            CheckedKind::State { record, clock, slot: slot.to_string() }
+            CheckedKind::State { record, clock, slot: check_slot(when.as_ref(), diagnostics) }
         }
     };
     let failed = diagnostics.0[before..].iter().any(|d| d.severity == crate::diag::Severity::Error);
     let variables = variables.iter().map(|v| v.as_str().to_string()).collect();
     Ok((!failed).then(|| CheckedMonitor { name: monitor.name.clone(), group, variables, kind }))
+}
+
+/// The slot of the schedule that an object asks for; `start` if it does not ask.
+fn check_slot(when: Option<&Text>, diagnostics: &mut Diagnostics) -> String {
+    let slot = when.map_or("start", |w| w.as_str());
+    if let (Some(text), None) = (when, Place::new(slot, 0, "")) {
+        let names: Vec<String> = slot_names().collect();
+        let error = Diagnostic::error(text, text.whole(), format!("there is no slot `{slot}`"));
+        diagnostics.push(error.suggest(slot, names.iter().map(String::as_str)));
+    }
+    slot.to_string()
+}
+
+fn check_operation(
+    operation: &Operation,
+    number: usize,
+    (population, clock): (usize, usize),
+    group: &mut Group,
+    diagnostics: &mut Diagnostics,
+) -> Option<CheckedOperation> {
+    let before = diagnostics.0.len();
+    let text = &operation.code;
+    let statements = parser::statements(text, diagnostics);
+    check_statements(&statements, &CodeScope::assignment(&*group, &group.variables), text, diagnostics);
+    let slot = check_slot(operation.when.as_ref(), diagnostics);
+    if diagnostics.0[before..].iter().any(|d| d.severity == crate::diag::Severity::Error) {
+        return None;
+    }
+    group.written.extend(statements.iter().map(|s| s.target.clone()));
+    // Brian2's names: the first has no number.
+    let suffix = if number == 0 { String::new() } else { format!("_{number}") };
+    let name = format!("{}_run_regularly{suffix}", group.name);
+    let order = operation.order;
+    Some(CheckedOperation { name, group: population, clock, slot, order, text: text.clone(), statements })
 }
 
 /// Builds code objects while the network is put together.
@@ -305,7 +360,7 @@ impl Builder {
 
 /// Puts a model into memory.
 pub fn instantiate(checked: CheckedModel, options: Options) -> Result<Network, Error> {
-    let CheckedModel { constants, clocks, groups, init, monitors, runs, warnings } = checked;
+    let CheckedModel { constants, clocks, groups, operations, init, monitors, runs, warnings } = checked;
     check_memory(&groups, &monitors)?;
     let mut populations = Vec::with_capacity(groups.len());
     for (group, integration, clock) in groups {
@@ -323,6 +378,7 @@ pub fn instantiate(checked: CheckedModel, options: Options) -> Result<Network, E
         code: Vec::new(),
         spike_monitors: Vec::new(),
         state_monitors: Vec::new(),
+        rate_monitors: Vec::new(),
         monitor_names: monitors.iter().map(|m| m.name.clone()).collect(),
         schedule: Vec::new(),
         runs,
@@ -333,6 +389,17 @@ pub fn instantiate(checked: CheckedModel, options: Options) -> Result<Network, E
     };
     for population in 0..builder.populations.len() {
         add_population(&mut network, &mut builder, population)?;
+    }
+    for operation in operations {
+        let CheckedOperation { name, group: population, clock, slot, order, text, statements } = operation;
+        let lowered = builder.populations[population].lower(&text, |lowerer| {
+            lowerer.statements(&statements)?;
+            Ok(LoopShape::Each)
+        })?;
+        let action = Action::Operate { population, code: network.code.len() };
+        schedule(&mut network, &slot, order, &name, clock, action);
+        let code = builder.code(population, clock, name, "stateupdate", lowered, &mut IndexMap::new())?;
+        network.code.push(code);
     }
     for monitor in monitors {
         add_monitor(&mut network, &mut builder, monitor)?;
@@ -421,17 +488,25 @@ fn add_monitor(network: &mut Network, builder: &mut Builder, monitor: CheckedMon
         CheckedKind::State { clock, .. } if *clock != usize::MAX => *clock,
         _ => builder.populations[population].clock,
     };
+    if let CheckedKind::Rate = kind {
+        let action = Action::RecordRate { monitor: network.rate_monitors.len() };
+        schedule(network, "end", 0, &name, clock, action);
+        network.rate_monitors.push(RateMonitor { name, population, t: Vec::new(), rate: Vec::new() });
+        return Ok(());
+    }
     let (variables, mut computed, lowered) = recorded(&builder.populations[population], &names)?;
     let code = match lowered {
         Some(lowered) => {
             let code_name = format!("{name}_codeobject");
             let kind = if matches!(kind, CheckedKind::Spikes) { "spikemonitor" } else { "statemonitor" };
+            // `dt` in a recorded subexpression is the group's, whatever the step of the monitor (as in Brian2).
+            let clock = builder.populations[population].clock;
             Some(builder.code(population, clock, code_name, kind, lowered, &mut computed)?)
         }
         None => None,
     };
     match kind {
-        CheckedKind::Spikes => {
+        CheckedKind::Spikes | CheckedKind::Rate => {
             let action = Action::RecordSpikes { monitor: network.spike_monitors.len() };
             // After the thresholder and before the resets: variables have the values that led to the spike.
             schedule(network, "thresholds", 1, &name, clock, action);

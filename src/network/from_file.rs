@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::model::{Assignment, Filter, Model, Monitor, MonitorKind, NeuronGroup, Value};
+use super::model::{Assignment, Filter, Model, Monitor, MonitorKind, NeuronGroup, Operation, Value};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::model::file::{self, GroupKind, Located, ModelFile, Scalar, Selection};
 use crate::model::group::GroupText;
@@ -45,7 +45,6 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
         };
         neurons.events.iter().for_each(|(name, _)| refuse(name, "events of other names than spikes"));
         neurons.on_event.iter().for_each(|(name, _)| refuse(name, "events of other names than spikes"));
-        neurons.run_regularly.iter().for_each(|o| refuse(&o.code, "`run_regularly`"));
         let refractory = match &neurons.refractory {
             None | Some(Located { value: Scalar::Boolean(false), .. }) => None,
             Some(given) => Some(given.text.clone()),
@@ -60,7 +59,14 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
             refractory,
             method: neurons.method.clone(),
         };
-        model.groups.push(NeuronGroup { text, dt: neurons.dt.as_ref().map(value) });
+        let run_regularly = neurons.run_regularly.iter().map(|o| Operation {
+            code: o.code.clone(),
+            dt: o.dt.as_ref().map(value),
+            when: o.when.clone(),
+            order: o.order,
+        });
+        let dt = neurons.dt.as_ref().map(value);
+        model.groups.push(NeuronGroup { text, dt, run_regularly: run_regularly.collect() });
         for (variable, given) in &neurons.init {
             model.init.push(assignment(&group.name, variable, None, given));
         }
@@ -80,7 +86,8 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
                 dt: dt.as_ref().map(value),
                 when: when.clone(),
             },
-            file::MonitorKind::Event { .. } | file::MonitorKind::Rate => {
+            file::MonitorKind::Rate => MonitorKind::Rate,
+            file::MonitorKind::Event { .. } => {
                 refuse(&monitor.name, "monitors of this kind");
                 continue;
             }
@@ -92,9 +99,9 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
     (model, runs)
 }
 
-/// Whether there is an object of this name.
+/// Whether this is the name of a group that this version can run; if not, that has been said.
 fn is_known(file: &ModelFile, name: &Text) -> bool {
-    file.group(name.as_str()).is_some() || file.synapses(name.as_str()).is_some()
+    file.group(name.as_str()).is_some_and(|group| matches!(group.kind, GroupKind::Neurons(_)))
 }
 
 fn run(run: &file::Run, file: &ModelFile) -> Run {

@@ -38,7 +38,7 @@ pub use self::error::Error;
 use self::evaluate::Constants;
 pub use self::from_file::{Run, from_file};
 pub use self::model::{Assignment, Filter, Model, Monitor, MonitorKind, NeuronGroup, Value};
-use self::monitor::{SpikeMonitor, StateMonitor};
+use self::monitor::{RateMonitor, SpikeMonitor, StateMonitor};
 use self::neuron_group::Population;
 use self::propagator::PropagatorUpdater;
 pub use self::run::{Ending, Progress};
@@ -61,6 +61,7 @@ pub struct Network {
     code: Vec<CodeObject>,
     spike_monitors: Vec<SpikeMonitor>,
     state_monitors: Vec<StateMonitor>,
+    rate_monitors: Vec<RateMonitor>,
     monitor_names: Vec<String>,
     schedule: Vec<Scheduled>,
     runs: Vec<CheckedRun>,
@@ -83,6 +84,10 @@ enum Action {
     RecordSpikes { monitor: usize },
     /// Records values.
     RecordState { monitor: usize },
+    /// Records the rate of a group.
+    RecordRate { monitor: usize },
+    /// Runs code on every cell.
+    Operate { population: usize, code: usize },
 }
 
 #[derive(Debug)]
@@ -245,6 +250,11 @@ impl Network {
         self.state_monitors.iter().find(|m| m.name == name)
     }
 
+    /// What the rate monitor of this name recorded.
+    pub fn rates(&self, name: &str) -> Option<&RateMonitor> {
+        self.rate_monitors.iter().find(|m| m.name == name)
+    }
+
     /// The code that runs at every step.
     pub fn code_objects(&self) -> impl Iterator<Item = &CodeObject> {
         all_code(&self.code, &self.propagators, &self.spike_monitors, &self.state_monitors)
@@ -257,6 +267,7 @@ impl Network {
                 Action::StateUpdate { population, code: k }
                 | Action::Threshold { population, code: k }
                 | Action::Reset { population, code: k }
+                | Action::Operate { population, code: k }
                     if k == code =>
                 {
                     Some(population)

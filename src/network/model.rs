@@ -53,6 +53,21 @@ pub struct NeuronGroup {
     pub text: GroupText,
     /// Length of its step; the model's if absent.
     pub dt: Option<Value>,
+    /// Code that runs at regular times.
+    pub run_regularly: Vec<Operation>,
+}
+
+/// Code that runs at regular times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operation {
+    /// Statements.
+    pub code: Text,
+    /// Time between two runs; the group's step if absent.
+    pub dt: Option<Value>,
+    /// Slot of the schedule; `start` if absent.
+    pub when: Option<Text>,
+    /// Order within the slot.
+    pub order: i32,
 }
 
 /// What a monitor records.
@@ -74,6 +89,8 @@ pub enum MonitorKind {
         /// Slot of the schedule; `start` if absent.
         when: Option<Text>,
     },
+    /// The rate of the whole group at every step.
+    Rate,
 }
 
 /// A monitor.
@@ -169,6 +186,19 @@ impl Model {
         self
     }
 
+    /// Adds a monitor of the rate of a group.
+    #[must_use]
+    pub fn rate_monitor(mut self, name: &str, source: &str) -> Model {
+        let text = Text::new(format!("monitors.{name}"), source);
+        self.monitors.push(Monitor {
+            name: name.to_string(),
+            source: source.to_string(),
+            kind: MonitorKind::Rate,
+            text,
+        });
+        self
+    }
+
     /// Adds a monitor of variables of some cells (all for `None`) at every step, or at every `dt`.
     #[must_use]
     pub fn state_monitor(
@@ -207,7 +237,7 @@ impl NeuronGroup {
             refractory: None,
             method: None,
         };
-        NeuronGroup { text, dt: None }
+        NeuronGroup { text, dt: None, run_regularly: Vec::new() }
     }
 
     fn place(&self, part: &str, text: &str) -> Option<Text> {
@@ -239,6 +269,19 @@ impl NeuronGroup {
     #[must_use]
     pub fn method(mut self, name: &str) -> NeuronGroup {
         self.text.method = self.place("method", name);
+        self
+    }
+
+    /// Adds statements that run every `dt`, at the start of a step.
+    #[must_use]
+    pub fn run_regularly(mut self, statements: &str, dt: &str) -> NeuronGroup {
+        let place = |part: &str| format!("groups.{}.run_regularly.{part}", self.text.name);
+        self.run_regularly.push(Operation {
+            code: Text::new(place("code"), statements),
+            dt: Some(Value::Expression(Text::new(place("dt"), dt))),
+            when: None,
+            order: 0,
+        });
         self
     }
 

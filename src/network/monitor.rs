@@ -46,6 +46,18 @@ pub struct SpikeMonitor {
     pub code: Option<CodeObject>,
 }
 
+/// The rate of a group, averaged over its cells and one step.
+pub struct RateMonitor {
+    /// Its name.
+    pub name: String,
+    /// Which population it watches.
+    pub population: usize,
+    /// When, in seconds, per step.
+    pub t: Vec<f64>,
+    /// In hertz, per step.
+    pub rate: Vec<f64>,
+}
+
 /// Variables of some cells at regular times.
 pub struct StateMonitor {
     /// Its name.

@@ -72,9 +72,8 @@ fn dependence(system: &Propagator, group: &Group) -> (bool, bool) {
     let names = inputs(system, group);
     let variables = || names.iter().filter_map(|n| group.variables.get(n).map(|v| (n, v)));
     let same = variables().all(|(_, v)| v.shared);
-    let written: BTreeSet<&str> = group.reset.iter().map(|s| s.target.as_str()).collect();
     let changes = variables().any(|(name, v)| {
-        written.contains(name.as_str())
+        group.written.contains(name.as_str())
             || matches!(v.role, Role::State | Role::LastSpike | Role::NotRefractory | Role::Time | Role::StepNumber)
     });
     (same, changes)

@@ -77,6 +77,11 @@ impl Network {
     fn prepare_monitors(&mut self) -> Result<(), Error> {
         self.spike_monitors.iter_mut().for_each(|m| m.prepare());
         let records = |clock: &Clock| (clock.end() - clock.step()).max(0) as usize;
+        for monitor in &mut self.rate_monitors {
+            let steps = records(&self.clocks[self.populations[monitor.population].clock]);
+            monitor.t.reserve(steps);
+            monitor.rate.reserve(steps);
+        }
         if let Some(free) = available_bytes() {
             let mut needed = 0u64;
             for monitor in &self.state_monitors {
@@ -191,6 +196,15 @@ impl Network {
                 let monitor = &mut self.spike_monitors[monitor];
                 let population = &self.populations[monitor.population];
                 monitor.record(&population.spikes[..population.spike_count], t_seconds, &population.arrays);
+            }
+            Action::Operate { population, code } => self.code[code].run(self.populations[population].group.n),
+            Action::RecordRate { monitor } => {
+                let monitor = &mut self.rate_monitors[monitor];
+                let population = &self.populations[monitor.population];
+                let dt = self.clocks[population.clock].dt_seconds();
+                monitor.t.push(t_seconds);
+                // In Brian2's order of operations, to the last bit.
+                monitor.rate.push(population.spike_count as f64 / dt / population.group.n as f64);
             }
             Action::RecordState { monitor } => {
                 let monitor: &mut StateMonitor = &mut self.state_monitors[monitor];

@@ -64,3 +64,33 @@ fn break_place(line: &str, indent: usize) -> Option<usize> {
     }
     best.map(|(at, _)| at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_outside_of_parentheses() {
+        let sum = |n: usize| (0..n).map(|k| format!("term_{k}")).collect::<Vec<_>>().join(" + ");
+        let line = format!("    const double x = f({}) - g({});", sum(8), sum(5));
+        let expected = format!("    const double x = f({})\n            - g({});\n", sum(8), sum(5));
+        assert_eq!(break_long_lines(&line), expected);
+    }
+
+    #[test]
+    fn every_line_fits_and_no_text_is_lost() {
+        let line = format!("    y = {};", vec!["a / 0x1.999999999999ap-4 /* 0.1 */"; 40].join(" - "));
+        let broken = break_long_lines(&line);
+        assert!(broken.lines().all(|l| l.len() <= WIDTH), "{broken}");
+        assert_eq!(broken.split_whitespace().collect::<Vec<_>>(), line.split_whitespace().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn short_lines_comments_and_directives_stay() {
+        for start in ["// ", "/* ", "#define X "] {
+            let line = format!("{start}{}\n", "a + ".repeat(60));
+            assert_eq!(break_long_lines(&line), line);
+        }
+        assert_eq!(break_long_lines("a = b + c;\n"), "a = b + c;\n");
+    }
+}

@@ -138,9 +138,11 @@ fn rust_file(library: &Library) -> String {
          use super::operators::*;\nuse super::{Block, Builtin, Internal, Scalar};\n",
     );
     for table in &library.tables {
-        let _ = write!(text, "\nstatic {}: [f64; {}] = [\n", table.name, table.values.len());
-        for value in &table.values {
-            let _ = writeln!(text, "    {value:?},");
+        // A power of two, so that the remainder that keeps an index in range costs nothing.
+        let length = table.values.len().next_power_of_two();
+        let _ = write!(text, "\nstatic {}: [f64; {length}] = [\n", table.name);
+        for index in 0..length {
+            let _ = writeln!(text, "    {:?},", table.values.get(index).copied().unwrap_or(0.0));
         }
         text.push_str("];\n");
     }

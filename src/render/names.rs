@@ -1,179 +1,25 @@
-//! Names of variables in generated code: those of the model, unless they mean something else there.
+//! Names of variables in generated code: those of the model, unless they mean something else there. The same names are
+//! reserved for all languages, so that a variable has one name everywhere.
 
-/// Words of C, C++ and Rust, what compilers predefine, and what the templates use. One list for all languages, so that
-/// a variable has the same name in each.
-const RESERVED: &[&str] = &[
-    // C and C++
-    "alignas",
-    "alignof",
-    "and",
-    "and_eq",
-    "asm",
-    "auto",
-    "bitand",
-    "bitor",
-    "bool",
-    "break",
-    "case",
-    "catch",
-    "char",
-    "char16_t",
-    "char32_t",
-    "char8_t",
-    "class",
-    "co_await",
-    "co_return",
-    "co_yield",
-    "compl",
-    "concept",
-    "const",
-    "const_cast",
-    "consteval",
-    "constexpr",
-    "constinit",
-    "continue",
-    "decltype",
-    "default",
-    "delete",
-    "do",
-    "double",
-    "dynamic_cast",
-    "else",
-    "enum",
-    "explicit",
-    "export",
-    "extern",
-    "false",
-    "float",
-    "for",
-    "friend",
-    "goto",
-    "if",
-    "inline",
-    "int",
-    "long",
-    "mutable",
-    "namespace",
-    "new",
-    "noexcept",
-    "not",
-    "not_eq",
-    "nullptr",
-    "operator",
-    "or",
-    "or_eq",
-    "private",
-    "protected",
-    "public",
-    "register",
-    "reinterpret_cast",
-    "requires",
-    "restrict",
-    "return",
-    "short",
-    "signed",
-    "sizeof",
-    "static",
-    "static_assert",
-    "static_cast",
-    "struct",
-    "switch",
-    "template",
-    "this",
-    "thread_local",
-    "throw",
-    "true",
-    "try",
-    "typedef",
-    "typeid",
-    "typename",
-    "typeof",
-    "typeof_unqual",
-    "union",
-    "unsigned",
-    "using",
-    "virtual",
-    "void",
-    "volatile",
-    "wchar_t",
-    "while",
-    "xor",
-    "xor_eq",
-    // Rust
-    "Self",
-    "abstract",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "crate",
-    "dyn",
-    "f32",
-    "f64",
-    "final",
-    "fn",
-    "gen",
-    "impl",
-    "in",
-    "isize",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "override",
-    "priv",
-    "pub",
-    "ref",
-    "self",
-    "str",
-    "super",
-    "trait",
-    "type",
-    "unsafe",
-    "unsized",
-    "use",
-    "usize",
-    "where",
-    "yield",
-    // Macros of C compilers for the machine
-    "arm",
-    "i386",
-    "linux",
-    "mips",
-    "powerpc",
-    "sparc",
-    "sun",
-    "unix",
-    "vax",
-    "PPC",
-    // Types and variables of the templates
-    "arrays",
-    "begin",
-    "call",
-    "count",
-    "end",
-    "flags",
-    "hits",
-    "i16",
-    "i32",
-    "i64",
-    "i8",
-    "indices",
-    "selected",
-    "u16",
-    "u32",
-    "u64",
-    "u8",
-    "_first",
-    "_i",
-    "_j",
-    "_k",
-    "_stop",
-];
+/// Words of C and C++.
+const C_AND_CPP: &str = "\
+    alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t class \
+    co_await co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype \
+    default delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline int \
+    long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register \
+    reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast struct switch \
+    template this thread_local throw true try typedef typeid typename typeof typeof_unqual union unsigned using \
+    virtual void volatile wchar_t while xor xor_eq";
+/// Words of Rust.
+const RUST: &str = "\
+    Self abstract as async await become box crate dyn f32 f64 final fn gen impl in isize let loop macro match mod \
+    move mut override priv pub ref self str super trait type unsafe unsized use usize where yield";
+/// Macros that C compilers define.
+const MACROS: &str = "\
+    arm i386 linux mips powerpc sparc sun unix vax PPC";
+/// Types and variables of the templates.
+const TEMPLATES: &str = "\
+    arrays begin call count end flags hits i16 i32 i64 i8 indices selected u16 u32 u64 u8 _first _i _j _k _stop";
 
 /// The name of a variable in generated code: with `_u_` before it if it is reserved. Different names stay different, as
 /// a name that begins so gets another one.
@@ -182,7 +28,8 @@ pub(super) fn safe_name(name: &str) -> String {
     let implementation =
         bytes.next() == Some(b'_') && bytes.next().is_some_and(|b| b == b'_' || b.is_ascii_uppercase());
     let ours = ["_u_", "saltus", "SALTUS"].iter().any(|prefix| name.starts_with(prefix));
-    if implementation || ours || RESERVED.contains(&name) { format!("_u_{name}") } else { name.to_owned() }
+    let reserved = [C_AND_CPP, RUST, MACROS, TEMPLATES].iter().any(|words| words.split(' ').any(|word| word == name));
+    if implementation || ours || reserved { format!("_u_{name}") } else { name.to_owned() }
 }
 
 #[cfg(test)]

@@ -163,7 +163,7 @@ impl Generator<'_> {
             }
             (Type::F64, 1) => Expr::unary(UnaryOp::FromBits, self.expr(Type::I64, depth)),
             (Type::F64, 2) => Expr::Call("exp", vec![self.expr(ty, depth)]),
-            (Type::F64, 3) => Expr::Call("exprel", vec![self.expr(ty, depth)]),
+            (Type::F64, 3) => Expr::Call("pow", vec![self.expr(ty, depth), self.expr(ty, depth)]),
             (Type::F64, _) => {
                 let op = self.pick(&[UnaryOp::Neg, UnaryOp::Abs, UnaryOp::Sqrt, UnaryOp::Floor, UnaryOp::Trunc]);
                 Expr::unary(op, self.expr(ty, depth))

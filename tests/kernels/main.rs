@@ -23,6 +23,10 @@ use memory::{After, Memory, difference};
 const SIZES: [usize; 6] = [0, 1, 7, 256, 300, 1000];
 
 fn interpret(kernel: &Kernel, memory: &Memory) -> After {
+    run(&Program::new(kernel), kernel, memory)
+}
+
+fn run(program: &Program, kernel: &Kernel, memory: &Memory) -> After {
     let mut memory = memory.clone();
     let mut selected = vec![0; (memory.end - memory.begin).max(0) as usize];
     let arguments = Arguments {
@@ -31,7 +35,6 @@ fn interpret(kernel: &Kernel, memory: &Memory) -> After {
         indices: memory.indices.as_ptr(),
         selected: selected.as_mut_ptr(),
     };
-    let program = Program::new(kernel);
     // SAFETY: there is an array for each parameter, as long as the indices reach, and room for all elements.
     let outcome = unsafe { program.run(memory.pointers().as_ptr(), arguments) };
     if matches!(kernel.shape, LoopShape::Select(_) | LoopShape::Pairs(_)) {
@@ -82,6 +85,23 @@ fn every_tier_leaves_the_same_bits() {
             scope.spawn(|| {
                 while let Some((name, kernel)) = fixtures.get(next.fetch_add(1, Ordering::Relaxed)) {
                     check_every_tier(name, kernel, &directory.path().join(name));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_program_runs_on_many_threads() {
+    let (_, kernel) = fixtures().into_iter().find(|(name, _)| name == "hodgkin_huxley").expect("the fixture is there");
+    let program = Program::new(&kernel);
+    let memory = Memory::random(&kernel, 1000, 1);
+    let expected = reference::run(&kernel, &memory);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    assert_eq!(difference(&kernel, &expected, &run(&program, &kernel, &memory)), None);
                 }
             });
         }

@@ -1,4 +1,5 @@
-//! Runs operations over a block: one tight loop each, compiled once for every vector width that pays.
+//! Runs operations over a block: one tight loop each, compiled for the vector widths that pay. Wider ones do not: these
+//! loops wait for the cache.
 
 use super::op::{Code, Op, Operand, SCRATCH_BASE, Width};
 use crate::kernel::ir::{BinaryOp, Storage, Type, UnaryOp};
@@ -26,25 +27,11 @@ pub(super) type RunFn = unsafe fn(&[Op], &Frame) -> u64;
 pub(super) fn best() -> RunFn {
     #[cfg(target_arch = "x86_64")]
     {
-        if std::is_x86_feature_detected!("avx512f")
-            && std::is_x86_feature_detected!("avx512vl")
-            && std::is_x86_feature_detected!("avx512bw")
-            && std::is_x86_feature_detected!("avx512dq")
-        {
-            return run_avx512;
-        }
         if std::is_x86_feature_detected!("avx2") {
             return run_avx2;
         }
     }
     run
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
-unsafe fn run_avx512(ops: &[Op], frame: &Frame) -> u64 {
-    // SAFETY: the caller's promise is the same.
-    unsafe { run(ops, frame) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -200,18 +187,17 @@ impl Frame<'_> {
         unsafe { self.map(op, |index: i32| f(*memory.offset(index as isize))) }
     }
 
-    /// `out = b ? a : out`
+    /// `out = f(a, out, b)`, which chooses.
     ///
     /// # Safety
     /// The operands are blocks of these types; `out` is apart from the others.
     #[inline(always)]
-    unsafe fn store_when<T: Copy, R: Copy>(&self, op: &Op, f: impl Fn(T) -> R) {
+    unsafe fn store_when<T: Copy, R: Copy>(&self, op: &Op, f: impl Fn(T, R, u8) -> R) {
         let [a, b, _] = op.args;
         // SAFETY: as promised.
         let (out, a, b) = unsafe { (self.block_mut::<R>(op.out), self.block::<T>(a), self.block::<u8>(b)) };
         for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
-            // Unconditional writing is vectorised; nobody else accesses the array meanwhile.
-            *out = if *b != 0 { f(*a) } else { *out };
+            *out = f(*a, *out, *b);
         }
     }
 
@@ -281,10 +267,19 @@ unsafe fn run(ops: &[Op], frame: &Frame) -> u64 {
                     Storage::I64 | Storage::F64 => frame.gather(op, |x: u64| x),
                 },
                 Code::StoreWhen(storage) => match storage {
-                    Storage::Bool => frame.store_when(op, |x: u8| x),
-                    Storage::I32 => frame.store_when(op, |x: u32| x),
-                    Storage::F32 => frame.store_when(op, |x: f64| x as f32),
-                    Storage::I64 | Storage::F64 => frame.store_when(op, |x: u64| x),
+                    // By masks: a condition becomes a branch around the store, which is not vectorised.
+                    Storage::Bool => {
+                        frame.store_when(op, |new: u8, old: u8, when| old ^ ((old ^ new) & when.wrapping_neg()))
+                    }
+                    Storage::I32 => frame.store_when(op, |new: u32, old: u32, when| {
+                        old ^ ((old ^ new) & u32::from(when).wrapping_neg())
+                    }),
+                    Storage::F32 => frame.store_when(op, |new: f64, old: u32, when| {
+                        old ^ ((old ^ (new as f32).to_bits()) & u32::from(when).wrapping_neg())
+                    }),
+                    Storage::I64 | Storage::F64 => frame.store_when(op, |new: u64, old: u64, when| {
+                        old ^ ((old ^ new) & u64::from(when).wrapping_neg())
+                    }),
                 },
                 Code::Scatter(storage) => scatter(storage, false, op, frame),
                 Code::ScatterWhen(storage) => scatter(storage, true, op, frame),

@@ -4,6 +4,24 @@
 //! it, which are checked in and hold no more than data for the other modules. After a change of `library.ir`,
 //! `SALTUS_UPDATE=1 cargo test --test maths fresh` makes them again; without the variable, that test fails if they
 //! differ from what would be made.
+//!
+//! Special values are those of C (annex F): infinities, NaN, signed zeros, subnormal arguments and results, and for `pow`
+//! its table of cases. Angles are reduced exactly up to the largest double. Errors in units in the last place; *seen* is
+//! the worst of at least 10^7 random arguments against 64-bit long doubles, no proof:
+//!
+//! | function | bound | seen | function | bound | seen |
+//! |---|---|---|---|---|---|
+//! | `exp` | 1 | 0.98 | `sin` | 1 | 0.79 |
+//! | `expm1` | 1 | 0.85 | `cos` | 1 | 0.78 |
+//! | `exprel` | 1 | 0.94 | `tan` | 2 | 1.03 |
+//! | `log` | 1 | 0.88 | `sinh` | 2 | 1.72 |
+//! | `log1p` | 1 | 0.87 | `cosh` | 2 | 0.88 |
+//! | `log2` | 1 | 0.80 | `tanh` | 1 | 0.69 |
+//! | `log10` | 1 | 0.74 | `arcsin` | 2 | 1.62 |
+//! | `pow` | 1 | 0.75 | `arccos` | 2 | 1.10 |
+//! | | | | `arctan` | 2 | 0.92 |
+//!
+//! `sqrt`, `abs`, `floor` and `trunc` are operations of the IR and exact.
 
 mod block;
 #[rustfmt::skip]

@@ -34,23 +34,26 @@
 //! }
 //! ```
 //!
-//! `poly(x, c0, c1, …)` is Horner's rule; a `def` is written out where it is used; a function without a bound (in units
+//! `poly(x, c0, c1, …)` is Horner's rule, and `paired(x, square, c0, c1, …)` is Horner's rule for the even and for the
+//! odd powers, which takes half the time where nothing else is to be done meanwhile; a `def` is written out where it is used; a function without a bound (in units
 //! in the last place) is internal to the library.
 
 mod lexer;
+mod library;
 mod parse;
 mod print;
 
-pub use parse::{Definition, Library, Table, parse_kernel, parse_library};
+pub use library::{Definition, Library, Table, parse_library};
+pub use parse::parse_kernel;
 pub use print::{print_expr, print_function, print_kernel, storage_name};
 
 use super::ir::{BinaryOp, Storage, Type, UnaryOp};
 
 /// Words that have a meaning where a name can stand.
-const RESERVED: [&str; 32] = [
+const RESERVED: [&str; 33] = [
     "abs", "bits", "bool", "const", "def", "element", "emit", "false", "flag", "float", "floor", "fn", "f32", "f64",
-    "i32", "i64", "inf", "kernel", "let", "local", "nan", "not", "param", "poly", "return", "scalar", "select", "sqrt",
-    "store", "table", "true", "trunc",
+    "i32", "i64", "inf", "kernel", "let", "local", "nan", "not", "paired", "param", "poly", "return", "scalar",
+    "select", "sqrt", "store", "table", "true", "trunc",
 ];
 
 const STORAGES: [(&str, Storage); 5] = [

@@ -9,7 +9,7 @@ static inline __attribute__((always_inline)) double saltus_exprel(double x) {
     const double c = r_hi - r - r_lo;
     const double half_square_square = r * r;
     const double half_square = 0.5 * half_square_square;
-    const double half_square_cube = half_square_square * r * (((((((((0x1.1f19fed973b7cp-29 * r + 0x1.af5f118f1bf73p-26) * r + 0x1.27e51351669e3p-22) * r + 0x1.71ddf81be124ap-19) * r + 0x1.a01a018e0900dp-16) * r + 0x1.a01a01afffddap-13) * r + 0x1.6c16c16c1ab05p-10) * r + 0x1.111111110f65ap-7) * r + 0x1.555555555554dp-5) * r + 0x1.5555555555559p-3);
+    const double half_square_cube = half_square_square * r * ((((0x1.af5f118f1bf73p-26 * half_square_square + 0x1.71ddf81be124ap-19) * half_square_square + 0x1.a01a01afffddap-13) * half_square_square + 0x1.111111110f65ap-7) * half_square_square + 0x1.5555555555559p-3 + r * ((((0x1.1f19fed973b7cp-29 * half_square_square + 0x1.27e51351669e3p-22) * half_square_square + 0x1.a01a018e0900dp-16) * half_square_square + 0x1.6c16c16c1ab05p-10) * half_square_square + 0x1.555555555554dp-5));
     const double tail = half_square_cube + (c + r * c);
     const double seen = 64.0 < k ? 64.0 : k;
     const double one = saltus_float((i64)((u64)saltus_bits(0x1.80000000003ffp+52 - seen) << 52));
@@ -19,11 +19,10 @@ static inline __attribute__((always_inline)) double saltus_exprel(double x) {
     const double hi = sum + rest;
     const double lo = sum - hi + rest;
     const double inverse = 1.0 / clamped;
-    const double quotient = saltus_float(saltus_bits(hi * inverse) & -134217728LL);
-    const double x_hi = saltus_float(saltus_bits(clamped) & -134217728LL);
-    const double x_lo = clamped - x_hi;
-    const double remainder = hi - quotient * x_hi - quotient * x_lo + lo;
-    const double ratio = quotient + remainder * inverse;
+    const double head = saltus_float(saltus_bits(hi * inverse) & -134217728LL);
+    const double head_d_head = saltus_float(saltus_bits(clamped) & -134217728LL);
+    const double remainder = hi - head * head_d_head - head * (clamped - head_d_head);
+    const double ratio = head + (remainder + lo) * inverse;
     const i64 whole = saltus_bits(shifted);
     const i64 half = (i64)((u64)whole >> 1);
     const double result = ratio * saltus_float((i64)((u64)half << 52)) * saltus_float((i64)((u64)(whole - half) << 52));

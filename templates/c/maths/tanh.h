@@ -1,0 +1,34 @@
+static inline __attribute__((always_inline)) double saltus_tanh(double x) {
+    const double a = saltus_abs(x);
+    const double clamped = 22.0 < a ? 22.0 : a;
+    const double r_a = 2.0 * clamped;
+    const double shifted = r_a * 0x1.71547652b82fep+0 + 0x1.80000000007fep+52;
+    const double r_k = shifted - 0x1.80000000007fep+52;
+    const double r_hi = r_a - r_k * 0x1.62e42fefa38p-1;
+    const double r_lo = r_k * 0x1.ef35793c7673p-45;
+    const double r = r_hi - r_lo;
+    const double r_c = r_hi - r - r_lo;
+    const double half_square_square = r * r;
+    const double half_square = 0.5 * half_square_square;
+    const double half_square_cube = half_square_square * r * ((((0x1.af5f118f1bf73p-26 * half_square_square + 0x1.71ddf81be124ap-19) * half_square_square + 0x1.a01a01afffddap-13) * half_square_square + 0x1.111111110f65ap-7) * half_square_square + 0x1.5555555555559p-3 + r * ((((0x1.1f19fed973b7cp-29 * half_square_square + 0x1.27e51351669e3p-22) * half_square_square + 0x1.a01a018e0900dp-16) * half_square_square + 0x1.6c16c16c1ab05p-10) * half_square_square + 0x1.555555555554dp-5));
+    const double tail = half_square_cube + (r_c + r * r_c);
+    const double r_seen = 64.0 < r_k ? 64.0 : r_k;
+    const double one = saltus_float((i64)((u64)saltus_bits(0x1.80000000003ffp+52 - r_seen) << 52));
+    const double n_sum_whole = 1.0 - one;
+    const double n_sum = n_sum_whole + r;
+    const double n_rest = n_sum_whole - n_sum + r + (1.0 - n_sum_whole - one) + tail + half_square;
+    const double n = n_sum + n_rest;
+    const double n_lo = n_sum - n + n_rest;
+    const double d_sum_one = -one;
+    const double d_sum_whole = 1.0 - d_sum_one;
+    const double d_sum = d_sum_whole + r;
+    const double d_rest = d_sum_whole - d_sum + r + (1.0 - d_sum_whole - d_sum_one) + tail + half_square;
+    const double d = d_sum + d_rest;
+    const double d_lo = d_sum - d + d_rest;
+    const double inverse = 1.0 / d;
+    const double head = saltus_float(saltus_bits(n * inverse) & -134217728LL);
+    const double head_d_head = saltus_float(saltus_bits(d) & -134217728LL);
+    const double remainder = n - head * head_d_head - head * (d - head_d_head);
+    const double result = head + (remainder + (n_lo - head * d_lo)) * inverse;
+    return saltus_float(saltus_bits(result) | (saltus_bits(x) & (-9223372036854775807LL - 1)));
+}
