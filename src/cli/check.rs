@@ -6,10 +6,14 @@ use super::args::Check;
 use super::failure::{Failure, tally};
 use super::load::diagnose;
 use super::output::json;
+use super::places;
 use super::say;
 
 /// Checks; `Ok(false)` if the model is wrong.
 pub fn check(arguments: &Check) -> Result<bool, Failure> {
+    if let Some(path) = &arguments.json {
+        places::check_file("--json", path, &arguments.model)?;
+    }
     let diagnostics = diagnose(&arguments.model)?;
     if let Some(path) = &arguments.json {
         let values: Vec<_> = diagnostics.0.iter().map(|d| d.to_json()).collect();

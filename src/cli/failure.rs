@@ -10,6 +10,9 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, nearest};
 use crate::model::file::{ChangeError, FileError};
 use crate::network;
 
+/// How the names of model files end.
+const ENDING: &str = ".toml";
+
 /// A command that failed.
 #[derive(Debug)]
 pub enum Failure {
@@ -105,14 +108,13 @@ fn neighbour(path: &Path) -> Option<String> {
     let wanted = path.file_name()?.to_str()?;
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
-    let names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".toml"))
-        .collect();
-    let with_ending = format!("{wanted}.toml");
-    let near = names.iter().find(|name| **name == with_ending).map(String::as_str);
-    let near = near.or_else(|| nearest(wanted, names.iter().map(String::as_str)))?;
-    Some(folder.map_or(near.to_owned(), |folder| folder.join(near).display().to_string()))
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let stems: Vec<String> = names.filter_map(|name| Some(name.strip_suffix(ENDING)?.to_owned())).collect();
+    let forgotten = stems.iter().map(String::as_str).find(|stem| *stem == wanted);
+    let wanted = wanted.strip_suffix(ENDING).unwrap_or(wanted);
+    let near = forgotten.or_else(|| nearest(wanted, stems.iter().map(String::as_str)))?;
+    let near = format!("{near}{ENDING}");
+    Some(folder.map_or(near.clone(), |folder| folder.join(near).display().to_string()))
 }
 
 impl From<OutputError> for Failure {

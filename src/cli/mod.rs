@@ -8,6 +8,7 @@ pub mod failure;
 pub mod inspect;
 pub mod load;
 pub mod output;
+pub mod places;
 pub mod progress;
 pub mod report;
 pub mod run;

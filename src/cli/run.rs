@@ -13,10 +13,12 @@ use super::failure::Failure;
 use super::load::{Loaded, load};
 use super::output::plot::{self, PlotFormat};
 use super::output::{RunResult, json, npz, summary};
+use super::places;
 use super::progress::Progress;
 use super::report::{self, Stopwatch};
 use super::say;
 use crate::build::{OptLevel, ToolchainError};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::engine::{self, CacheChoice, EngineError, Options};
 use crate::network::{self, Ending, Network};
 
@@ -48,9 +50,9 @@ pub fn options(machine: &Machine, tier: Tier) -> Options {
 pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let format = plot_format(arguments.plot.as_deref())?;
     let Loaded { file, checked, warnings } = load(&arguments.model, &arguments.changes)?;
-    check_writable(arguments)?;
-    for warning in &warnings.0 {
-        say::problem(&warning.to_string());
+    check_places(arguments)?;
+    if !warnings.0.is_empty() {
+        say::problem(&warnings.to_string());
     }
     let parsed = Instant::now();
     let refused = |error| refused_compiler(error, &arguments.machine);
@@ -65,8 +67,10 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let finished = Instant::now();
     network.finish().map_err(refused)?;
 
-    for warning in network.warnings().0.iter().filter(|warning| !warnings.0.contains(warning)) {
-        say::problem(&warning.to_string());
+    let is_new = |warning: &Diagnostic| !warnings.0.contains(warning);
+    let news = Diagnostics(network.warnings().0.iter().filter(|warning| is_new(warning)).cloned().collect());
+    if !news.0.is_empty() {
+        say::problem(&news.to_string());
     }
     for warning in network.engine_warnings() {
         say::warning(warning);
@@ -139,43 +143,13 @@ fn plot_format(path: Option<&Path>) -> Result<Option<PlotFormat>, Failure> {
 }
 
 /// A long run whose results cannot be written would be lost: the places for them are tried before it starts.
-fn check_writable(arguments: &Run) -> Result<(), Failure> {
-    let files = [("--json", &arguments.json), ("--plot", &arguments.plot)];
-    for (option, file) in files {
-        if let Some(file) = file.as_deref().filter(|file| *file != Path::new("-")) {
-            check_file(option, file, &arguments.model)?;
+fn check_places(arguments: &Run) -> Result<(), Failure> {
+    for (option, file) in [("--json", &arguments.json), ("--plot", &arguments.plot)] {
+        if let Some(file) = file {
+            places::check_file(option, file, &arguments.model)?;
         }
     }
-    let Some(directory) = &arguments.out else { return Ok(()) };
-    if directory.exists() && !directory.is_dir() {
-        return Err(Failure::Usage(format!("`--out {}` is not a directory", directory.display())));
-    }
-    std::fs::create_dir_all(directory)
-        .with_context(|| format!("cannot make the directory `{}`", directory.display()))?;
-    tempfile::tempfile_in(directory).with_context(|| format!("cannot write in `{}`", directory.display()))?;
-    Ok(())
-}
-
-/// Whether a result can take the place of this file.
-fn check_file(option: &str, file: &Path, model: &Path) -> Result<(), Failure> {
-    let shown = file.display();
-    if file.is_dir() {
-        return Err(Failure::Usage(format!("`{option} {shown}` is a directory, not a file")));
-    }
-    if let (Ok(file), Ok(model)) = (file.canonicalize(), model.canonicalize())
-        && file == model
-    {
-        return Err(Failure::Usage(format!("`{option} {shown}` would overwrite the model")));
-    }
-    let parent = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !parent.is_dir() {
-        return Err(Failure::Usage(format!("`{option} {shown}`: there is no directory `{}`", parent.display())));
-    }
-    // Devices and pipes are written to as they are; what is a file is replaced by one written beside it.
-    if file.is_file() || !file.exists() {
-        tempfile::tempfile_in(parent).with_context(|| format!("cannot write in `{}`", parent.display()))?;
-    }
-    Ok(())
+    arguments.out.as_deref().map_or(Ok(()), |directory| places::make_directory("--out", directory))
 }
 
 /// The first Ctrl-C ends the run after the current step, the second one ends the program.

@@ -91,9 +91,10 @@ impl<'a> Parser<'a> {
 
     /// Whether there are characters that make no token between a token and the next one.
     pub(crate) fn is_lexed_badly(&self, first: usize) -> bool {
-        // From the end of the token before, since the first character may be such a one.
+        // From the end of the token before, since the first character may be such a one; up to the end of the line.
         let from = first.checked_sub(1).map_or(0, |k| self.tokens[k].span.end);
-        let to = self.tokens[self.next].span.start;
+        let end = if self.at_line_start() { self.next.saturating_sub(1) } else { self.next };
+        let to = self.tokens[end].span.start;
         self.lexed_badly.iter().any(|at| (from..=to).contains(at))
     }
 

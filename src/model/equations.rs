@@ -189,7 +189,8 @@ fn line(parser: &mut Parser<'_>, text: &Text) -> Parsed<Equation> {
     if !parser.at(":") {
         let error = parser.unexpected(&format!("`:` and the unit of `{name}`"));
         return Err(match kind {
-            _ if parser.at("[") => error,
+            // To compare is not what a `=` in an equation is meant for.
+            _ if error.hint.is_some() && !parser.at("=") => error,
             EquationKind::Parameter => Box::new(error.hint(
                 "an equation is `dx/dt = f : unit`, `x = f : unit` or `x : unit`, with unit `1` for plain numbers",
             )),

@@ -6,7 +6,7 @@
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-mod file;
+pub(in crate::cli) mod file;
 pub mod format;
 pub mod json;
 pub mod npz;
