@@ -280,7 +280,11 @@ impl std::error::Error for Diagnostics {}
 
 /// The candidate nearest to `name`, if one is near enough to be a slip of the keyboard.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (name.chars().count() / 3).max(1);
+    let limit = match name.chars().count() {
+        // Any letter is one slip from any other: only its case says something.
+        0 | 1 => 0,
+        length => (length / 3).max(1),
+    };
     candidates
         .into_iter()
         .filter(|c| *c != name)

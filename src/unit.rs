@@ -76,6 +76,11 @@ impl Dimension {
         self.powf(0.5)
     }
 
+    /// For messages about a value: `in volt`, `without a unit`.
+    pub fn described(self) -> String {
+        if self.is_dimensionless() { "without a unit".to_string() } else { format!("in {self}") }
+    }
+
     /// `r` such that this is `other**r`, if there is one.
     fn ratio_to(self, other: Dimension) -> Option<i64> {
         let first = other.0.iter().position(|&e| e != 0)?;

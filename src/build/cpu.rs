@@ -85,6 +85,12 @@ impl CpuFeatures {
         X86_64.iter().filter(|(_, _, first)| *first <= level).map(|(name, _, _)| *name).collect()
     }
 
+    /// The highest portable level whose features are all among these.
+    pub fn level(&self) -> CpuLevel {
+        let levels = [CpuLevel::V4, CpuLevel::V3, CpuLevel::V2];
+        levels.into_iter().find(|level| CpuFeatures::of_level(*level).is_subset(self)).unwrap_or(CpuLevel::V1)
+    }
+
     /// Whether all of these are in `other`.
     pub fn is_subset(&self, other: &CpuFeatures) -> bool {
         self.0.is_subset(&other.0)
@@ -226,6 +232,7 @@ mod tests {
         }
         for level in levels {
             assert_eq!(CpuLevel::named(level.name()), Some(level));
+            assert_eq!(CpuFeatures::of_level(level).level(), level);
         }
         assert_eq!(CpuLevel::named("native"), None);
     }

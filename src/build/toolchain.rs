@@ -27,6 +27,12 @@ const DRY_RUN_LIMIT: Duration = Duration::from_secs(20);
 /// Compiler caches that people write in front of a compiler's name.
 const WRAPPERS: [&str; 5] = ["ccache", "sccache", "buildcache", "distcc", "icecc"];
 
+/// Variables that name a compiler, in order, and how messages show them.
+const VARIABLES: [(&str, &str); 2] = [("SALTUS_CC", "`SALTUS_CC`"), ("CC", "`CC`")];
+
+/// Names of compilers, in the order in which they are looked for on the `PATH`.
+const NAMES: [&str; 3] = ["cc", "gcc", "clang"];
+
 /// Format of the memo; another one is ignored.
 const MEMO_FORMAT: u32 = 1;
 
@@ -132,7 +138,7 @@ fn bare_command(program: &Path, search_path: &OsStr, directory: &Path) -> Comman
 #[derive(Debug, thiserror::Error)]
 pub enum ToolchainError {
     /// None is installed.
-    #[error("no C compiler: looked for {looked_for} in `{search_path}`")]
+    #[error("no C compiler: looked for {looked_for} in {}", shown_path(search_path))]
     NotFound {
         /// The names.
         looked_for: String,
@@ -156,7 +162,7 @@ pub enum ToolchainError {
         argument: String,
     },
     /// It does not say what it is.
-    #[error("`{}` does not say which compiler it is; it printed:\n{output}", program.display())]
+    #[error("`{}` does not say which compiler it is; it printed {}", program.display(), shown_output(output))]
     Unrecognised {
         /// The program.
         program: PathBuf,
@@ -193,6 +199,14 @@ pub enum ToolchainError {
     },
 }
 
+fn shown_path(search_path: &str) -> String {
+    if search_path.is_empty() { "an empty `PATH`".to_string() } else { format!("`{search_path}`") }
+}
+
+fn shown_output(output: &str) -> String {
+    if output.trim().is_empty() { "nothing".to_string() } else { format!("this:\n{}", output.trim_end()) }
+}
+
 /// A command that may be a compiler.
 struct Candidate {
     chosen_by: &'static str,
@@ -207,9 +221,8 @@ pub fn discover(env: &Env, cc_override: Option<&Path>, memo: Option<&Path>) -> R
         return examine(&candidate, env, memo);
     }
     let mut first_failure = None;
-    for name in ["cc", "gcc", "clang"] {
-        let Some(program) = env.find_program(Path::new(name)) else { continue };
-        let candidate = Candidate { chosen_by: "PATH", program, arguments: Vec::new() };
+    for name in NAMES {
+        let Some(candidate) = on_path(env, name) else { continue };
         match examine(&candidate, env, memo) {
             Ok(toolchain) => return Ok(toolchain),
             Err(failure) => first_failure = first_failure.or(Some(failure)),
@@ -221,23 +234,57 @@ pub fn discover(env: &Env, cc_override: Option<&Path>, memo: Option<&Path>) -> R
     }))
 }
 
+/// One place where [`discover`] looks, and what is there.
+#[derive(Debug)]
+pub struct Place {
+    /// The option, the variable, or the name on the `PATH`.
+    pub name: &'static str,
+    /// The compiler; none where an option or variable is not given, or no program has the name.
+    pub found: Option<Result<Toolchain, ToolchainError>>,
+}
+
+/// All places where [`discover`] looks, in order, the ones after its choice too.
+pub fn survey(env: &Env, cc_override: Option<&Path>, memo: Option<&Path>) -> Vec<Place> {
+    let asked = cc_override.map(|path| ("--cc", by_option(env, path)));
+    let variables = VARIABLES.map(|(name, shown)| (name, env.get(name).map(|value| by_variable(env, value, shown))));
+    let places = asked.into_iter().map(|(name, candidate)| (name, Some(candidate))).chain(variables);
+    places
+        .chain(NAMES.map(|name| (name, on_path(env, name).map(Ok))))
+        .map(|(name, candidate)| {
+            let found = candidate.map(|candidate| candidate.and_then(|c| examine(&c, env, memo)));
+            Place { name, found }
+        })
+        .collect()
+}
+
+/// A program with this name.
+fn on_path(env: &Env, name: &str) -> Option<Candidate> {
+    let program = env.find_program(Path::new(name))?;
+    Some(Candidate { chosen_by: "PATH", program, arguments: Vec::new() })
+}
+
 /// The compiler that the user named, if any.
 fn asked_for(env: &Env, cc_override: Option<&Path>) -> Result<Option<Candidate>, ToolchainError> {
-    let missing = |chosen_by, command: &OsStr| ToolchainError::Missing {
-        chosen_by,
-        command: command.to_string_lossy().into_owned(),
-    };
     if let Some(path) = cc_override {
-        let program = env.find_program(path).ok_or_else(|| missing("`--cc`", path.as_os_str()))?;
-        return Ok(Some(Candidate { chosen_by: "`--cc`", program, arguments: Vec::new() }));
+        return by_option(env, path).map(Some);
     }
-    let variables = [("SALTUS_CC", "`SALTUS_CC`"), ("CC", "`CC`")];
-    let Some((value, chosen_by)) = variables.iter().find_map(|(name, shown)| Some((env.get(name)?, *shown))) else {
-        return Ok(None);
-    };
+    let set = VARIABLES.iter().find_map(|(name, shown)| Some((env.get(name)?, *shown)));
+    set.map(|(value, shown)| by_variable(env, value, shown)).transpose()
+}
+
+fn missing(chosen_by: &'static str, command: &OsStr) -> ToolchainError {
+    ToolchainError::Missing { chosen_by, command: command.to_string_lossy().into_owned() }
+}
+
+fn by_option(env: &Env, path: &Path) -> Result<Candidate, ToolchainError> {
+    let program = env.find_program(path).ok_or_else(|| missing("`--cc`", path.as_os_str()))?;
+    Ok(Candidate { chosen_by: "`--cc`", program, arguments: Vec::new() })
+}
+
+fn by_variable(env: &Env, value: &OsStr, chosen_by: &'static str) -> Result<Candidate, ToolchainError> {
     // A path with blanks in it is one word, as for make's users who know how to quote; else words are arguments.
     if let Some(program) = env.find_program(Path::new(value)) {
-        return Ok(Some(Candidate { chosen_by, program, arguments: Vec::new() }));
+        return Ok(Candidate { chosen_by, program, arguments: Vec::new() });
     }
     let text = value.to_string_lossy();
     let mut words = text.split_whitespace().peekable();
@@ -248,7 +295,7 @@ fn asked_for(env: &Env, cc_override: Option<&Path>) -> Result<Option<Candidate>,
     }
     let program = words.next().and_then(|word| env.find_program(Path::new(word)));
     let program = program.ok_or_else(|| missing(chosen_by, value))?;
-    Ok(Some(Candidate { chosen_by, program, arguments: words.map(str::to_string).collect() }))
+    Ok(Candidate { chosen_by, program, arguments: words.map(str::to_string).collect() })
 }
 
 /// Arguments that would let results differ between compilers, or make one key stand for several machine codes.

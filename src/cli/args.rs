@@ -74,13 +74,13 @@ pub enum Language {
 }
 
 /// Changes to a model from outside.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct Changes {
     /// Run for this long instead, such as `200*ms`
-    #[arg(long, value_name = "EXPR")]
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub duration: Option<String>,
     /// Seed of random numbers
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u32>,
     /// Another value for a constant (`NAME=EXPR`) or an initial value (`GROUP.VARIABLE=EXPR`)
     #[arg(long, value_name = "NAME=EXPR", value_parser = assignment)]
@@ -133,7 +133,7 @@ pub struct Check {
 pub struct Inspect {
     /// Model file
     pub model: PathBuf,
-    /// Only kernels whose name fits, such as `*_stateupdater`
+    /// Only kernels (with `--namespace`: constants) whose name fits, such as `*_stateupdater`
     pub glob: Option<String>,
     /// Show the source
     #[arg(long, group = "what")]

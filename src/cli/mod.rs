@@ -1,13 +1,20 @@
 //! The command line: arguments in, exit code out.
 
 pub mod args;
+pub mod cache;
+pub mod check;
+pub mod doctor;
 pub mod failure;
+pub mod inspect;
 pub mod load;
 pub mod output;
+pub mod places;
 pub mod progress;
 pub mod report;
 pub mod run;
 pub mod say;
+pub mod schema;
+pub mod table;
 pub mod version;
 
 use std::ffi::OsString;
@@ -18,6 +25,9 @@ use clap::Parser;
 
 use self::args::{Arguments, Command};
 use self::failure::Failure;
+
+/// The model is wrong, as [`Failure::exit_code`] says it.
+const WRONG: u8 = 1;
 
 /// Interrupted, as shells count it.
 const INTERRUPTED: u8 = 130;
@@ -31,34 +41,24 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, start: Instant) -> Ex
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let done = match &arguments.command {
-        Command::Run(arguments) => match run::run(arguments, start) {
-            Ok(true) => Ok(()),
-            Ok(false) => return ExitCode::from(INTERRUPTED),
-            Err(failure) => Err(failure),
-        },
-        _ => Ok(()),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    match dispatch(&arguments.command, start) {
+        Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            report_failure(&failure);
+            failure.report();
             ExitCode::from(failure.exit_code())
         }
     }
 }
 
-fn report_failure(failure: &Failure) {
-    match failure {
-        Failure::Model(diagnostics) => {
-            say::problem(&diagnostics.to_string());
-            let errors = diagnostics.0.iter().filter(|d| d.severity == crate::diag::Severity::Error).count();
-            if errors > 1 {
-                say::problem(&format!("\n{errors} errors"));
-            }
-        }
-        Failure::Usage(message) => say::problem(&format!("error: {message}")),
-        // The whole chain of causes, each after a colon.
-        Failure::World(error) => say::problem(&format!("error: {error:#}")),
+/// Carries out a command; the exit code of one that ran to its end.
+fn dispatch(command: &Command, start: Instant) -> Result<u8, Failure> {
+    match command {
+        Command::Run(arguments) => Ok(if run::run(arguments, start)? { 0 } else { INTERRUPTED }),
+        Command::Check(arguments) => Ok(if check::check(arguments)? { 0 } else { WRONG }),
+        Command::Inspect(arguments) => inspect::inspect(arguments).map(|()| 0),
+        Command::Cache(arguments) => cache::cache(arguments).map(|()| 0),
+        Command::Doctor(machine) => doctor::doctor(machine).map(|()| 0),
+        Command::Schema => schema::schema().map(|()| 0),
+        Command::Completions { shell } => schema::completions(*shell).map(|()| 0),
     }
 }

@@ -12,13 +12,15 @@ use super::args::{Machine, Run, Tier};
 use super::failure::Failure;
 use super::load::{Loaded, load};
 use super::output::plot::{self, PlotFormat};
-use super::output::{json, npz, summary};
+use super::output::{RunResult, json, npz, summary};
+use super::places;
 use super::progress::Progress;
 use super::report::{self, Stopwatch};
 use super::say;
-use crate::build::OptLevel;
-use crate::engine::{self, CacheChoice, Options};
-use crate::network::{Ending, Network};
+use crate::build::{OptLevel, ToolchainError};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::engine::{self, CacheChoice, EngineError, Options};
+use crate::network::{self, Ending, Network};
 
 /// The options of the engine that the command line asks for.
 pub fn options(machine: &Machine, tier: Tier) -> Options {
@@ -47,66 +49,92 @@ pub fn options(machine: &Machine, tier: Tier) -> Options {
 /// Runs; `Ok(false)` if it was interrupted.
 pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let format = plot_format(arguments.plot.as_deref())?;
-    let Loaded { file, checked } = load(&arguments.model, &arguments.changes)?;
+    let Loaded { file, checked, warnings } = load(&arguments.model, &arguments.changes)?;
+    check_places(arguments)?;
+    if !warnings.0.is_empty() {
+        say::problem(&warnings.to_string());
+    }
     let parsed = Instant::now();
-    check_writable(arguments)?;
+    let refused = |error| refused_compiler(error, &arguments.machine);
     let mut network = Network::from_checked(checked, options(&arguments.machine, arguments.tier))?;
     let stop = Arc::new(AtomicBool::new(false));
     network.set_stop_flag(stop.clone());
     let prepared = Instant::now();
 
+    let progress = !arguments.quiet && std::io::stderr().is_terminal();
+    catch_interrupts(stop)?;
+    let is_complete = run_all(&mut network, progress).map_err(refused)?;
+    let finished = Instant::now();
+    network.finish().map_err(refused)?;
+
+    let is_new = |warning: &Diagnostic| !warnings.0.contains(warning);
+    let news = Diagnostics(network.warnings().0.iter().filter(|warning| is_new(warning)).cloned().collect());
+    if !news.0.is_empty() {
+        say::problem(&news.to_string());
+    }
+    for warning in network.engine_warnings() {
+        say::warning(warning);
+    }
+    let model = file.name.as_ref().map(|n| n.as_str().to_string());
+    let result = report::result(model, &mut network, Stopwatch { start, parsed, prepared, finished });
+    write(&result, arguments, format)?;
+    if !is_complete {
+        say::problem("interrupted: results are those up to the last whole step");
+    }
+    Ok(is_complete)
+}
+
+/// Carries out all runs; false if one was interrupted.
+fn run_all(network: &mut Network, progress: bool) -> Result<bool, network::Error> {
     let durations: Vec<f64> = network.planned_runs().iter().map(|r| r.duration_seconds).collect();
     let total: f64 = durations.iter().sum();
-    let progress = Progress::start(total, !arguments.quiet && std::io::stderr().is_terminal());
-    catch_interrupts(stop)?;
+    let progress = Progress::start(total, progress);
     let mut done = 0.0;
-    let mut complete = true;
     for (k, duration) in durations.iter().enumerate() {
         let ending = network.run_planned(k, &mut |fraction| {
             progress.update(if total > 0.0 { (done + fraction * duration) / total } else { 1.0 });
         })?;
         done += duration;
         if ending == Ending::Stopped {
-            complete = false;
-            break;
+            return Ok(false);
         }
     }
-    let finished = Instant::now();
-    progress.finish();
-    network.finish()?;
+    Ok(true)
+}
 
-    for warning in network.warnings().clone() {
-        say::problem(&warning.to_string());
+/// A compiler that was named on the command line and is none is a mistake there.
+fn refused_compiler(error: network::Error, machine: &Machine) -> Failure {
+    match error {
+        network::Error::Engine(EngineError::Toolchain(
+            error @ (ToolchainError::Missing { .. }
+            | ToolchainError::Unrecognised { .. }
+            | ToolchainError::ForeignTarget { .. }),
+        )) if machine.cc.is_some() => Failure::Usage(error.to_string()),
+        error => error.into(),
     }
-    for warning in network.engine_warnings() {
-        say::problem(&format!("warning: {warning}"));
-    }
-    let model = file.name.as_ref().map(|n| n.as_str().to_string());
-    let result = report::result(model, &mut network, Stopwatch { start, parsed, prepared, finished });
-    let mut json_on_stdout = false;
+}
+
+/// Writes everything that was asked for.
+fn write(result: &RunResult, arguments: &Run, format: Option<PlotFormat>) -> Result<(), Failure> {
     if let Some(path) = &arguments.json {
-        json_on_stdout = path == Path::new("-");
-        json::write(&result, path)?;
+        json::write(result, path)?;
     }
     if let Some(directory) = &arguments.out {
-        npz::write(&result, directory)?;
+        npz::write(result, directory)?;
     }
     if let (Some(path), Some(format)) = (&arguments.plot, format) {
-        plot::write(&result, format, path)?;
+        plot::write(result, format, path)?;
     }
-    if !arguments.quiet {
-        let text = summary::summary(&result);
-        let written = match json_on_stdout {
-            true => std::io::stderr().write_all(text.as_bytes()),
-            false => std::io::stdout().write_all(text.as_bytes()),
-        };
-        // Nobody listens any more, as in `saltus run … | head -1`: nothing is lost by that.
-        drop(written);
+    if arguments.quiet {
+        return Ok(());
     }
-    if !complete {
-        say::problem("interrupted: results are those up to the last whole step");
+    let text = summary::summary(result);
+    if arguments.json.as_deref() == Some(Path::new("-")) {
+        // Nobody may be listening there: nothing is lost by that.
+        drop(std::io::stderr().write_all(text.as_bytes()));
+        return Ok(());
     }
-    Ok(complete)
+    say::answer(&text)
 }
 
 fn plot_format(path: Option<&Path>) -> Result<Option<PlotFormat>, Failure> {
@@ -114,21 +142,14 @@ fn plot_format(path: Option<&Path>) -> Result<Option<PlotFormat>, Failure> {
     path.to_string_lossy().parse().map(Some).map_err(|error: plot::UnknownPlotFormat| Failure::Usage(error.to_string()))
 }
 
-/// A long run whose results cannot be written would be lost: directories are tried before it starts.
-fn check_writable(arguments: &Run) -> Result<(), Failure> {
-    let files = [&arguments.json, &arguments.plot].into_iter().flatten().filter(|p| *p != Path::new("-"));
-    for file in files {
-        let parent = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if !file.exists() {
-            tempfile::tempfile_in(parent).with_context(|| format!("cannot write in `{}`", parent.display()))?;
+/// A long run whose results cannot be written would be lost: the places for them are tried before it starts.
+fn check_places(arguments: &Run) -> Result<(), Failure> {
+    for (option, file) in [("--json", &arguments.json), ("--plot", &arguments.plot)] {
+        if let Some(file) = file {
+            places::check_file(option, file, &arguments.model)?;
         }
     }
-    if let Some(directory) = &arguments.out {
-        std::fs::create_dir_all(directory)
-            .with_context(|| format!("cannot make the directory `{}`", directory.display()))?;
-        tempfile::tempfile_in(directory).with_context(|| format!("cannot write in `{}`", directory.display()))?;
-    }
-    Ok(())
+    arguments.out.as_deref().map_or(Ok(()), |directory| places::make_directory("--out", directory))
 }
 
 /// The first Ctrl-C ends the run after the current step, the second one ends the program.

@@ -87,14 +87,18 @@ impl Options {
         Options { tier: Tier::Interpreter, cache: CacheChoice::None, ..Options::default() }
     }
 
-    /// The store that these options name.
-    pub fn store(&self) -> Store {
-        let directory = match &self.cache {
+    /// The directory of the store, if there is to be one.
+    pub fn store_directory(&self) -> Option<PathBuf> {
+        match &self.cache {
             CacheChoice::None => None,
             CacheChoice::Directory(directory) => Some(directory.clone()),
             CacheChoice::Default => Store::default_directory(&self.env),
-        };
-        match directory {
+        }
+    }
+
+    /// The store that these options name.
+    pub fn store(&self) -> Store {
+        match self.store_directory() {
             Some(directory) => Store::open(&directory, Default::default()),
             None => Store::none(),
         }
@@ -258,6 +262,10 @@ impl Engine {
                 News::Refused(error) => {
                     self.interpreted += numbers.len();
                     refused = Some(error);
+                }
+                News::Warning(warning) => {
+                    self.warn(warning);
+                    continue;
                 }
             }
             if self.outstanding == 0 && self.interpreted == 0 && running {

@@ -39,6 +39,8 @@ pub enum News {
     Failed(String),
     /// The compiler that the user named cannot be used.
     Refused(ToolchainError),
+    /// Nothing about a job: something is wrong with the store.
+    Warning(String),
 }
 
 /// Code that can be swapped in.
@@ -81,6 +83,9 @@ pub fn work(options: &Options, jobs: &[Job], mailbox: &Mailbox<Arrival>, cancell
     }
     if !missing.is_empty() {
         build(options, missing, &store, mailbox, cancelled);
+    }
+    for warning in store.take_warnings() {
+        post(mailbox, Vec::new(), News::Warning(warning.to_string()));
     }
 }
 

@@ -71,6 +71,8 @@ pub enum Unknown {
     Name,
     /// It exists, but not here; the text says why and perhaps what to do.
     NotHere(String, Option<String>),
+    /// Its definition is wrong, which has been said; what it would have been is not known.
+    InError,
 }
 
 /// What a function asks of an argument.
@@ -261,8 +263,8 @@ impl Checker<'_> {
                 if left.dimension != right.dimension {
                     let message = format!(
                         "cannot compare `{x}` ({}) and `{y}` ({}) by `{}`",
-                        left.dimension,
-                        right.dimension,
+                        in_brackets(left),
+                        in_brackets(right),
                         op.symbol()
                     );
                     let hint = zero_hint(x, right).or_else(|| zero_hint(y, left));
@@ -278,6 +280,7 @@ impl Checker<'_> {
     fn name(&mut self, expr: &Expr, name: &str) -> Option<Kind> {
         match self.scope.meaning(name) {
             Ok(meaning) => Some(meaning.kind),
+            Err(Unknown::InError) => None,
             Err(Unknown::NotHere(message, hint)) => self.fail(expr, message, hint),
             Err(Unknown::Name) if function(name).is_some() || RANDOM_FUNCTIONS.contains(&name) => {
                 self.fail(expr, format!("`{name}` is a function"), Some(format!("call it: `{name}(...)`")))
@@ -354,7 +357,7 @@ impl Checker<'_> {
             BinaryOp::Sub => ("subtract", "and"),
             _ => ("take the remainder of", "by"),
         };
-        let message = format!("cannot {what} `{x}` ({}) {word} `{y}` ({})", left.dimension, right.dimension);
+        let message = format!("cannot {what} `{x}` ({}) {word} `{y}` ({})", in_brackets(left), in_brackets(right));
         let hint = zero_hint(x, right).or_else(|| zero_hint(y, left)).or_else(|| {
             let factor = left.dimension / right.dimension;
             let named = factor.to_string();
@@ -424,7 +427,9 @@ impl Checker<'_> {
             if kind.dimension != wanted {
                 let message = match wanted.is_dimensionless() {
                     true => format!("`{name}` needs a plain number: `{argument}` is in {}", kind.dimension),
-                    false => format!("`{name}` needs a value in {wanted}: `{argument}` is in {}", kind.dimension),
+                    false => {
+                        format!("`{name}` needs a value in {wanted}: `{argument}` is {}", kind.dimension.described())
+                    }
                 };
                 let hint = if wanted.is_dimensionless() {
                     Some("divide it by a constant of the same dimension".to_string())
@@ -469,6 +474,11 @@ impl Checker<'_> {
         });
         None
     }
+}
+
+/// A unit after the expression that has it.
+fn in_brackets(kind: Kind) -> String {
+    if kind.dimension.is_dimensionless() { "no unit".to_string() } else { kind.dimension.to_string() }
 }
 
 /// `0` beside a value with a unit: says how to write it.

@@ -39,22 +39,21 @@ pub fn expression(text: &Text, diagnostics: &mut Diagnostics) -> Option<Expr> {
 
 /// Parses statements, one a line or separated by `;`. A line with an error is left out and reported.
 pub fn statements(text: &Text, diagnostics: &mut Diagnostics) -> Vec<Statement> {
-    let before = diagnostics.0.len();
     let mut parser = Parser::new(text, diagnostics);
-    let lexed_well = parser.diagnostics.0.len() == before;
     let mut out = Vec::new();
     loop {
         while parser.take_newline() || parser.take(";") {}
         if parser.at_end() {
             return out;
         }
+        let start = parser.next;
         match parser.statement() {
             Ok(statement) => out.push(statement),
             Err(error) => {
-                if lexed_well {
+                parser.skip_statement();
+                if !parser.is_lexed_badly(start) {
                     parser.diagnostics.push(*error);
                 }
-                parser.skip_statement();
             }
         }
     }
@@ -64,6 +63,8 @@ pub fn statements(text: &Text, diagnostics: &mut Diagnostics) -> Vec<Statement> 
 pub(crate) struct Parser<'a> {
     text: &'a Text,
     tokens: Vec<Token>,
+    /// Where there are characters that make no token.
+    lexed_badly: Vec<u32>,
     next: usize,
     depth: usize,
     /// Whether a line's end ends an expression (inside parentheses it never does).
@@ -77,8 +78,44 @@ pub(crate) type Parsed<T> = Result<T, Box<Diagnostic>>;
 
 impl<'a> Parser<'a> {
     pub(crate) fn new(text: &'a Text, diagnostics: &'a mut Diagnostics) -> Parser<'a> {
+        let before = diagnostics.0.len();
         let tokens = tokens(text, diagnostics);
-        Parser { text, tokens, next: 0, depth: 0, newlines_matter: true, calls: true, diagnostics }
+        let lexed_badly = diagnostics.0[before..].iter().filter_map(|d| Some(d.at.as_ref()?.1.start)).collect();
+        Parser { text, tokens, lexed_badly, next: 0, depth: 0, newlines_matter: true, calls: true, diagnostics }
+    }
+
+    /// The number of the next token.
+    pub(crate) fn position(&self) -> usize {
+        self.next
+    }
+
+    /// Whether there are characters that make no token between a token and the next one.
+    pub(crate) fn is_lexed_badly(&self, first: usize) -> bool {
+        // From the end of the token before, since the first character may be such a one; up to the end of the line.
+        let from = first.checked_sub(1).map_or(0, |k| self.tokens[k].span.end);
+        let end = if self.at_line_start() { self.next.saturating_sub(1) } else { self.next };
+        let to = self.tokens[end].span.start;
+        self.lexed_badly.iter().any(|at| (from..=to).contains(at))
+    }
+
+    /// Whether the next token is the first of its line.
+    pub(crate) fn at_line_start(&self) -> bool {
+        self.next == 0 || self.tokens[self.next - 1].kind == TokenKind::Newline
+    }
+
+    /// The names at the starts of lines from a token, which starts one, to the next token; each with whether a `/`
+    /// follows it.
+    pub(crate) fn line_starts(&self, first: usize) -> impl Iterator<Item = (&str, bool)> {
+        (first..self.next).filter_map(move |k| {
+            let starts = k == first || self.tokens[k - 1].kind == TokenKind::Newline;
+            match &self.tokens[k].kind {
+                TokenKind::Name(name) if starts => {
+                    let divided = self.tokens.get(k + 1).is_some_and(|t| t.kind == TokenKind::Symbol("/"));
+                    Some((name.as_str(), divided))
+                }
+                _ => None,
+            }
+        })
     }
 
     pub(crate) fn peek(&mut self) -> &Token {

@@ -3,6 +3,8 @@
 //! In: text. Out: [`Equations`], and diagnostics for every line that is not one; the other lines are kept. An
 //! expression may run over several lines, up to its `:`. Names are checked here, expressions are not resolved.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use crate::diag::{Diagnostic, Diagnostics, Span, Text};
@@ -106,6 +108,8 @@ pub struct Equations {
     pub text: Text,
     /// By name.
     pub lines: IndexMap<String, Equation>,
+    /// Names that lines with errors would have defined.
+    pub in_error: BTreeSet<String>,
 }
 
 /// Parses equations.
@@ -119,17 +123,20 @@ pub struct Equations {
 /// assert_eq!(equations.lines.keys().collect::<Vec<_>>(), ["v", "I"]);
 /// ```
 pub fn parse(text: &Text, diagnostics: &mut Diagnostics) -> Equations {
-    let before = diagnostics.0.len();
     let mut parser = Parser::new(text, diagnostics);
-    let lexed_well = parser.diagnostics.0.len() == before;
     let mut lines: IndexMap<String, Equation> = IndexMap::new();
+    let mut in_error = BTreeSet::new();
     loop {
         parser.newlines_matter = true;
         while parser.take_newline() {}
         if parser.at_end() {
             break;
         }
+        let start = parser.position();
         match line(&mut parser, text) {
+            Ok(equation) if !check_name(&equation, &mut parser) => {
+                in_error.insert(equation.name);
+            }
             Ok(equation) => {
                 if let Some(first) = lines.get(&equation.name) {
                     let message = format!("`{}` is defined twice", equation.name);
@@ -140,17 +147,26 @@ pub fn parse(text: &Text, diagnostics: &mut Diagnostics) -> Equations {
                 }
             }
             Err(error) => {
-                if lexed_well {
-                    parser.diagnostics.push(*error);
-                }
                 parser.newlines_matter = true;
-                while !parser.at_end() && !parser.take_newline() {
-                    parser.advance();
+                // A line that lacks its unit runs on into the next one, which is looked at for itself.
+                if parser.position() == start || !parser.at_line_start() {
+                    while !parser.at_end() && !parser.take_newline() {
+                        parser.advance();
+                    }
+                }
+                let defined = parser.line_starts(start).map(|(name, is_divided)| match name.strip_prefix('d') {
+                    Some(state) if is_divided => state,
+                    _ => name,
+                });
+                in_error.extend(defined.map(str::to_string));
+                // A character that is no token has been reported already and explains the rest.
+                if !parser.is_lexed_badly(start) {
+                    parser.diagnostics.push(*error);
                 }
             }
         }
     }
-    Equations { text: text.clone(), lines }
+    Equations { text: text.clone(), lines, in_error }
 }
 
 fn line(parser: &mut Parser<'_>, text: &Text) -> Parsed<Equation> {
@@ -173,6 +189,8 @@ fn line(parser: &mut Parser<'_>, text: &Text) -> Parsed<Equation> {
     if !parser.at(":") {
         let error = parser.unexpected(&format!("`:` and the unit of `{name}`"));
         return Err(match kind {
+            // To compare is not what a `=` in an equation is meant for.
+            _ if error.hint.is_some() && !parser.at("=") => error,
             EquationKind::Parameter => Box::new(error.hint(
                 "an equation is `dx/dt = f : unit`, `x = f : unit` or `x : unit`, with unit `1` for plain numbers",
             )),
@@ -187,7 +205,6 @@ fn line(parser: &mut Parser<'_>, text: &Text) -> Parsed<Equation> {
         return Err(parser.unexpected("the end of the line"));
     }
     let equation = Equation { name, name_span, kind, ty, dimension, flags };
-    check_name(&equation, parser);
     check_flags(&equation, parser);
     if ty != ValueType::Float && matches!(equation.kind, EquationKind::Differential(_)) {
         let message = format!("`{}` has a differential equation and so cannot be {}", equation.name, ty.described());
@@ -303,8 +320,8 @@ fn flags(parser: &mut Parser<'_>, text: &Text) -> Parsed<Vec<(Flag, Span)>> {
     Ok(flags)
 }
 
-/// Refuses what Brian2 reserves.
-fn check_name(equation: &Equation, parser: &mut Parser<'_>) {
+/// Refuses what Brian2 reserves; true if the name may be used.
+fn check_name(equation: &Equation, parser: &mut Parser<'_>) -> bool {
     let name = equation.name.as_str();
     let plain = |m: &str| (m.to_string(), None);
     let problem = if KEYWORDS.contains(&name) {
@@ -325,10 +342,11 @@ fn check_name(equation: &Equation, parser: &mut Parser<'_>) {
     } else if CONSTANTS.iter().any(|(n, _)| *n == name) {
         plain(&format!("`{name}` is a constant and cannot name a variable"))
     } else {
-        return;
+        return true;
     };
     let error = parser.error(equation.name_span, problem.0);
     parser.diagnostics.push(Diagnostic { hint: problem.1, ..*error });
+    false
 }
 
 /// Refuses flags that the kind of line cannot have, and pairs that exclude each other.

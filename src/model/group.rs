@@ -137,29 +137,32 @@ pub struct Group {
     pub namespace: Arc<Namespace>,
 }
 
-impl Scope for Group {
-    fn meaning(&self, name: &str) -> Result<Meaning, Unknown> {
+impl Group {
+    fn scope(&self) -> VariablesScope<'_> {
         VariablesScope {
             variables: &self.variables,
+            in_error: &self.equations.in_error,
             namespace: &self.namespace,
             has_refractory: self.refractory.is_some(),
         }
-        .meaning(name)
+    }
+}
+
+impl Scope for Group {
+    fn meaning(&self, name: &str) -> Result<Meaning, Unknown> {
+        self.scope().meaning(name)
     }
 
     fn candidates(&self) -> Vec<String> {
-        VariablesScope {
-            variables: &self.variables,
-            namespace: &self.namespace,
-            has_refractory: self.refractory.is_some(),
-        }
-        .candidates()
+        self.scope().candidates()
     }
 }
 
 /// Variables of a group over the constants of the model.
 struct VariablesScope<'a> {
     variables: &'a IndexMap<String, Variable>,
+    /// Names that the equations define, but wrongly.
+    in_error: &'a BTreeSet<String>,
     namespace: &'a Namespace,
     has_refractory: bool,
 }
@@ -168,6 +171,7 @@ impl Scope for VariablesScope<'_> {
     fn meaning(&self, name: &str) -> Result<Meaning, Unknown> {
         match self.variables.get(name) {
             Some(variable) => Ok(Meaning { kind: variable.kind, constant: None }),
+            None if self.in_error.contains(name) => Err(Unknown::InError),
             None if !self.has_refractory && ["lastspike", "not_refractory"].contains(&name) => Err(Unknown::NotHere(
                 format!("`{name}` exists only in groups with `refractory`"),
                 Some("give the group `refractory`".into()),
@@ -187,7 +191,7 @@ pub fn check_group(given: &GroupText, namespace: &Arc<Namespace>, diagnostics: &
     let equations = equations::parse(&given.equations, &mut found);
     let has_refractory = given.refractory.is_some();
     let variables = variables(&equations, has_refractory, &mut found);
-    let scope = VariablesScope { variables: &variables, namespace, has_refractory };
+    let scope = VariablesScope { variables: &variables, in_error: &equations.in_error, namespace, has_refractory };
     for (name, line) in &equations.lines {
         check_line(name, line, &scope, &equations.text, &mut found);
     }
@@ -308,12 +312,14 @@ fn check_line(
     }
     let Some(kind) = check(expr, scope, text, diagnostics) else { return };
     if kind.dimension != wanted {
-        let message = format!("`{what}` is in {wanted}, but the right-hand side is in {}", kind.dimension);
+        let (wanted, got) = (wanted.described(), kind.dimension.described());
+        let message = format!("`{what}` is {wanted}, but the right-hand side is {got}");
         let error = Diagnostic::error(text, expr.span, message);
         diagnostics.push(match &line.kind {
             EquationKind::Differential(_) if kind.dimension == line.dimension => {
                 error.hint("a rate of change is per second: divide by a time constant")
             }
+            EquationKind::Differential(_) if line.dimension.is_dimensionless() => error,
             EquationKind::Differential(_) => {
                 error.hint(format!("`{name}` is in {}, so its rate is per second of that", line.dimension))
             }

@@ -1,5 +1,7 @@
 //! The constants of a model: values with dimensions, known before any equation is checked.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use crate::expr::check::{CONSTANTS, Kind, Meaning, Scope, Unknown, ValueType};
@@ -50,6 +52,8 @@ pub struct Constant {
 pub struct Namespace {
     /// By name.
     pub constants: IndexMap<String, Constant>,
+    /// Names of those whose definition is wrong.
+    pub in_error: BTreeSet<String>,
 }
 
 impl Scope for Namespace {
@@ -57,6 +61,9 @@ impl Scope for Namespace {
         if let Some(constant) = self.constants.get(name) {
             let kind = Kind { ty: constant.value.ty(), dimension: constant.dimension };
             return Ok(Meaning { kind, constant: Some(constant.value.as_f64()) });
+        }
+        if self.in_error.contains(name) {
+            return Err(Unknown::InError);
         }
         if let Some((_, value)) = CONSTANTS.iter().find(|(n, _)| *n == name) {
             return Ok(Meaning { kind: Kind::plain(ValueType::Float), constant: Some(*value) });

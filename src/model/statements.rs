@@ -110,6 +110,10 @@ fn check_statement(statement: &Statement, scope: &CodeScope<'_>, text: &Text, di
     let Some(target) = target else {
         let message = match scope.base.meaning(name) {
             Ok(_) => format!("`{name}` is a constant and cannot be changed"),
+            Err(Unknown::InError) => {
+                let _ = check(&statement.value, scope, text, diagnostics);
+                return;
+            }
             Err(_) => format!("`{name}` is not defined"),
         };
         let candidates: Vec<String> = scope.variables.keys().cloned().collect();
@@ -157,7 +161,8 @@ fn writable(name: &str, variable: &Variable, scope: &CodeScope<'_>) -> Result<()
 fn check_set(statement: &Statement, target: Kind, value: Kind, text: &Text, diagnostics: &mut Diagnostics) {
     let name = &statement.target;
     if value.dimension != target.dimension {
-        let message = format!("`{name}` is in {}, but the value is in {}", target.dimension, value.dimension);
+        let (wanted, got) = (target.dimension.described(), value.dimension.described());
+        let message = format!("`{name}` is {wanted}, but the value is {got}");
         let error = Diagnostic::error(text, statement.value.span, message);
         let literal = matches!(statement.value.kind, ExprKind::Int(_) | ExprKind::Float(_));
         diagnostics.push(if literal && !target.dimension.is_dimensionless() {
@@ -193,10 +198,14 @@ fn check_update(
             op.symbol(),
             described(result)
         );
-        let hint = format!("write `{target_name} = int({target_name} {} ...)`", op.symbol());
+        let hint = match target.ty {
+            ValueType::Boolean => format!("give it a condition: `{target_name} = ...`"),
+            _ => format!("write `{target_name} = int({target_name} {} ...)`", op.symbol()),
+        };
         diagnostics.push(Diagnostic::error(text, statement.span, message).hint(hint));
     } else if result.dimension != target.dimension {
-        let message = format!("`{target_name}` is in {}, but the result is in {}", target.dimension, result.dimension);
+        let (wanted, got) = (target.dimension.described(), result.dimension.described());
+        let message = format!("`{target_name}` is {wanted}, but the result is {got}");
         diagnostics.push(Diagnostic::error(text, statement.span, message));
     }
 }

@@ -71,7 +71,12 @@ struct CheckedMonitor {
 enum CheckedKind {
     Spikes,
     Rate,
-    State { record: Vec<i32>, clock: usize, slot: String },
+    /// `record`: which cells; all if absent.
+    State {
+        record: Option<Vec<i32>>,
+        clock: usize,
+        slot: String,
+    },
 }
 
 /// Checks a model and the runs planned for it; `None` if there is an error among the diagnostics.
@@ -89,10 +94,12 @@ pub fn check(model: &Model, runs: &[Run]) -> Result<(Option<CheckedModel>, Diagn
 }
 
 fn check_parts(model: &Model, runs: &[Run], diagnostics: &mut Diagnostics) -> Result<CheckedModel, Error> {
-    let mut constants = Constants::default();
+    let later = model.constants.iter().map(|(name, _)| name.clone()).collect();
+    let mut constants = Constants { later, ..Constants::default() };
     for (name, value) in &model.constants {
         check_constant_name(name, value.text(), &constants, diagnostics);
         constants.define(name, value, diagnostics)?;
+        constants.later.remove(name);
     }
     let mut clocks = Vec::new();
     let dt = step(&model.dt, "settings.dt", &mut constants, diagnostics)?;
@@ -273,10 +280,7 @@ fn check_monitor(
                     diagnostics.push(Diagnostic::error(&monitor.text, monitor.text.whole(), message));
                 }
             }
-            let record = match record {
-                Some(indices) => indices.iter().map(|i| *i as i32).collect(),
-                None => (0..n as i32).collect(),
-            };
+            let record = record.as_ref().map(|indices| indices.iter().map(|i| *i as i32).collect());
             let clock = match dt {
                 Some(dt) => clock_of(step(dt, "dt", constants, diagnostics)?, clocks),
                 // Brian2's monitors follow the clock of their source.
@@ -416,10 +420,10 @@ fn check_memory(groups: &[(Group, Integration, usize)], monitors: &[CheckedMonit
     let Some(available) = crate::runtime::memory::available_bytes() else { return Ok(()) };
     let mut needed = 0u64;
     let mut diagnostics = Diagnostics::default();
-    for (group, _, _) in groups {
+    for (number, (group, _, _)) in groups.iter().enumerate() {
         let stored = group.variables.values().filter(|v| v.is_stored() && !v.shared);
         let cell: usize = stored.map(|v| variable_storage(v).size()).sum::<usize>() + size_of::<i32>();
-        let watched = monitors.iter().filter(|m| m.name == group.name).count() * size_of::<i32>();
+        let watched = monitors.iter().filter(|m| m.group == number).count() * size_of::<i32>();
         needed += group.n as u64 * (cell + watched) as u64;
         if needed > available {
             let text = &group.equations.text;
@@ -513,6 +517,7 @@ fn add_monitor(network: &mut Network, builder: &mut Builder, monitor: CheckedMon
             let action = Action::RecordState { monitor: network.state_monitors.len() };
             schedule(network, &slot, 0, &name, clock, action);
             let t = Vec::new();
+            let record = record.unwrap_or_else(|| (0..builder.populations[population].n() as i32).collect());
             network.state_monitors.push(StateMonitor { name, population, clock, record, t, variables, computed, code });
         }
     }

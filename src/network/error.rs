@@ -13,6 +13,19 @@ pub enum Error {
     /// The machine is in the way, or a kernel of ours is wrong.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// There is not enough memory for what a monitor is to record.
+    #[error(
+        "the monitor `{monitor}` records {:.1} GB in this run, but only {:.1} GB of memory are free; \
+         record fewer cells, or give it a longer `dt`", *.needed as f64 / 1e9, *.free as f64 / 1e9
+    )]
+    Memory {
+        /// The monitor.
+        monitor: String,
+        /// Bytes that it needs, those of the monitors before it included.
+        needed: u64,
+        /// Bytes that there are.
+        free: u64,
+    },
     /// We are wrong.
     #[error(transparent)]
     Lower(#[from] LowerError),

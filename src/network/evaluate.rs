@@ -1,5 +1,7 @@
 //! Constant expressions: checked against the constants before them, computed by the interpreter.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use super::error::Error;
@@ -8,7 +10,7 @@ use super::symbols::{NamespaceSymbols, constant_array, element_type};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine;
 use crate::expr::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
-use crate::expr::check::{Kind, Meaning, Scope, Unknown, ValueType, check, described};
+use crate::expr::check::{Kind, Meaning, Scope, Unknown, ValueType, check};
 use crate::expr::parser;
 use crate::kernel::ir::{LoopShape, Storage, Type};
 use crate::kernel::lower::Lowerer;
@@ -23,6 +25,8 @@ pub struct Constants {
     pub namespace: Namespace,
     /// In memory, by name.
     pub arrays: IndexMap<String, Array>,
+    /// Names of those that are still to be defined.
+    pub later: BTreeSet<String>,
 }
 
 impl Constants {
@@ -36,7 +40,7 @@ impl Constants {
         };
         let Some(expr) = parser::expression(text, diagnostics) else { return Ok(None) };
         let expr = pythonic_powers(&expr);
-        let scope = ConstantScope(&self.namespace);
+        let scope = ConstantScope { namespace: &self.namespace, later: &self.later };
         let Some(kind) = check(&expr, &scope, text, diagnostics) else { return Ok(None) };
         let value = self.compute(&expr, kind, text)?;
         Ok(Some(Constant { value, dimension: kind.dimension }))
@@ -48,9 +52,9 @@ impl Constants {
         if constant.dimension == Dimension::SECOND {
             return Ok(Some(constant.value.as_f64()));
         }
-        let kind = Kind { ty: constant.value.ty(), dimension: constant.dimension };
         let text = value.text();
-        let message = format!("`{what}` is a time, but `{}` is {}", text.as_str().trim(), described(kind));
+        let message =
+            format!("`{what}` is a time, but `{}` is {}", text.as_str().trim(), constant.dimension.described());
         diagnostics.push(Diagnostic::error(text, text.whole(), message).hint("write a time such as `0.1*ms`"));
         Ok(None)
     }
@@ -69,11 +73,16 @@ impl Constants {
 
     /// Evaluates and keeps a constant.
     pub fn define(&mut self, name: &str, value: &Value, diagnostics: &mut Diagnostics) -> Result<(), Error> {
-        let constant = self.evaluate(value, diagnostics)?;
-        // A constant in error still has a name, so that its uses are not reported as well.
-        let constant = constant.unwrap_or(Constant { value: Number::Float(f64::NAN), dimension: Dimension::NONE });
-        self.arrays.insert(name.to_string(), constant_array(constant.value));
-        self.namespace.constants.insert(name.to_string(), constant);
+        match self.evaluate(value, diagnostics)? {
+            Some(constant) => {
+                self.arrays.insert(name.to_string(), constant_array(constant.value));
+                self.namespace.constants.insert(name.to_string(), constant);
+            }
+            // Its uses are not reported as well.
+            None => {
+                self.namespace.in_error.insert(name.to_string());
+            }
+        }
         Ok(())
     }
 
@@ -106,7 +115,10 @@ impl Constants {
 }
 
 /// The constants, with a reason for names that only exist inside groups.
-struct ConstantScope<'a>(&'a Namespace);
+struct ConstantScope<'a> {
+    namespace: &'a Namespace,
+    later: &'a BTreeSet<String>,
+}
 
 impl Scope for ConstantScope<'_> {
     fn meaning(&self, name: &str) -> Result<Meaning, Unknown> {
@@ -115,12 +127,18 @@ impl Scope for ConstantScope<'_> {
                 format!("`{name}` has no value here"),
                 Some("it exists inside groups only; constants are evaluated once, before".into()),
             )),
-            _ => self.0.meaning(name),
+            _ => match self.namespace.meaning(name) {
+                Err(Unknown::Name) if self.later.contains(name) => Err(Unknown::NotHere(
+                    format!("the constant `{name}` is not defined yet"),
+                    Some("a constant can use those above it".into()),
+                )),
+                meaning => meaning,
+            },
         }
     }
 
     fn candidates(&self) -> Vec<String> {
-        self.0.candidates()
+        self.namespace.candidates()
     }
 }
 

@@ -1,5 +1,7 @@
 //! From a model file to a [`Model`] and its runs. What this version cannot run is an error at its place.
 
+use std::ops::RangeInclusive;
+
 use super::model::{Assignment, Filter, Model, Monitor, MonitorKind, NeuronGroup, Operation, Value};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::model::file::{self, GroupKind, Located, ModelFile, Scalar, Selection};
@@ -15,7 +17,11 @@ pub struct Run {
     pub duration: Value,
 }
 
-/// The model of a file, and its runs in order.
+/// How many cells a group can have.
+const SIZES: RangeInclusive<usize> = 1..=i32::MAX as usize;
+
+/// The model of a file, and its runs in order. What reading the file has reported already (wrong sizes, names of no
+/// group, indices out of range) is not passed on.
 pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec<Run>) {
     let mut refuse = |text: &Text, what: &str| {
         let message = format!("this version of saltus cannot run {what} yet");
@@ -45,7 +51,8 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
         };
         let text = GroupText {
             name: group.name.as_str().to_string(),
-            n: usize::try_from(neurons.n.value).unwrap_or(0),
+            // A wrong number has been reported; with this one nothing else is wrong because of it.
+            n: usize::try_from(neurons.n.value).ok().filter(|n| SIZES.contains(n)).unwrap_or(*SIZES.end()),
             equations: neurons.equations.clone(),
             threshold: neurons.threshold.clone(),
             reset: neurons.reset.clone(),
@@ -65,11 +72,17 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
         }
     }
     for monitor in &file.monitors {
+        if !is_known(file, &monitor.source) {
+            continue;
+        }
         let kind = match &monitor.kind {
             file::MonitorKind::Spikes { variables } => MonitorKind::Spikes { variables: variables.clone() },
             file::MonitorKind::State { variables, record, dt, when } => MonitorKind::State {
                 variables: variables.clone(),
-                record: record.as_ref().map(|r| r.value.clone()),
+                record: record.as_ref().map(|r| {
+                    let size = file.group(monitor.source.as_str()).map_or(i64::MAX, file::Group::size);
+                    r.value.iter().copied().filter(|index| (0..size).contains(index)).collect()
+                }),
                 dt: dt.as_ref().map(value),
                 when: when.clone(),
             },
@@ -82,12 +95,17 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
         let (name, source) = (monitor.name.as_str().to_string(), monitor.source.as_str().to_string());
         model.monitors.push(Monitor { name, source, kind, text: monitor.source.clone() });
     }
-    let runs = file.runs.iter().map(run).collect();
+    let runs = file.runs.iter().map(|r| run(r, file)).collect();
     (model, runs)
 }
 
-fn run(run: &file::Run) -> Run {
-    let set = run.set.iter().map(|change| {
+/// Whether this is the name of a group that this version can run; if not, that has been said.
+fn is_known(file: &ModelFile, name: &Text) -> bool {
+    file.group(name.as_str()).is_some_and(|group| matches!(group.kind, GroupKind::Neurons(_)))
+}
+
+fn run(run: &file::Run, file: &ModelFile) -> Run {
+    let set = run.set.iter().filter(|change| is_known(file, &change.target)).map(|change| {
         let filter = match &change.selection {
             Selection::All => None,
             Selection::Condition(text) => Some(Filter::Condition(text.clone())),

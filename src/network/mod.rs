@@ -45,7 +45,9 @@ pub use self::run::{Ending, Progress};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine::{CodeObject, Engine, Options, Report, Tier};
 use crate::kernel::lower::Site;
-use crate::model::group::Role;
+use crate::model::equations::EquationKind;
+use crate::model::namespace::Namespace;
+use crate::runtime::array::ElementType;
 use crate::runtime::clock::Clock;
 use crate::runtime::schedule::Place;
 
@@ -258,6 +260,33 @@ impl Network {
         all_code(&self.code, &self.propagators, &self.spike_monitors, &self.state_monitors)
     }
 
+    /// The code that runs at every step, in the same order, each with the number of the population it is for.
+    pub fn code_by_population(&self) -> Vec<(usize, &CodeObject)> {
+        let population_of = |code: usize| {
+            self.schedule.iter().find_map(|scheduled| match scheduled.action {
+                Action::StateUpdate { population, code: k }
+                | Action::Threshold { population, code: k }
+                | Action::Reset { population, code: k }
+                | Action::Operate { population, code: k }
+                    if k == code =>
+                {
+                    Some(population)
+                }
+                _ => None,
+            })
+        };
+        let rates = self.propagators.iter().enumerate().filter(|(_, p)| p.as_ref().is_some_and(|p| p.every_step));
+        let spikes = self.spike_monitors.iter().filter(|m| m.code.is_some()).map(|m| m.population);
+        let states = self.state_monitors.iter().filter(|m| m.code.is_some()).map(|m| m.population);
+        let populations = (0..self.code.len()).filter_map(population_of);
+        populations.chain(rates.map(|(k, _)| k)).chain(spikes).chain(states).zip(self.code_objects()).collect()
+    }
+
+    /// The constants of the model.
+    pub fn namespace(&self) -> &Namespace {
+        &self.constants.namespace
+    }
+
     /// The values of a variable, one a cell (one for shared variables); booleans are 0 and 1.
     pub fn values(&self, group: &str, variable: &str) -> Option<Vec<f64>> {
         let population = self.populations.iter().find(|p| p.group.name == group)?;
@@ -331,31 +360,31 @@ impl Network {
         self.populations.iter().map(|p| (p.group.name.clone(), state(p))).collect()
     }
 
-    /// Warns of values that are no numbers, once for each variable.
+    /// Warns of values that are no numbers and of state variables without limits, once for each variable.
     fn warn_of_nan(&mut self) {
         for population in &self.populations {
+            let group = &population.group;
             for (name, array) in &population.arrays {
-                let role = population.group.variables.get(name).map(|v| &v.role);
-                let is_state = matches!(role, Some(Role::State | Role::Parameter));
-                if !is_state || array.ty() != crate::runtime::array::ElementType::F64 {
+                let Some(line) = group.equations.lines.get(name) else { continue };
+                if array.ty() != ElementType::F64 {
                     continue;
                 }
                 let values = array.as_f64();
-                let bad = values.iter().filter(|v| v.is_nan()).count();
-                if bad > 0 {
-                    let group = &population.group;
-                    let cells = match (group.n, bad) {
-                        _ if values.len() == 1 => String::new(),
-                        (n, bad) => format!(" in {bad} of {n} cells"),
-                    };
-                    let line = group.equations.lines.get(name);
-                    let span = line.map_or(group.equations.text.whole(), |l| l.name_span);
-                    let message = format!("the variable `{name}` of the group `{}` is not a number{cells}", group.name);
-                    let warning = Diagnostic::warning(&group.equations.text, span, message);
-                    self.warnings.push(warning.hint(
-                        "the integration may be unstable: try a smaller `dt`, or the method `exponential_euler`",
-                    ));
+                let count = |is_bad: fn(&f64) -> bool| values.iter().filter(|v| is_bad(v)).count();
+                // A parameter may be infinite on purpose.
+                let is_state = matches!(line.kind, EquationKind::Differential(_));
+                let (bad, what) = match count(|v| v.is_nan()) {
+                    0 if is_state => (count(|v| v.is_infinite()), "infinite"),
+                    bad => (bad, "not a number"),
+                };
+                if bad == 0 {
+                    continue;
                 }
+                let cells = if values.len() == 1 { String::new() } else { format!(" in {bad} of {} cells", group.n) };
+                let message = format!("the variable `{name}` of the group `{}` is {what}{cells}", group.name);
+                let warning = Diagnostic::warning(&group.equations.text, line.name_span, message);
+                self.warnings
+                    .push(warning.hint("the integration may be unstable: try a smaller `dt` or another `method`"));
             }
         }
     }

@@ -138,6 +138,12 @@ impl StateMonitor {
         }
     }
 
+    /// Bytes that this many records take.
+    pub fn bytes_for(&self, records: usize) -> u64 {
+        let values: usize = self.variables.values().map(|(_, column)| column.values.size_of_value()).sum();
+        (size_of::<f64>() as u64 + values as u64 * self.record.len() as u64).saturating_mul(records as u64)
+    }
+
     /// Makes room for this many records.
     pub fn prepare(&mut self, records: usize) {
         self.t.reserve(records);

@@ -8,8 +8,9 @@ use super::model::Value;
 use super::monitor::StateMonitor;
 use super::{Action, Network};
 use crate::diag::Text;
-use crate::runtime::clock::due;
+use crate::runtime::clock::{Clock, due};
 use crate::runtime::fpu::default_environment;
+use crate::runtime::memory::available_bytes;
 
 /// How often the caller hears of progress.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
@@ -50,7 +51,7 @@ impl Network {
             clock.set_interval(start, end);
         }
         self.update_propagators(true);
-        self.prepare_monitors();
+        self.prepare_monitors()?;
         self.wait_for_code()?;
         self.first_step.get_or_insert_with(Instant::now);
         let environment = default_environment();
@@ -72,18 +73,28 @@ impl Network {
         Ok(ending)
     }
 
-    fn prepare_monitors(&mut self) {
+    /// Makes room for what monitors will record, or says now that there is not enough of it.
+    fn prepare_monitors(&mut self) -> Result<(), Error> {
         self.spike_monitors.iter_mut().for_each(|m| m.prepare());
+        let records = |clock: &Clock| (clock.end() - clock.step()).max(0) as usize;
         for monitor in &mut self.rate_monitors {
-            let clock = &self.clocks[self.populations[monitor.population].clock];
-            let steps = (clock.end() - clock.step()).max(0) as usize;
+            let steps = records(&self.clocks[self.populations[monitor.population].clock]);
             monitor.t.reserve(steps);
             monitor.rate.reserve(steps);
         }
-        for monitor in &mut self.state_monitors {
-            let clock = &self.clocks[monitor.clock];
-            monitor.prepare((clock.end() - clock.step()).max(0) as usize);
+        if let Some(free) = available_bytes() {
+            let mut needed = 0u64;
+            for monitor in &self.state_monitors {
+                needed = needed.saturating_add(monitor.bytes_for(records(&self.clocks[monitor.clock])));
+                if needed > free {
+                    return Err(Error::Memory { monitor: monitor.name.clone(), needed, free });
+                }
+            }
         }
+        for monitor in &mut self.state_monitors {
+            monitor.prepare(records(&self.clocks[monitor.clock]));
+        }
+        Ok(())
     }
 
     fn collect_divisions(&mut self) {

@@ -40,6 +40,17 @@ impl Values {
         }
     }
 
+    /// Bytes of one.
+    pub fn size_of_value(&self) -> usize {
+        match self {
+            Values::Bool(_) => size_of::<bool>(),
+            Values::I32(_) => size_of::<i32>(),
+            Values::I64(_) => size_of::<i64>(),
+            Values::F32(_) => size_of::<f32>(),
+            Values::F64(_) => size_of::<f64>(),
+        }
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         match self {

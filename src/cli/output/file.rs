@@ -38,12 +38,18 @@ fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let file = builder.tempfile_in(folder)?;
+    let file = builder.tempfile_in(folder).map_err(without_name)?;
     write_buffered(file.as_file(), write)?;
     // Some file systems tell of a full disk or quota only now.
     file.as_file().sync_data()?;
     file.persist(path)?;
     Ok(())
+}
+
+/// The error without the name of the temporary file, which nobody has heard of.
+pub(in crate::cli) fn without_name(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|wrapper| wrapper.source()?.downcast_ref::<io::Error>()?.raw_os_error());
+    cause.map_or(error, io::Error::from_raw_os_error)
 }
 
 fn write_buffered(file: &File, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {

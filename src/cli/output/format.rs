@@ -56,6 +56,20 @@ pub fn simulated(seconds: f64) -> String {
     format!("{} {unit}", trimmed(value, 4))
 }
 
+/// A size: `812 B`, `16.2 kB`, `3.0 GB`.
+pub fn bytes(count: u64) -> String {
+    let (mut value, mut unit) = (count as f64, "B");
+    for larger in ["kB", "MB", "GB", "TB"] {
+        // Where rounding would reach the next unit.
+        if value < 999.5 {
+            break;
+        }
+        (value, unit) = (value / 1000.0, larger);
+    }
+    let decimals = usize::from(unit != "B" && value < 99.95);
+    format!("{value:.decimals$} {unit}")
+}
+
 /// A number with at most `decimals` decimals and no trailing zeros.
 pub fn trimmed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
@@ -71,6 +85,13 @@ mod tests {
     fn thousands_are_grouped() {
         let texts = [0, 7, 999, 1000, 2600, 1_234_567].map(grouped);
         assert_eq!(texts, ["0", "7", "999", "1,000", "2,600", "1,234,567"]);
+    }
+
+    #[test]
+    fn sizes_are_readable() {
+        let sizes = [0, 999, 1000, 16_150, 99_960, 999_499, 999_500, 23_456_789_012];
+        let texts = ["0 B", "999 B", "1.0 kB", "16.1 kB", "100 kB", "999 kB", "1.0 MB", "23.5 GB"];
+        assert_eq!(sizes.map(bytes), texts);
     }
 
     #[test]

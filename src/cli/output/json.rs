@@ -10,19 +10,26 @@ use indexmap::IndexMap;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::result::{MonitorData, RateData, Recorded, RunResult, SpikeData, StateData, Values};
-use super::{OutputError, file};
+use super::{OutputError, file, to_stdout};
 
 /// The name and version that results carry.
 pub const SIMULATOR: &str = concat!("saltus ", env!("CARGO_PKG_VERSION"));
 
 /// Writes the result to a file, or for `-` to standard output.
 pub fn write(result: &RunResult, target: &Path) -> Result<(), OutputError> {
-    if target.as_os_str() == "-" {
-        let mut stdout = io::BufWriter::new(io::stdout().lock());
-        to_writer(result, &mut stdout).and_then(|()| stdout.flush()).map_err(|source| OutputError::Stdout { source })
-    } else {
-        file::write_whole(target, |writer| to_writer(result, writer))
-    }
+    write_to(target, |mut writer| to_writer(result, &mut writer))
+}
+
+/// Writes any value the same way, over several lines.
+pub fn write_value(value: &impl Serialize, target: &Path) -> Result<(), OutputError> {
+    write_to(target, |writer| {
+        serde_json::to_writer_pretty(&mut *writer, value)?;
+        writer.write_all(b"\n")
+    })
+}
+
+fn write_to(target: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), OutputError> {
+    if target.as_os_str() == "-" { to_stdout(write) } else { file::write_whole(target, |writer| write(writer)) }
 }
 
 /// Writes the result as one line.

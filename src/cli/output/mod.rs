@@ -3,10 +3,10 @@
 //! Files are complete or not there. What fails is an [`OutputError`] with the path and the cause. Nothing here knows
 //! how a result came about.
 
-use std::io;
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-mod file;
+pub(in crate::cli) mod file;
 pub mod format;
 pub mod json;
 pub mod npz;
@@ -15,6 +15,23 @@ pub mod result;
 pub mod summary;
 
 pub use result::RunResult;
+
+/// Writes to standard output. A reader who has gone away, as in `saltus … | head`, has all that was wanted.
+pub fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), OutputError> {
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    match write(&mut stdout).and_then(|()| stdout.flush()) {
+        Err(cause) if cause.kind() == io::ErrorKind::BrokenPipe => {
+            // Dropped, it would try to write what is left once more.
+            drop(stdout.into_parts());
+            Ok(())
+        }
+        Err(source) => {
+            drop(stdout.into_parts());
+            Err(OutputError::Stdout { source })
+        }
+        Ok(()) => Ok(()),
+    }
+}
 
 /// A result that could not be written.
 #[derive(Debug, thiserror::Error)]

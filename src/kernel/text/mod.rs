@@ -45,7 +45,7 @@ mod print;
 
 pub use library::{Definition, Library, Table, parse_library};
 pub use parse::parse_kernel;
-pub use print::{print_expr, print_function, print_kernel};
+pub use print::{print_expr, print_function, print_kernel, storage_name};
 
 use super::ir::{BinaryOp, Storage, Type, UnaryOp};
 

@@ -180,7 +180,8 @@ fn operator(op: BinaryOp) -> (&'static str, u8) {
     OPERATORS.iter().find(|(_, o, _)| *o == op).map_or(("?", 0), |(symbol, _, binding)| (symbol, *binding))
 }
 
-pub(super) fn storage_name(storage: Storage) -> &'static str {
+/// The word for a type of elements, such as `f64`.
+pub fn storage_name(storage: Storage) -> &'static str {
     STORAGES.iter().find(|(_, s)| *s == storage).map_or("?", |(word, _)| word)
 }
 

@@ -83,6 +83,10 @@ fn subgroups(groups: &mut [Group], diagnostics: &mut Diagnostics) {
             continue;
         };
         let size = parent.size();
+        if size < 1 {
+            // That has been reported, and nothing can be said of its parts.
+            continue;
+        }
         let from_start = |end: i64| if end < 0 { end.saturating_add(size).max(0) } else { end.min(size) };
         if subgroup.stop.value > size {
             let message = format!("`stop` is beyond the end of `{of}`, which has {size} cells");
@@ -147,8 +151,11 @@ fn spikes(generator: &SpikeGenerator, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Negative indices have been reported with the types.
+/// Negative indices and sizes below 1 have been reported with the types.
 fn within(indices: &Located<Vec<i64>>, size: i64, whose: &str, diagnostics: &mut Diagnostics) {
+    if size < 1 {
+        return;
+    }
     if let Some(k) = indices.value.iter().position(|index| *index >= size) {
         let message = format!("index {} is out of range: {whose} has {size} cells", indices.value[k]);
         let diagnostic = Diagnostic::error(&indices.text, element(&indices.text, k), message);
@@ -286,6 +293,9 @@ fn whole_group<'a>(model: &'a ModelFile, mut group: &'a Group) -> Option<&'a Gro
 fn selected(model: &ModelFile, change: &Change, diagnostics: &mut Diagnostics) {
     let Some(group) = model.group(change.target.as_str()) else { return };
     let (size, name) = (group.size(), group.name.as_str());
+    if size < 1 {
+        return;
+    }
     match &change.selection {
         Selection::Indices(indices) => {
             if let Some(k) = indices.value.iter().position(|index| *index < -size || *index >= size) {

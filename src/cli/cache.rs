@@ -1,0 +1,180 @@
+//! `saltus cache`: where the store is, what is in it, and everything known about one kernel.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+
+use super::args::{Cache, CacheCommand};
+use super::failure::Failure;
+use super::output::format::{bytes, counted, duration};
+use super::say;
+use super::table::{Align, pairs, table};
+use crate::build::{CpuFeatures, Env};
+use crate::store::{Artifact, Store, StoreOptions};
+
+/// How many keys an error offers.
+const OFFERED: usize = 8;
+
+/// Does what was asked for.
+pub fn cache(arguments: &Cache) -> Result<(), Failure> {
+    let path = directory(arguments.cache_dir.as_deref())?;
+    match &arguments.command {
+        CacheCommand::Path => say::answer(&format!("{}\n", path.display())),
+        CacheCommand::List => say::answer(&list(&open(&path)?.list(), &path)),
+        CacheCommand::Show { key } => say::answer(&show(one(&open(&path)?, key, &path)?)),
+    }
+}
+
+/// The directory of the store that is meant.
+fn directory(asked_for: Option<&Path>) -> Result<PathBuf, Failure> {
+    let default = || Store::default_directory(&Env::of_process());
+    asked_for.map(Path::to_path_buf).or_else(default).ok_or_else(|| {
+        anyhow!("there is no directory for the store: neither `SALTUS_CACHE_DIR` nor `HOME` is set").into()
+    })
+}
+
+/// Opens the store for looking only.
+fn open(path: &Path) -> Result<Store, Failure> {
+    let store = Store::open(path, StoreOptions { read_only: true, ..StoreOptions::default() });
+    match (store.path(), store.take_warnings().pop()) {
+        (None, Some(warning)) => Err(anyhow::Error::from(warning).into()),
+        _ => Ok(store),
+    }
+}
+
+/// How compilers name themselves, in short: `gcc 12.2.0`.
+pub fn short_version(line: &str) -> String {
+    let Some((before, after)) = line.split_once(" version ") else { return line.to_owned() };
+    let name = before.split_whitespace().next_back().unwrap_or(before);
+    let number = after.split([' ', '(', ',']).next().unwrap_or(after);
+    format!("{name} {number}")
+}
+
+/// The portable level of a set of features, with a `+` if there are more.
+pub fn level(target: &str, features: &CpuFeatures) -> String {
+    if !target.starts_with("x86_64") {
+        return features.to_string();
+    }
+    let level = features.level();
+    let more = if *features == CpuFeatures::of_level(level) { "" } else { "+" };
+    format!("{}{more}", level.name())
+}
+
+fn list(kernels: &[Artifact], path: &Path) -> String {
+    if kernels.is_empty() {
+        return format!("no kernels in {}\n", path.display());
+    }
+    let row = |artifact: &Artifact| {
+        let record = &artifact.record;
+        vec![
+            artifact.key.short(),
+            artifact.kernel.short(),
+            record.recipe.language.name().to_owned(),
+            short_version(&record.compiler),
+            format!("{:?}", record.recipe.opt_level),
+            level(&record.recipe.target, &record.recipe.features),
+            bytes(artifact.size() as u64),
+            duration(record.compile_seconds),
+        ]
+    };
+    let columns = [
+        ("key", Align::Left),
+        ("kernel", Align::Left),
+        ("language", Align::Left),
+        ("compiler", Align::Left),
+        ("level", Align::Left),
+        ("processor", Align::Left),
+        ("size", Align::Right),
+        ("compiled in", Align::Right),
+    ];
+    let size: usize = kernels.iter().map(Artifact::size).sum();
+    let seconds: f64 = kernels.iter().map(|artifact| artifact.record.compile_seconds).sum();
+    format!(
+        "{}{}, {}, compiled in {}, in {}\n",
+        table(&columns, &kernels.iter().map(row).collect::<Vec<_>>()),
+        counted(kernels.len(), ("kernel", "kernels")),
+        bytes(size as u64),
+        duration(seconds),
+        path.display()
+    )
+}
+
+/// The only kernel whose key starts so.
+fn one(store: &Store, prefix: &str, path: &Path) -> Result<Artifact, Failure> {
+    let prefix = prefix.to_ascii_lowercase();
+    let mut found = store.show(&prefix);
+    let offered = |kernels: &[Artifact]| {
+        let keys = kernels.iter().take(OFFERED).map(|artifact| format!("`{}`", artifact.key.short()));
+        let more = if kernels.len() > OFFERED { ", …" } else { "" };
+        keys.collect::<Vec<_>>().join(", ") + more
+    };
+    match (found.pop(), found.is_empty()) {
+        (Some(artifact), true) => Ok(artifact),
+        (Some(last), false) => {
+            found.push(last);
+            let message = format!("{} keys start with `{prefix}`: {}", found.len(), offered(&found));
+            Err(Failure::Usage(message))
+        }
+        (None, _) => {
+            let all = store.list();
+            let which = match all.len() {
+                0 => format!("there are no kernels in {}", path.display()),
+                n if n <= OFFERED => format!("the keys are {}", offered(&all)),
+                _ => format!("there are {}", offered(&all)),
+            };
+            Err(Failure::Usage(format!("no key starts with `{prefix}`; {which}")))
+        }
+    }
+}
+
+fn show(artifact: Artifact) -> String {
+    let record = &artifact.record;
+    let recipe = &record.recipe;
+    let rows = [
+        ("key", artifact.key.to_string()),
+        ("kernel", artifact.kernel.to_string()),
+        ("language", recipe.language.name().to_owned()),
+        ("kernel ABI", recipe.abi_version.to_string()),
+        ("numeric policy", recipe.numeric_policy.to_string()),
+        ("compiler", record.compiler.clone()),
+        ("compiler digest", recipe.compiler.to_string()),
+        ("level", format!("{:?}", recipe.opt_level)),
+        ("arguments", recipe.arguments.join(" ")),
+        ("target", recipe.target.clone()),
+        ("processor", level(&recipe.target, &recipe.features)),
+        ("features", recipe.features.to_string()),
+        ("compiled in", duration(record.compile_seconds)),
+        ("library", bytes(artifact.library().len() as u64)),
+        ("entry", bytes(artifact.size() as u64)),
+        ("source", counted(recipe.source.lines().count(), ("line", "lines"))),
+    ];
+    format!("{}\n{}", pairs(&rows), recipe.source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::CpuLevel;
+
+    #[test]
+    fn compilers_have_short_names() {
+        for (line, short) in [
+            ("gcc version 12.2.0 (Debian 12.2.0-14+deb12u1) ", "gcc 12.2.0"),
+            ("Debian clang version 14.0.6", "clang 14.0.6"),
+            ("tcc version 0.9.27 (x86_64 Linux)", "tcc 0.9.27"),
+            ("something else", "something else"),
+        ] {
+            assert_eq!(short_version(line), short);
+        }
+    }
+
+    #[test]
+    fn levels_tell_of_more() {
+        let mut features: Vec<String> = CpuFeatures::of_level(CpuLevel::V3).iter().map(str::to_owned).collect();
+        let of = |features: &[String]| level("x86_64-linux-gnu", &features.iter().map(String::as_str).collect());
+        assert_eq!(of(&features), "x86-64-v3");
+        features.push("avx512f".to_owned());
+        assert_eq!(of(&features), "x86-64-v3+");
+        assert_eq!(level("aarch64-linux-gnu", &CpuFeatures::baseline()), "baseline");
+    }
+}
