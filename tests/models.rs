@@ -47,7 +47,7 @@ fn run(path: &Path, options: Options) -> (String, bool) {
         network.run_planned(k, &mut |_| ()).expect("a run");
     }
     network.finish().expect("code");
-    assert_eq!(network.engine_warnings(), [String::new(); 0]);
+    assert_eq!(network.engine_warnings(), [""; 0]);
     let now = Instant::now();
     let watch = Stopwatch { start: now, parsed: now, prepared: now, finished: now };
     let name = file.name.as_ref().map(|n| n.as_str().to_string());

@@ -6,8 +6,7 @@ use std::io;
 use std::path::Path;
 
 use indexmap::IndexMap;
-use npyz::npz::NpzArchive;
-use npyz::{Deserialize, Order};
+use npyz::{Deserialize, NpyFile, Order};
 use saltus::cli::output::plot::PlotFormat;
 use saltus::cli::output::result::{
     Elements, KernelReport, MonitorData, Origin, RateData, Recorded, RunResult, SpikeData, StateData, Timing, Values,
@@ -125,8 +124,9 @@ fn floats_read_back_to_the_same_bits() {
 
 /// Shape, order and values of one array of an archive, as bits where they are floats.
 fn array<T: Deserialize>(path: &Path, name: &str) -> (Vec<u64>, Order, Vec<T>) {
-    let mut archive = NpzArchive::open(path).expect("archive");
-    let array = archive.by_name(name).expect("readable").unwrap_or_else(|| panic!("no array `{name}`"));
+    let mut archive = zip::ZipArchive::new(fs::File::open(path).expect("a file")).expect("an archive");
+    let file = archive.by_name(&format!("{name}.npy")).unwrap_or_else(|error| panic!("no array `{name}`: {error}"));
+    let array = NpyFile::new(io::BufReader::new(file)).expect("an array");
     let (shape, order) = (array.shape().to_vec(), array.header().order());
     (shape, order, array.into_vec().expect("values of the type"))
 }

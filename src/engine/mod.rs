@@ -272,10 +272,10 @@ impl Engine {
                 self.full_speed = Some(Instant::now());
             }
         }
-        if self.outstanding == 0 {
-            if let Some(worker) = self.worker.take() {
-                self.join(worker);
-            }
+        if self.outstanding == 0
+            && let Some(worker) = self.worker.take()
+        {
+            self.join(worker);
         }
         match refused {
             // A compiler that was named is used or refused, never replaced.

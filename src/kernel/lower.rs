@@ -88,6 +88,8 @@ pub struct Lowerer<'a> {
     sites: Vec<Site>,
     /// Whether guards are ignored, as resets do.
     overrides_guards: bool,
+    /// Whether the value at hand is a rate of change, or goes into one smoothly.
+    smooth: bool,
 }
 
 /// Largest exponent that is written out as multiplications.
@@ -110,6 +112,7 @@ impl<'a> Lowerer<'a> {
             subexpressions: BTreeMap::new(),
             sites: Vec::new(),
             overrides_guards: false,
+            smooth: false,
         }
     }
 
@@ -133,6 +136,18 @@ impl<'a> Lowerer<'a> {
     /// Statements, in order.
     pub fn statements(&mut self, statements: &[ast::Statement]) -> Result<()> {
         statements.iter().try_for_each(|s| self.statement(s))
+    }
+
+    /// Statements of an integrator, in order.
+    ///
+    /// What all cells divide by is inverted once: a division costs as much as a dozen products. That changes the last
+    /// bit (in every tier alike), which no solution of an equation notices; only what is rounded to a whole number or
+    /// compared would, so operands of such operations are divided as written.
+    pub fn integration(&mut self, statements: &[ast::Statement]) -> Result<()> {
+        self.smooth = true;
+        let done = self.statements(statements);
+        self.smooth = false;
+        done
     }
 
     /// One statement: a write to an array, or a temporary.
@@ -360,6 +375,14 @@ impl<'a> Lowerer<'a> {
 
     /// An expression at this point of the kernel.
     pub fn expr(&mut self, expr: &ast::Expr) -> Result<Expr> {
+        let outside = self.smooth;
+        self.smooth &= is_smooth(expr);
+        let value = self.expr_here(expr);
+        self.smooth = outside;
+        value
+    }
+
+    fn expr_here(&mut self, expr: &ast::Expr) -> Result<Expr> {
         use ast::ExprKind;
         match &expr.kind {
             ExprKind::Int(value) => Ok(integer(*value)),
@@ -406,6 +429,15 @@ impl<'a> Lowerer<'a> {
                 let (x, y) = (self.expr(x)?, self.expr(y)?);
                 Ok(zero(self.ty(&x).max(self.ty(&y))))
             }
+            ExprKind::Binary(ast::BinaryOp::Div, x, y) if self.smooth && self.is_scalar(y) && !self.is_scalar(x) => {
+                let (x, y) = (self.expr(x)?, self.expr(y)?);
+                let (x, y) = (self.convert(x, Type::F64), self.convert(y, Type::F64));
+                let inverse = match y {
+                    Expr::Const(Const::F64(bits)) => Expr::f64(1.0 / f64::from_bits(bits)),
+                    y => Expr::binary(BinaryOp::Div, Expr::f64(1.0), y),
+                };
+                Ok(signed_outside(BinaryOp::Mul, x, inverse))
+            }
             ExprKind::Binary(op, x, y) => {
                 let (x, y) = (self.expr(x)?, self.expr(y)?);
                 self.arithmetic(*op, x, y, expr.span)
@@ -433,10 +465,10 @@ impl<'a> Lowerer<'a> {
         Ok(match op {
             ast::BinaryOp::Add => Expr::binary(BinaryOp::Add, x, y),
             ast::BinaryOp::Sub => Expr::binary(BinaryOp::Sub, x, y),
-            ast::BinaryOp::Mul => Expr::binary(BinaryOp::Mul, x, y),
+            ast::BinaryOp::Mul => signed_outside(BinaryOp::Mul, x, y),
             ast::BinaryOp::Div => {
                 let (x, y) = (self.convert(x, Type::F64), self.convert(y, Type::F64));
-                Expr::binary(BinaryOp::Div, x, y)
+                signed_outside(BinaryOp::Div, x, y)
             }
             ast::BinaryOp::FloorDiv if float => Expr::Call("floordiv", vec![x, y]),
             ast::BinaryOp::Mod if float => Expr::Call("floormod", vec![x, y]),
@@ -597,6 +629,28 @@ fn zero(ty: Type) -> Expr {
         Type::I64 => Const::I64(0),
         _ => Const::I32(0),
     })
+}
+
+/// Whether a small change of an operand makes no more than a small change of the value.
+fn is_smooth(expr: &ast::Expr) -> bool {
+    match &expr.kind {
+        ast::ExprKind::Compare(..) | ast::ExprKind::Binary(ast::BinaryOp::FloorDiv | ast::BinaryOp::Mod, ..) => false,
+        ast::ExprKind::Call(name, _) => !["int", "floor", "ceil", "sign", "timestep"].contains(&name.as_str()),
+        _ => true,
+    }
+}
+
+/// A product or quotient with the signs of its operands taken out, which is exact, so that `-a/x` and `a/x` share their
+/// work.
+fn signed_outside(op: BinaryOp, x: Expr, y: Expr) -> Expr {
+    let positive = |e: Expr| match e {
+        Expr::Const(Const::F64(bits)) if f64::from_bits(bits) < 0.0 => (Expr::f64(-f64::from_bits(bits)), true),
+        Expr::Unary(UnaryOp::Neg, inner) => (*inner, true),
+        e => (e, false),
+    };
+    let ((x, x_negative), (y, y_negative)) = (positive(x), positive(y));
+    let value = Expr::binary(op, x, y);
+    if x_negative != y_negative { Expr::unary(UnaryOp::Neg, value) } else { value }
 }
 
 /// `0` or `0.0`.

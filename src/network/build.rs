@@ -453,9 +453,9 @@ fn add_population(network: &mut Network, builder: &mut Builder, population: usiz
     let none = &mut IndexMap::new();
     let rates = propagator::rates(&builder.populations[population])?;
     let updater = match (rates, builder.populations[population].integration.propagator.clone()) {
-        (Some((lowered, mut arrays, every_step)), Some(system)) => {
+        (Some(propagator::RatesCode { kernel, mut arrays, every_step }), Some(system)) => {
             let name = format!("{group}_propagator");
-            let code = builder.code(population, clock, name, "propagator", lowered, &mut arrays)?;
+            let code = builder.code(population, clock, name, "propagator", kernel, &mut arrays)?;
             Some(PropagatorUpdater::new(code, arrays, every_step, &system))
         }
         _ => None,
@@ -494,14 +494,14 @@ fn add_monitor(network: &mut Network, builder: &mut Builder, monitor: CheckedMon
         network.rate_monitors.push(RateMonitor { name, population, t: Vec::new(), rate: Vec::new() });
         return Ok(());
     }
-    let (variables, mut computed, lowered) = recorded(&builder.populations[population], &names)?;
-    let code = match lowered {
-        Some(lowered) => {
+    let Recorded { variables, mut computed, kernel } = recorded(&builder.populations[population], &names)?;
+    let code = match kernel {
+        Some(kernel) => {
             let code_name = format!("{name}_codeobject");
             let kind = if matches!(kind, CheckedKind::Spikes) { "spikemonitor" } else { "statemonitor" };
             // `dt` in a recorded subexpression is the group's, whatever the step of the monitor (as in Brian2).
             let clock = builder.populations[population].clock;
-            Some(builder.code(population, clock, code_name, kind, lowered, &mut computed)?)
+            Some(builder.code(population, clock, code_name, kind, kernel, &mut computed)?)
         }
         None => None,
     };
@@ -524,14 +524,15 @@ fn add_monitor(network: &mut Network, builder: &mut Builder, monitor: CheckedMon
     Ok(())
 }
 
-type Columns = IndexMap<String, (Origin, Column)>;
-
 /// Where each recorded variable is read from, and the kernel that computes those that have no values of their own.
-fn recorded(
-    population: &Population,
-    names: &[String],
-) -> Result<(Columns, IndexMap<String, Array>, Option<Lowered>), Error> {
-    let mut columns = IndexMap::new();
+struct Recorded {
+    variables: IndexMap<String, (Origin, Column)>,
+    computed: IndexMap<String, Array>,
+    kernel: Option<Lowered>,
+}
+
+fn recorded(population: &Population, names: &[String]) -> Result<Recorded, Error> {
+    let mut variables = IndexMap::new();
     let mut computed = IndexMap::new();
     let mut outputs = Vec::new();
     for name in names {
@@ -544,12 +545,12 @@ fn recorded(
             (Origin::Computed(array), element_type(variable_storage(variable)))
         };
         let column = Column { dimension: variable.kind.dimension, values: Values::new(ty) };
-        columns.insert(name.clone(), (origin, column));
+        variables.insert(name.clone(), (origin, column));
     }
     if outputs.is_empty() {
-        return Ok((columns, computed, None));
+        return Ok(Recorded { variables, computed, kernel: None });
     }
-    let lowered = population.lower(&population.group.equations.text, |lowerer| {
+    let kernel = population.lower(&population.group.equations.text, |lowerer| {
         for (name, array, storage) in &outputs {
             let value = lowerer.expr(&Expr::name(name.clone()))?;
             lowerer.output(array, *storage, value);
@@ -557,5 +558,5 @@ fn recorded(
         }
         Ok(LoopShape::Indexed)
     })?;
-    Ok((columns, computed, Some(lowered)))
+    Ok(Recorded { variables, computed, kernel: Some(kernel) })
 }

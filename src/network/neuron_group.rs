@@ -109,7 +109,7 @@ impl Population {
                 None => {}
             }
             lowerer.set_text(equations);
-            lowerer.statements(&self.integration.block.statements)?;
+            lowerer.integration(&self.integration.block.statements)?;
             Ok(LoopShape::Each)
         })?;
         Ok(Some(lowered))

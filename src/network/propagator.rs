@@ -105,13 +105,23 @@ pub fn allocate(population: &mut Population) {
     }
 }
 
-/// The kernel that evaluates the rates, the arrays that it writes, and whether it has to run at every step.
-pub fn rates(population: &Population) -> Result<Option<(Lowered, IndexMap<String, Array>, bool)>, Error> {
+/// How the rates of a system come to be known.
+pub struct RatesCode {
+    /// The kernel that evaluates them.
+    pub kernel: Lowered,
+    /// The arrays that it writes.
+    pub arrays: IndexMap<String, Array>,
+    /// Whether it has to run at every step.
+    pub every_step: bool,
+}
+
+/// How the rates of a group's linear system come to be known, if it has one that takes a propagator.
+pub fn rates(population: &Population) -> Result<Option<RatesCode>, Error> {
     let Some(system) = &population.integration.propagator else { return Ok(None) };
     let (same, every_step) = dependence(system, &population.group);
     let len = if same { 1 } else { population.n() };
     let mut arrays = IndexMap::new();
-    let lowered = population.lower(&population.group.equations.text, |lowerer| {
+    let kernel = population.lower(&population.group.equations.text, |lowerer| {
         for (refractory, rates) in sets(system) {
             let entries = rates.a.iter().enumerate().flat_map(|(row, entries)| {
                 let named = move |(column, rate)| (rate_name(refractory, row, column), rate);
@@ -128,7 +138,7 @@ pub fn rates(population: &Population) -> Result<Option<(Lowered, IndexMap<String
         }
         Ok(LoopShape::Each)
     })?;
-    Ok(Some((lowered, arrays, every_step)))
+    Ok(Some(RatesCode { kernel, arrays, every_step }))
 }
 
 impl PropagatorUpdater {

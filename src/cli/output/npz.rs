@@ -9,9 +9,10 @@ use std::io::{self, BufWriter, Seek, Write};
 use std::path::Path;
 
 use indexmap::IndexMap;
-use npyz::npz::NpzWriter;
 use npyz::{AutoSerialize, Order, WriteOptions, WriterBuilder};
 use serde::Serialize;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::json::{FinalState, SIMULATOR, in_order};
 use super::result::{KernelReport, MonitorData, RunResult, Timing, Values};
@@ -184,45 +185,40 @@ fn arrays(data: &MonitorData) -> Vec<Array<'_>> {
 }
 
 fn write_archive<W: Write + Seek>(writer: W, arrays: &[Array<'_>]) -> io::Result<()> {
-    let mut archive = NpzWriter::new(writer);
-    let written = arrays
-        .iter()
-        .try_for_each(|array| match array.slice {
-            Slice::Bool(values) => write_array(&mut archive, array, values),
-            Slice::I32(values) => write_array(&mut archive, array, values),
-            Slice::I64(values) => write_array(&mut archive, array, values),
-            Slice::F32(values) => write_array(&mut archive, array, values),
-            Slice::F64(values) => write_array(&mut archive, array, values),
-        })
-        .and_then(|()| archive.zip_writer().finish().map(drop).map_err(io::Error::from));
-    if written.is_err() {
-        // An unfinished archive would try again when dropped, and print its failure on standard error.
-        std::mem::forget(archive);
+    let mut archive = ZipWriter::new(writer);
+    let written = arrays.iter().try_for_each(|array| match array.slice {
+        Slice::Bool(values) => write_array(&mut archive, array, values),
+        Slice::I32(values) => write_array(&mut archive, array, values),
+        Slice::I64(values) => write_array(&mut archive, array, values),
+        Slice::F32(values) => write_array(&mut archive, array, values),
+        Slice::F64(values) => write_array(&mut archive, array, values),
+    });
+    match written {
+        Ok(()) => archive.finish().map(drop).map_err(io::Error::from),
+        Err(error) => {
+            // An unfinished archive would try again when dropped, and print its failure on standard error.
+            std::mem::forget(archive);
+            Err(error)
+        }
     }
-    written
 }
 
-fn write_array<W, T>(archive: &mut NpzWriter<W>, array: &Array<'_>, values: &[T]) -> io::Result<()>
+fn write_array<W, T>(archive: &mut ZipWriter<W>, array: &Array<'_>, values: &[T]) -> io::Result<()>
 where
     W: Write + Seek,
     T: AutoSerialize + Copy,
 {
-    let options = last_argument(NpzWriter::<W>::array::<T>)
-        .large_file(true)
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(1)) // most of what deflating gains, at a third of its time
-        .last_modified_time(Default::default());
-    let zip = archive.zip_writer();
-    zip.start_file(npyz::npz::file_name_from_array_name(array.name), options)?;
+        .last_modified_time(DateTime::default())
+        .large_file(true);
+    archive.start_file(format!("{}.npy", array.name), options)?;
     // Eight bytes at a time would go through the checksum and the compressor one by one.
-    let mut buffer = BufWriter::with_capacity(1 << 16, zip);
+    let mut buffer = BufWriter::with_capacity(1 << 16, archive);
     let mut npy =
         WriteOptions::new().default_dtype().shape(&array.shape).order(Order::Fortran).writer(&mut buffer).begin_nd()?;
     npy.extend(values.iter().copied())?;
     npy.finish()?;
     buffer.flush()
-}
-
-/// A default value of the type of a function's last argument: the options are of a type that npyz does not re-export.
-fn last_argument<A, B, C: Default, R>(_: impl FnOnce(A, B, C) -> R) -> C {
-    C::default()
 }
