@@ -66,10 +66,35 @@ impl Lowerer<'_> {
         let exponent = self.expr(exponent)?;
         let exponent = self.at_least_integer(exponent);
         let integer = self.ty(&base).max(self.ty(&exponent));
+        let whole = (base.clone(), exponent.clone());
         let arguments = vec![self.convert(base, Type::F64), self.convert(exponent, Type::F64)];
         let value = Expr::Call("pow", arguments);
-        // An integer to the power of an integer is one again: exact up to 2^53, 0 for a negative exponent.
-        Ok(if integer == Type::F64 { value } else { Expr::cast(integer, value) })
+        if integer == Type::F64 {
+            return Ok(value);
+        }
+        // An integer to the power of an integer is one again, and wraps; to a negative one it is truncated.
+        let truncated = Expr::cast(integer, value);
+        let (base, exponent) = (self.convert(whole.0, integer), self.convert(whole.1, Type::I64));
+        let negative = Expr::binary(BinaryOp::Lt, exponent.clone(), zero(Type::I64));
+        let product = self.power_by_squaring(base, exponent);
+        Ok(Expr::select(negative, truncated, product))
+    }
+
+    /// `base**exponent` for an exponent known only when the kernel runs: all its 31 bits are looked at.
+    fn power_by_squaring(&mut self, base: Expr, exponent: Expr) -> Expr {
+        let ty = self.type_of(&base);
+        let exponent = Expr::Local(self.bind("_exponent", exponent));
+        let mut square = base;
+        let mut result = self.convert(integer(1), ty);
+        for bit in 0..31 {
+            square = Expr::Local(self.bind("_power", square));
+            let mask = Expr::Const(Const::I64(1 << bit));
+            let set = Expr::binary(BinaryOp::Ne, Expr::binary(BinaryOp::And, exponent.clone(), mask), zero(Type::I64));
+            let factor = Expr::select(set, square.clone(), self.convert(integer(1), ty));
+            result = Expr::Local(self.bind("_power", Expr::binary(BinaryOp::Mul, result, factor)));
+            square = Expr::binary(BinaryOp::Mul, square.clone(), square);
+        }
+        result
     }
 
     /// `base**n` by squaring, from the lowest bit up: one fixed order of multiplications.
@@ -193,6 +218,34 @@ pub(super) fn signed_outside(op: BinaryOp, x: Expr, y: Expr) -> Expr {
     let ((x, x_negative), (y, y_negative)) = (positive(x), positive(y));
     let value = Expr::binary(op, x, y);
     if x_negative != y_negative { Expr::unary(UnaryOp::Neg, value) } else { value }
+}
+
+/// The value of an expression of whole numbers written out, as Python computes it; `None` if there is anything else in
+/// it, if it is no whole number, or if it is beyond reason.
+pub(super) fn whole_number(expr: &ast::Expr) -> Option<i128> {
+    match &expr.kind {
+        ast::ExprKind::Int(value) => Some(i128::from(*value)),
+        ast::ExprKind::Unary(ast::UnaryOp::Neg, x) => whole_number(x)?.checked_neg(),
+        ast::ExprKind::Binary(op, x, y) => {
+            let (x, y) = (whole_number(x)?, whole_number(y)?);
+            match op {
+                ast::BinaryOp::Add => x.checked_add(y),
+                ast::BinaryOp::Sub => x.checked_sub(y),
+                ast::BinaryOp::Mul => x.checked_mul(y),
+                ast::BinaryOp::Pow => x.checked_pow(u32::try_from(y).ok()?),
+                ast::BinaryOp::FloorDiv if y != 0 => {
+                    let quotient = x.checked_div(y)?;
+                    Some(if x % y != 0 && (x < 0) != (y < 0) { quotient - 1 } else { quotient })
+                }
+                ast::BinaryOp::Mod if y != 0 => {
+                    let rest = x.checked_rem(y)?;
+                    Some(if rest != 0 && (rest < 0) != (y < 0) { rest + y } else { rest })
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
 }
 
 /// `0` or `0.0`.

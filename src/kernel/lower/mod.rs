@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::{IndexMap, IndexSet};
 
-use self::arithmetic::{integer, is_zero, signed_outside, zero};
+use self::arithmetic::{integer, is_zero, signed_outside, whole_number, zero};
 use super::ir::{
     BinaryOp, Const, Expr, Index, Kernel, Local, LocalId, LoopShape, Param, ParamId, Place, Stmt, Storage,
 };
@@ -37,8 +37,17 @@ pub enum Symbol {
     Element,
     /// A value that is part of the text, such as a unit.
     Literal(Number),
-    /// A subexpression of the model, and the type it is declared with.
-    Subexpression(ast::Expr, ValueType),
+    /// A constant of the model in memory: never written, so a statement with its name makes a temporary instead.
+    Constant(Storage),
+    /// A subexpression of the model.
+    Subexpression {
+        /// What it stands for.
+        expr: ast::Expr,
+        /// The type it is declared with.
+        ty: ValueType,
+        /// Whether its value differs from cell to cell.
+        varies: bool,
+    },
 }
 
 /// The meaning of names.
@@ -176,11 +185,8 @@ impl<'a> Lowerer<'a> {
             }
             match self.symbols.symbol(name) {
                 Some(Symbol::Array { scalar, .. }) => scalar,
-                Some(Symbol::Literal(_)) => true,
-                Some(Symbol::Subexpression(inner, _)) => match self.subexpressions.get(name) {
-                    Some((local, _)) => self.scalar_locals.contains(local),
-                    None => self.is_scalar(&inner),
-                },
+                Some(Symbol::Literal(_) | Symbol::Constant(_)) => true,
+                Some(Symbol::Subexpression { varies, .. }) => !varies,
                 Some(Symbol::Element) | None => false,
             }
         })
@@ -346,14 +352,20 @@ impl<'a> Lowerer<'a> {
             Some(Symbol::Literal(Number::Float(value))) => Ok(Expr::f64(value)),
             Some(Symbol::Literal(Number::Integer(value))) => Ok(integer(value)),
             Some(Symbol::Literal(Number::Boolean(value))) => Ok(Expr::Const(Const::Bool(value))),
-            Some(Symbol::Subexpression(expr, ty)) => self.subexpression(name, &expr, ty),
+            Some(Symbol::Constant(storage)) => {
+                Ok(Expr::Load(Place { param: self.param(name, storage, true), index: Index::Zero }))
+            }
+            Some(Symbol::Subexpression { expr, ty, .. }) => self.subexpression(name, &expr, ty),
             None => Err(LowerError(format!("`{name}` has no meaning"))),
         }
     }
 
     fn subexpression(&mut self, name: &str, expr: &ast::Expr, ty: ValueType) -> Result<Expr> {
         if let Some((local, _)) = self.subexpressions.get(name) {
-            return Ok(Expr::Local(*local));
+            // The scalar part cannot see what the vector part has computed.
+            if !self.in_scalar || self.scalar_locals.contains(local) {
+                return Ok(Expr::Local(*local));
+            }
         }
         let value = self.expr(expr)?;
         let value = match ty {
@@ -384,6 +396,10 @@ impl<'a> Lowerer<'a> {
 
     fn expr_here(&mut self, expr: &ast::Expr) -> Result<Expr> {
         use ast::ExprKind;
+        if let (ExprKind::Binary(..), Some(value)) = (&expr.kind, whole_number(expr)) {
+            // Numbers written out are taken together before they have a size, as in Python.
+            return Ok(i64::try_from(value).map_or_else(|_| Expr::f64(value as f64), integer));
+        }
         match &expr.kind {
             ExprKind::Int(value) => Ok(integer(*value)),
             ExprKind::Float(value) => Ok(Expr::f64(*value)),
