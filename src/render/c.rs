@@ -1,16 +1,20 @@
 //! Kernels in C: one function with the kernel ABI, without headers, libm or anything else outside of the text.
 //!
+//! Maths functions that are called often and bytes among doubles are arranged for compilers that vectorise (see
+//! `vector`).
+//!
 //! Variables keep their names, statements stand under the model's statement that they came from, and nothing depends on
 //! names of objects, sizes or values. The text relies on `-fwrapv -ffp-contract=off`; any optimisation level gives the
 //! same bits.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::expr::{self, Dialect, Names, type_name};
 use super::names::safe_name;
-use super::{layout, template};
+use super::{layout, template, vector};
 use crate::kernel::ir::{Expr, Index, Kernel, LocalId, LoopShape, ParamId, Place, Stmt, Storage, Type};
 use crate::kernel::maths;
 use crate::kernel::order::{Dependence, dependence};
@@ -19,10 +23,16 @@ use crate::kernel::order::{Dependence, dependence};
 #[derive(Serialize)]
 struct Parts {
     /// The text of helpers and functions, each after what it uses.
-    prelude: Vec<&'static str>,
+    prelude: Vec<Cow<'static, str>>,
+    /// Whether some of them are functions of vectors.
+    functions_of_vectors: bool,
     params: Vec<Declaration>,
     scalar: Vec<String>,
     vector: Vec<String>,
+    /// Booleans that the loop sees in wider elements.
+    widened: Vec<WideBuffer>,
+    /// Whether its results are wider too, if it selects elements.
+    wide_hits: bool,
     /// Of a loop that selects elements.
     condition: Option<String>,
     indexed: bool,
@@ -42,31 +52,68 @@ struct Declaration {
     written: bool,
 }
 
+/// A parameter that a loop sees in wider elements, a block at a time.
+#[derive(Serialize)]
+struct WideBuffer {
+    name: String,
+    wide: String,
+    read: bool,
+    written: bool,
+}
+
+/// How an inline function begins.
+const INLINE: &str = "static inline __attribute__((always_inline)) ";
+
 /// The complete text of a well-formed kernel.
 pub(super) fn render(kernel: &Kernel) -> String {
-    let names = KernelNames {
+    let indexed = kernel.shape == LoopShape::Indexed;
+    let independent = !indexed && dependence(kernel) == Dependence::Independent;
+    let often = if independent { vector::called_often(kernel) } else { BTreeSet::new() };
+    let kernel = &vector::calls_before_branches(kernel, &often);
+    let without_bytes = independent && vector::without_bytes(kernel);
+    let widened = if without_bytes { vector::widened(kernel) } else { Vec::new() };
+    let mut names = KernelNames {
         kernel,
         params: kernel.params.iter().map(|p| safe_name(&p.name)).collect(),
         locals: kernel.locals.iter().map(|l| safe_name(&l.name)).collect(),
+        wide: BTreeMap::new(),
     };
+    names.wide = widened.iter().map(|w| (w.param, format!("saltus_wide_{}", names.param(w.param)))).collect();
     let statements = |stmts: &[Stmt]| stmts.iter().map(|stmt| statement(stmt, &names)).collect();
     let condition = match &kernel.shape {
         LoopShape::Select(condition) | LoopShape::Pairs(condition) => Some(condition),
         LoopShape::Each | LoopShape::Indexed => None,
     };
     let uses = Uses::of(kernel, condition, &names);
-    let indexed = kernel.shape == LoopShape::Indexed;
+    let prelude: Vec<_> =
+        prelude(&uses.functions).into_iter().map(|(name, text)| compiled_as(name, text, &often)).collect();
     let parts = Parts {
-        prelude: prelude(&uses.functions),
+        functions_of_vectors: prelude.iter().any(|text| matches!(text, Cow::Owned(_))),
+        prelude,
         params: uses.params.iter().map(|id| declaration(*id, &names)).collect(),
         scalar: statements(&kernel.scalar),
         vector: statements(&kernel.vector),
         condition: condition.map(|condition| expr::expr(Dialect::C, condition, &names)),
         indexed,
-        independent: !indexed && dependence(kernel) == Dependence::Independent,
+        independent,
+        wide_hits: without_bytes,
+        widened: widened.iter().map(|w| wide_buffer(*w, &names)).collect(),
         flags: kernel.scalar.iter().chain(&kernel.vector).any(|stmt| matches!(stmt, Stmt::Flag(..))),
     };
     layout::break_long_lines(&template::render("kernel.c", &parts))
+}
+
+/// A function that is called at several places is a function of vectors there.
+fn compiled_as(name: &str, text: &'static str, often: &BTreeSet<&'static str>) -> Cow<'static, str> {
+    match text.strip_prefix(INLINE) {
+        Some(rest) if often.contains(name) => Cow::Owned(format!("SALTUS_OF_VECTORS {rest}")),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+fn wide_buffer(widened: vector::Widened, names: &KernelNames) -> WideBuffer {
+    let vector::Widened { param, read, written } = widened;
+    WideBuffer { name: names.param(param).to_owned(), wide: names.wide[&param].clone(), read, written }
 }
 
 fn declaration(id: ParamId, names: &KernelNames) -> Declaration {
@@ -118,6 +165,8 @@ struct KernelNames<'a> {
     kernel: &'a Kernel,
     params: Vec<String>,
     locals: Vec<String>,
+    /// Buffers of a block, by what they hold.
+    wide: BTreeMap<ParamId, String>,
 }
 
 impl KernelNames<'_> {
@@ -127,6 +176,9 @@ impl KernelNames<'_> {
 
     /// The place in memory.
     fn element_of(&self, place: Place) -> String {
+        if let Some(wide) = self.wide.get(&place.param) {
+            return format!("{wide}[_i - _first]");
+        }
         let name = self.param(place.param);
         match place.index {
             Index::Zero => format!("{name}[0]"),
@@ -202,9 +254,10 @@ impl Uses {
     }
 }
 
-/// The text of helpers, functions and tables and of all that these use, each after what it uses.
-fn prelude(names: &BTreeSet<&'static str>) -> Vec<&'static str> {
-    fn visit(name: &'static str, seen: &mut BTreeSet<&'static str>, texts: &mut Vec<&'static str>) {
+/// Names and texts of helpers, functions and tables and of all that these use, each after what it uses.
+fn prelude(names: &BTreeSet<&'static str>) -> Vec<(&'static str, &'static str)> {
+    type Texts = Vec<(&'static str, &'static str)>;
+    fn visit(name: &'static str, seen: &mut BTreeSet<&'static str>, texts: &mut Texts) {
         if !seen.insert(name) {
             return;
         }
@@ -215,7 +268,7 @@ fn prelude(names: &BTreeSet<&'static str>) -> Vec<&'static str> {
             .or_else(internal)
             .expect("a verified kernel uses nothing unknown");
         depends.iter().for_each(|name| visit(name, seen, texts));
-        texts.push(text);
+        texts.push((name, text));
     }
     let (mut seen, mut texts) = (BTreeSet::new(), Vec::new());
     names.iter().for_each(|name| visit(name, &mut seen, &mut texts));

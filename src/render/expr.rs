@@ -99,7 +99,18 @@ pub fn needs(expr: &Expr, names: &dyn Names, found: &mut BTreeSet<&'static str>)
             _ => None,
         };
         found.extend(name);
+        if is_zero_minus_integer(e, names) {
+            found.extend(["bits", "float"]);
+        }
     });
+}
+
+/// Whether this is `0.0 - x` for an integer or boolean `x`. gcc 12 takes it for `-x`, at every level of optimisation,
+/// which has another sign for 0; what went through its bits it leaves alone.
+fn is_zero_minus_integer(expr: &Expr, names: &dyn Names) -> bool {
+    let Expr::Binary(BinaryOp::Sub, zero, x) = expr else { return false };
+    let Expr::Cast(Type::F64, integer) = &**x else { return false };
+    matches!(**zero, Expr::Const(Const::F64(0))) && names.type_of(integer) != Type::F64
 }
 
 fn unary_helper(op: UnaryOp) -> Option<&'static str> {
@@ -163,6 +174,9 @@ impl Renderer<'_> {
             Expr::Load(place) => (self.names.load(*place), Binding::Call),
             Expr::Element => (self.names.element(), Binding::Call),
             Expr::Unary(op, x) => self.unary(*op, x),
+            Expr::Binary(_, zero, x) if self.dialect == Dialect::C && is_zero_minus_integer(expr, self.names) => {
+                (format!("{} - saltus_float(saltus_bits({}))", self.expr(zero).0, self.expr(x).0), Binding::Add)
+            }
             Expr::Binary(op, x, y) => self.binary(*op, x, y),
             Expr::Select(c, x, y) => {
                 // clang warns of `a & b ? x : y`.

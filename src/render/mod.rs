@@ -6,6 +6,7 @@ mod layout;
 pub mod maths;
 mod names;
 mod template;
+mod vector;
 
 use crate::kernel::ir::Kernel;
 

@@ -1,0 +1,157 @@
+//! What helps compilers to make vectors of a kernel's loop, without a change of meaning.
+//!
+//! A function that is called at several places is compiled once, as a function of vectors, instead of being copied to
+//! every place; its calls then stand outside of branches, where such a function cannot be called. Booleans, which are
+//! bytes in memory, are handed to the loop in wider elements: a loop over bytes and doubles would take as many doubles
+//! at a time as a vector has bytes, and its code would be as many times longer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::kernel::ir::{Expr, Index, Kernel, Local, LocalId, LoopShape, ParamId, Place, Stmt, Storage, Type};
+
+/// Functions that the vector part calls at several places.
+pub(super) fn called_often(kernel: &Kernel) -> BTreeSet<&'static str> {
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for expr in expressions(kernel) {
+        expr.walk(&mut |e| {
+            if let Expr::Call(name, _) = e {
+                *counts.entry(*name).or_default() += 1;
+            }
+        });
+    }
+    counts.into_iter().filter(|(_, count)| *count > 1).map(|(name, _)| name).collect()
+}
+
+/// The expressions of the vector part, and the condition.
+fn expressions(kernel: &Kernel) -> impl Iterator<Item = &Expr> {
+    let of_stmt = |stmt| match stmt {
+        &Stmt::Comment(_) => [None, None],
+        Stmt::Let(_, value) | Stmt::Flag(_, value) => [Some(value), None],
+        Stmt::Store { value, when, .. } => [Some(value), when.as_ref()],
+    };
+    let condition = match &kernel.shape {
+        LoopShape::Select(condition) | LoopShape::Pairs(condition) => Some(condition),
+        LoopShape::Each | LoopShape::Indexed => None,
+    };
+    kernel.vector.iter().flat_map(of_stmt).flatten().chain(condition)
+}
+
+/// The kernel with calls of these functions, where they stand in a branch, in locals of their own before it.
+pub(super) fn calls_before_branches(kernel: &Kernel, functions: &BTreeSet<&'static str>) -> Kernel {
+    let mut kernel = kernel.clone();
+    let mut calls = Calls { functions, locals: std::mem::take(&mut kernel.locals), bound: Vec::new() };
+    for mut stmt in std::mem::take(&mut kernel.vector) {
+        match &mut stmt {
+            Stmt::Comment(_) => {}
+            Stmt::Let(_, value) | Stmt::Flag(_, value) => calls.bind(value, false),
+            Stmt::Store { place, value, when } => {
+                let branch = when.is_some() && place.index == Index::Element;
+                calls.bind(value, branch);
+                when.iter_mut().for_each(|when| calls.bind(when, false));
+            }
+        }
+        kernel.vector.append(&mut calls.bound);
+        kernel.vector.push(stmt);
+    }
+    if let LoopShape::Select(condition) | LoopShape::Pairs(condition) = &mut kernel.shape {
+        calls.bind(condition, false);
+        kernel.vector.append(&mut calls.bound);
+    }
+    kernel.locals = calls.locals;
+    kernel
+}
+
+struct Calls<'a> {
+    functions: &'a BTreeSet<&'static str>,
+    locals: Vec<Local>,
+    bound: Vec<Stmt>,
+}
+
+impl Calls<'_> {
+    fn bind(&mut self, expr: &mut Expr, in_branch: bool) {
+        let is_select = matches!(expr, Expr::Select(..));
+        for (k, child) in expr.children_mut().into_iter().enumerate() {
+            self.bind(child, in_branch || is_select && k > 0);
+        }
+        if in_branch && matches!(expr, Expr::Call(name, _) if self.functions.contains(name)) {
+            let id = LocalId(self.locals.len() as u32);
+            self.locals.push(Local { name: self.unused_name(), ty: Type::F64 });
+            self.bound.push(Stmt::Let(id, std::mem::replace(expr, Expr::Local(id))));
+        }
+    }
+
+    fn unused_name(&self) -> String {
+        let name = |k: usize| format!("_call_{k}");
+        let unused = |name: &String| self.locals.iter().all(|local| local.name != *name);
+        (1..).map(name).find(unused).expect("there are more numbers than locals")
+    }
+}
+
+/// A parameter of booleans that the loop sees in wider elements.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Widened {
+    pub(super) param: ParamId,
+    /// Whether the loop needs what was there before.
+    pub(super) read: bool,
+    pub(super) written: bool,
+}
+
+/// Whether a loop whose elements do not depend on each other is to have no bytes in it. Without calls its code is short
+/// anyway, and runs faster as it is.
+pub(super) fn without_bytes(kernel: &Kernel) -> bool {
+    let mut calls = false;
+    expressions(kernel).for_each(|expr| expr.walk(&mut |e| calls |= matches!(e, Expr::Call(..))));
+    calls
+}
+
+/// The booleans that such a loop reaches element by element.
+pub(super) fn widened(kernel: &Kernel) -> Vec<Widened> {
+    let mut seen = Seen { kernel, found: BTreeMap::new(), elsewhere: BTreeSet::new() };
+    for stmt in &kernel.vector {
+        match stmt {
+            Stmt::Comment(_) => {}
+            Stmt::Let(_, value) | Stmt::Flag(_, value) => seen.loads_of(value),
+            Stmt::Store { place, value, when } => {
+                seen.loads_of(value);
+                if let Some(when) = when {
+                    seen.loads_of(when);
+                    seen.place(place, false);
+                }
+                seen.place(place, true);
+            }
+        }
+    }
+    if let LoopShape::Select(condition) | LoopShape::Pairs(condition) = &kernel.shape {
+        seen.loads_of(condition);
+    }
+    seen.found.into_values().filter(|w| !seen.elsewhere.contains(&w.param)).collect()
+}
+
+/// Booleans, in the order in which a loop reaches them.
+struct Seen<'a> {
+    kernel: &'a Kernel,
+    found: BTreeMap<ParamId, Widened>,
+    /// Those that are reached by other indices too.
+    elsewhere: BTreeSet<ParamId>,
+}
+
+impl Seen<'_> {
+    fn loads_of(&mut self, expr: &Expr) {
+        expr.walk(&mut |e| {
+            if let Expr::Load(place) = e {
+                self.place(place, false);
+            }
+        });
+    }
+
+    fn place(&mut self, place: &Place, store: bool) {
+        let param = &self.kernel.params[place.param.0 as usize];
+        if place.index != Index::Element {
+            self.elsewhere.insert(place.param);
+        } else if param.storage == Storage::Bool && !param.scalar {
+            // What is written first is read from there.
+            let new = Widened { param: place.param, read: !store, written: store };
+            self.found.entry(place.param).or_insert(new).written |= store;
+        }
+    }
+}
