@@ -2,6 +2,8 @@
 //! network in one process. Medians of several samples, next to one plain run of the compiler, because only the ratio
 //! says something on another machine. Prints a table; never fails for being slow.
 
+#![allow(clippy::print_stdout, reason = "the table is what the bench is for")]
+
 mod common;
 
 use std::path::Path;
