@@ -1,6 +1,9 @@
 //! Names of variables in generated code: those of the model, unless they mean something else there. The same names are
 //! reserved for all languages, so that a variable has one name everywhere.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 /// Words of C and C++.
 const C_AND_CPP: &str = "\
     alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t class \
@@ -21,6 +24,10 @@ const MACROS: &str = "\
 const TEMPLATES: &str = "\
     arrays begin call count end flags hits i16 i32 i64 i8 indices selected u16 u32 u64 u8 _first _i _j _k _stop";
 
+/// All of them: a kernel asks for each of its names, on the way to its first step.
+static RESERVED: LazyLock<BTreeSet<&'static str>> =
+    LazyLock::new(|| [C_AND_CPP, RUST, MACROS, TEMPLATES].iter().flat_map(|words| words.split(' ')).collect());
+
 /// The name of a variable in generated code: with `_u_` before it if it is reserved. Different names stay different, as
 /// a name that begins so gets another one.
 pub(super) fn safe_name(name: &str) -> String {
@@ -28,8 +35,7 @@ pub(super) fn safe_name(name: &str) -> String {
     let implementation =
         bytes.next() == Some(b'_') && bytes.next().is_some_and(|b| b == b'_' || b.is_ascii_uppercase());
     let ours = ["_u_", "saltus", "SALTUS"].iter().any(|prefix| name.starts_with(prefix));
-    let reserved = [C_AND_CPP, RUST, MACROS, TEMPLATES].iter().any(|words| words.split(' ').any(|word| word == name));
-    if implementation || ours || reserved { format!("_u_{name}") } else { name.to_owned() }
+    if implementation || ours || RESERVED.contains(name) { format!("_u_{name}") } else { name.to_owned() }
 }
 
 #[cfg(test)]
