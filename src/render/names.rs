@@ -1,7 +1,7 @@
 //! Names of variables in generated code: those of the model, unless they mean something else there. The same names are
 //! reserved for all languages, so that a variable has one name everywhere.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 /// Words of C and C++.
@@ -25,7 +25,7 @@ const TEMPLATES: &str = "\
     arrays begin call count end flags hits i16 i32 i64 i8 indices selected u16 u32 u64 u8 _first _i _j _k _stop";
 
 /// All of them: a kernel asks for each of its names, on the way to its first step.
-static RESERVED: LazyLock<HashSet<&'static str>> =
+static RESERVED: LazyLock<BTreeSet<&'static str>> =
     LazyLock::new(|| [C_AND_CPP, RUST, MACROS, TEMPLATES].iter().flat_map(|words| words.split(' ')).collect());
 
 /// The name of a variable in generated code: with `_u_` before it if it is reserved. Different names stay different, as
