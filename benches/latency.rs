@@ -2,7 +2,7 @@
 //! network in one process. Medians of several samples, next to one plain run of the compiler, because only the ratio
 //! says something on another machine. Prints a table; never fails for being slow.
 
-#![allow(clippy::print_stdout, reason = "the table is what the bench is for")]
+#![allow(clippy::print_stdout, reason = "a table is what it is for")]
 
 mod common;
 

@@ -5,7 +5,7 @@
 use saltus::engine::Options;
 use saltus::network::{Error, Model, Network, NeuronGroup};
 
-/// The same model as the file `hh_seed.toml`.
+/// The model of `examples/hh_seed.toml`.
 pub fn model() -> Model {
     let equations = "
         dv/dt = (gl*(El-v) - g_na*(m*m*m)*h*(v-ENa) - g_kd*(n*n*n*n)*(v-EK) + I)/Cm : volt

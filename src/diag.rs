@@ -280,12 +280,9 @@ impl std::error::Error for Diagnostics {}
 
 /// The candidate nearest to `name`, if one is near enough to be a slip of the keyboard.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = match name.chars().count() {
-        // Any letter is one slip from any other: only its case says something.
-        0 | 1 => 0,
-        length => (length / 3).max(1),
-    };
-    candidates
+    let length = name.chars().count();
+    let limit = (length / 3).max(1);
+    let mut near: Vec<(usize, &str)> = candidates
         .into_iter()
         .filter(|c| *c != name)
         .map(|c| {
@@ -293,6 +290,13 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
             (distance, c)
         })
         .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, c)| c)
+        .collect();
+    near.sort_unstable();
+    near.dedup();
+    match near[..] {
+        // Any letter is one slip from any other, so that among several none is meant more than the others.
+        [(1.., _), _, ..] if length == 1 => None,
+        [(_, nearest), ..] => Some(nearest),
+        [] => None,
+    }
 }

@@ -16,3 +16,8 @@ pub mod render;
 pub mod runtime;
 pub mod store;
 pub mod unit;
+
+/// The README's Rust is tested as this crate's own examples are.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

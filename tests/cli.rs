@@ -314,6 +314,7 @@ fn quiet_is_quiet() {
 }
 
 /// What `/proc` says of a process: whether it catches Ctrl-C, and the ticks of processor time that it used.
+#[cfg(target_os = "linux")]
 fn catches_and_ticks(process: u32) -> (bool, u64) {
     let read = |name: &str| fs::read_to_string(format!("/proc/{process}/{name}")).expect("a process");
     let (status, stat) = (read("status"), read("stat"));
@@ -329,7 +330,7 @@ fn an_interrupt_ends_the_run_and_keeps_its_results() {
     let place = Place::new();
     let arguments = ["run", "long.toml", "--tier", "interpreter", "--json", "part.json"];
     let mut command = place.saltus(&arguments);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
     // From where Ctrl-C is caught, processor time is used by nothing but steps.
     let mut at_first = None;
     loop {
@@ -340,10 +341,11 @@ fn an_interrupt_ends_the_run_and_keeps_its_results() {
         if !catches {
             at_first = None;
         }
+        assert!(child.try_wait().expect("a state").is_none(), "it ended by itself");
         std::thread::yield_now();
     }
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("a command");
-    assert!(killed.success());
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
+        .expect("a signal");
     let output = child.wait_with_output().expect("an end");
     assert_eq!(output.status.code(), Some(130));
     assert!(stderr(&output).ends_with("interrupted: results are those up to the last whole step\n"));

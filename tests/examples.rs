@@ -13,7 +13,7 @@ mod hodgkin_huxley;
 
 #[test]
 fn hodgkin_huxley_is_the_model_file() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/hh_seed.toml");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/hh_seed.toml");
     let (model, mut diagnostics) = file::parse(file::read(&path).expect("a model"));
     let (model, _) = network::from_file(&model, &mut diagnostics);
     assert_eq!(diagnostics, Diagnostics::default());

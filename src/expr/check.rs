@@ -285,6 +285,9 @@ impl Checker<'_> {
             Err(Unknown::Name) if function(name).is_some() || RANDOM_FUNCTIONS.contains(&name) => {
                 self.fail(expr, format!("`{name}` is a function"), Some(format!("call it: `{name}(...)`")))
             }
+            Err(Unknown::Name) if name == "xi" || name.starts_with("xi_") => {
+                self.fail(expr, format!("`{name}` is noise, which this version cannot do yet"), None)
+            }
             Err(Unknown::Name) => {
                 let candidates = self.scope.candidates();
                 let error = Diagnostic::error(self.text, expr.span, format!("`{name}` is not defined"))
@@ -376,7 +379,11 @@ impl Checker<'_> {
             return Some(Dimension::NONE);
         }
         match self.constant(written) {
-            Some(value) => Some(base.dimension.powf(value)),
+            // Beyond, not even the exponents of the dimension have room.
+            Some(value) if value.abs() <= 1000.0 => Some(base.dimension.powf(value)),
+            Some(value) => {
+                self.fail(written, format!("the exponent {value} of a value with a unit is too large"), None)
+            }
             None => self.fail(
                 written,
                 format!("the exponent of a value in {} must be a constant, `{written}` is not", base.dimension),

@@ -71,6 +71,8 @@ pub struct Variable {
     pub kind: Kind,
     /// Whether it has one value for the whole group.
     pub shared: bool,
+    /// Whether its value differs from cell to cell, directly or through what its expression uses.
+    pub varies: bool,
     /// Whether it is marked as fixed during a run.
     pub constant: bool,
     /// Whether only resets change it while the cell is refractory.
@@ -79,7 +81,14 @@ pub struct Variable {
 
 impl Variable {
     fn internal(role: Role, ty: ValueType, dimension: Dimension, shared: bool) -> Variable {
-        Variable { role, kind: Kind { ty, dimension }, shared, constant: false, unless_refractory: false }
+        Variable {
+            role,
+            kind: Kind { ty, dimension },
+            shared,
+            varies: !shared,
+            constant: false,
+            unless_refractory: false,
+        }
     }
 
     /// Whether it has values of its own in memory that statements may write.
@@ -190,12 +199,23 @@ pub fn check_group(given: &GroupText, namespace: &Arc<Namespace>, diagnostics: &
     let mut found = Diagnostics::default();
     let equations = equations::parse(&given.equations, &mut found);
     let has_refractory = given.refractory.is_some();
-    let variables = variables(&equations, has_refractory, &mut found);
+    let mut variables = variables(&equations, has_refractory, &mut found);
+    let order = order_subexpressions(&equations, &mut found);
+    for name in &order {
+        let uses = equations.lines.get(name).and_then(|line| match &line.kind {
+            EquationKind::Subexpression(expr) => Some(expr.names()),
+            _ => None,
+        });
+        // In the order of definition, so that what a subexpression uses is known already.
+        let varies = uses.iter().flatten().any(|used| variables.get(used).is_some_and(|v| v.varies));
+        if let Some(variable) = variables.get_mut(name) {
+            variable.varies = varies;
+        }
+    }
     let scope = VariablesScope { variables: &variables, in_error: &equations.in_error, namespace, has_refractory };
     for (name, line) in &equations.lines {
         check_line(name, line, &scope, &equations.text, &mut found);
     }
-    let order = order_subexpressions(&equations, &mut found);
     let threshold = given.threshold.as_ref().and_then(|text| {
         let expr = parser::expression(text, &mut found)?;
         check_condition(&expr, "the threshold", &scope, text, &mut found).map(|()| expr)
@@ -262,6 +282,7 @@ fn variables(equations: &Equations, has_refractory: bool, diagnostics: &mut Diag
                 role,
                 kind: Kind { ty: line.ty, dimension: line.dimension },
                 shared: line.has(Flag::Shared),
+                varies: !line.has(Flag::Shared),
                 constant: line.has(Flag::Constant),
                 // Without refractoriness the flag has no effect, as in Brian2.
                 unless_refractory: has_refractory && line.has(Flag::UnlessRefractory),

@@ -44,10 +44,7 @@ impl CodeScope<'_> {
     fn is_of_cells(&self, value: &Expr) -> bool {
         value.names().iter().any(|name| match self.temporaries.borrow().get(name) {
             Some((_, of_cells)) => *of_cells,
-            None => self.variables.get(name).is_some_and(|v| match &v.role {
-                Role::Subexpression(inner) => self.is_of_cells(inner),
-                _ => !v.shared,
-            }),
+            None => self.variables.get(name).is_some_and(|v| v.varies),
         })
     }
 }
@@ -170,6 +167,11 @@ fn check_set(statement: &Statement, target: Kind, value: Kind, text: &Text, diag
         } else {
             error
         });
+    } else if let (ValueType::Integer, ExprKind::Int(literal)) = (target.ty, &statement.value.kind)
+        && i32::try_from(*literal).is_err()
+    {
+        let message = format!("`{literal}` does not fit in `{name}`, an integer of 32 bits");
+        diagnostics.push(Diagnostic::error(text, statement.value.span, message));
     } else if target.ty == ValueType::Integer && value.ty == ValueType::Float {
         let message = format!("`{name}` is an integer: the value loses what is after the point");
         diagnostics

@@ -30,6 +30,9 @@ use crate::runtime::clock::Clock;
 use crate::runtime::record::Values;
 use crate::runtime::schedule::{Place, slot_names};
 
+/// Steps are numbered by doubles in places; beyond, numbers have gaps.
+const MOST_STEPS: f64 = 9_007_199_254_740_992.0;
+
 /// A model without errors, not yet in memory.
 pub struct CheckedModel {
     constants: Constants,
@@ -74,7 +77,7 @@ enum CheckedKind {
     /// `record`: which cells; all if absent.
     State {
         record: Option<Vec<i32>>,
-        clock: usize,
+        clock: Option<usize>,
         slot: String,
     },
 }
@@ -162,6 +165,12 @@ fn check_parts(model: &Model, runs: &[Run], diagnostics: &mut Diagnostics) -> Re
     for run in runs {
         let set = assignments(&run.set, diagnostics);
         let duration_seconds = constants.duration(&run.duration, diagnostics)?.unwrap_or(0.0);
+        let shortest = clocks.iter().map(|c| c.dt_seconds()).fold(f64::INFINITY, f64::min);
+        if duration_seconds / shortest >= MOST_STEPS {
+            let text = run.duration.text();
+            let message = format!("a run of {duration_seconds:e} s has too many steps of {shortest:e} s to count");
+            diagnostics.push(Diagnostic::error(text, text.whole(), message));
+        }
         checked_runs.push(CheckedRun { duration_seconds, set });
     }
     let mut monitors = Vec::new();
@@ -282,9 +291,9 @@ fn check_monitor(
             }
             let record = record.as_ref().map(|indices| indices.iter().map(|i| *i as i32).collect());
             let clock = match dt {
-                Some(dt) => clock_of(step(dt, "dt", constants, diagnostics)?, clocks),
+                Some(dt) => Some(clock_of(step(dt, "dt", constants, diagnostics)?, clocks)),
                 // Brian2's monitors follow the clock of their source.
-                None => usize::MAX,
+                None => None,
             };
             CheckedKind::State { record, clock, slot: check_slot(when.as_ref(), diagnostics) }
         }
@@ -398,7 +407,9 @@ pub fn instantiate(checked: CheckedModel, options: Options) -> Result<Network, E
         })?;
         let action = Action::Operate { population, code: network.code.len() };
         schedule(&mut network, &slot, order, &name, clock, action);
-        let code = builder.code(population, clock, name, "stateupdate", lowered, &mut IndexMap::new())?;
+        // `t` and `dt` are the group's, however often the code runs (as in Brian2).
+        let own = builder.populations[population].clock;
+        let code = builder.code(population, own, name, "stateupdate", lowered, &mut IndexMap::new())?;
         network.code.push(code);
     }
     for monitor in monitors {
@@ -485,7 +496,7 @@ fn add_population(network: &mut Network, builder: &mut Builder, population: usiz
 fn add_monitor(network: &mut Network, builder: &mut Builder, monitor: CheckedMonitor) -> Result<(), Error> {
     let CheckedMonitor { name, group: population, variables: names, kind } = monitor;
     let clock = match &kind {
-        CheckedKind::State { clock, .. } if *clock != usize::MAX => *clock,
+        CheckedKind::State { clock: Some(clock), .. } => *clock,
         _ => builder.populations[population].clock,
     };
     if let CheckedKind::Rate = kind {

@@ -39,7 +39,7 @@ impl Constants {
             Value::Expression(text) => text,
         };
         let Some(expr) = parser::expression(text, diagnostics) else { return Ok(None) };
-        let expr = pythonic_powers(&expr);
+        let expr = pythonic_powers(&self.with_whole_numbers(&expr));
         let scope = ConstantScope { namespace: &self.namespace, later: &self.later };
         let Some(kind) = check(&expr, &scope, text, diagnostics) else { return Ok(None) };
         let value = self.compute(&expr, kind, text)?;
@@ -84,6 +84,16 @@ impl Constants {
             }
         }
         Ok(())
+    }
+
+    /// The expression with the values of integer constants written out: Python's integers have no size, so those of a
+    /// constant expression are taken together before they get one.
+    fn with_whole_numbers(&self, expr: &Expr) -> Expr {
+        expr.substitute(&|name| match self.namespace.constants.get(name)?.value {
+            Number::Integer(value) if value >= 0 => Some(Expr::int(value)),
+            Number::Integer(value) if value > i64::MIN => Some(Expr::int(-value).unary(UnaryOp::Neg)),
+            _ => None,
+        })
     }
 
     fn compute(&mut self, expr: &Expr, kind: Kind, text: &Text) -> Result<Number, Error> {

@@ -27,6 +27,7 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
         let message = format!("this version of saltus cannot run {what} yet");
         diagnostics.push(Diagnostic::error(text, text.whole(), message));
     };
+    let mut wrong = Vec::new();
     let mut model = Model::default();
     if let Some(dt) = &file.settings.dt {
         model.dt = value(dt);
@@ -47,7 +48,13 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
         neurons.on_event.iter().for_each(|(name, _)| refuse(name, "events of other names than spikes"));
         let refractory = match &neurons.refractory {
             None | Some(Located { value: Scalar::Boolean(false), .. }) => None,
-            Some(given) => Some(given.text.clone()),
+            Some(Located { value: Scalar::Expression, text }) => Some(text.clone()),
+            Some(given) => {
+                let message = "`refractory` is a time or a condition, written as a string";
+                let error = Diagnostic::error(&given.text, given.text.whole(), message);
+                wrong.push(error.hint("write a time such as \"5*ms\", or a condition such as \"v > 0*mV\""));
+                None
+            }
         };
         let text = GroupText {
             name: group.name.as_str().to_string(),
@@ -95,6 +102,7 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
         let (name, source) = (monitor.name.as_str().to_string(), monitor.source.as_str().to_string());
         model.monitors.push(Monitor { name, source, kind, text: monitor.source.clone() });
     }
+    diagnostics.extend(wrong);
     let runs = file.runs.iter().map(|r| run(r, file)).collect();
     (model, runs)
 }

@@ -211,10 +211,7 @@ impl Network {
         let step = self.clocks[0].step() as u64;
         let Network { engine, code, propagators, spike_monitors, state_monitors, .. } = self;
         Ok(engine.take(true, |number, ready| {
-            let rates = propagators.iter_mut().flatten().filter(|p| p.every_step).map(|p| &mut p.code);
-            let spikes = spike_monitors.iter_mut().filter_map(|m| m.code.as_mut());
-            let states = state_monitors.iter_mut().filter_map(|m| m.code.as_mut());
-            if let Some(object) = code.iter_mut().chain(rates).chain(spikes).chain(states).nth(number) {
+            if let Some(object) = all_code_mut(code, propagators, spike_monitors, state_monitors).nth(number) {
                 object.slot_mut().swap(ready.code.clone(), ready.key.short(), step);
             }
         })?)
@@ -401,4 +398,17 @@ fn all_code<'a>(
     let spikes = spike_monitors.iter().filter_map(|m| m.code.as_ref());
     let states = state_monitors.iter().filter_map(|m| m.code.as_ref());
     code.iter().chain(rates).chain(spikes).chain(states)
+}
+
+/// The same, in the same order, to change it.
+fn all_code_mut<'a>(
+    code: &'a mut [CodeObject],
+    propagators: &'a mut [Option<PropagatorUpdater>],
+    spike_monitors: &'a mut [SpikeMonitor],
+    state_monitors: &'a mut [StateMonitor],
+) -> impl Iterator<Item = &'a mut CodeObject> {
+    let rates = propagators.iter_mut().flatten().filter(|p| p.every_step).map(|p| &mut p.code);
+    let spikes = spike_monitors.iter_mut().filter_map(|m| m.code.as_mut());
+    let states = state_monitors.iter_mut().filter_map(|m| m.code.as_mut());
+    code.iter_mut().chain(rates).chain(spikes).chain(states)
 }

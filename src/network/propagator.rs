@@ -54,7 +54,9 @@ fn inputs(system: &Propagator, group: &Group) -> BTreeSet<String> {
     fn visit(expr: &Expr, group: &Group, names: &mut BTreeSet<String>) {
         for name in expr.names() {
             if let Some(Role::Subexpression(inner)) = group.variables.get(&name).map(|v| &v.role) {
-                visit(inner, group, names);
+                if names.insert(name) {
+                    visit(inner, group, names);
+                }
             } else {
                 names.insert(name);
             }
@@ -71,7 +73,7 @@ fn inputs(system: &Propagator, group: &Group) -> BTreeSet<String> {
 fn dependence(system: &Propagator, group: &Group) -> (bool, bool) {
     let names = inputs(system, group);
     let variables = || names.iter().filter_map(|n| group.variables.get(n).map(|v| (n, v)));
-    let same = variables().all(|(_, v)| v.shared);
+    let same = variables().all(|(_, v)| !v.varies);
     let changes = variables().any(|(name, v)| {
         group.written.contains(name.as_str())
             || matches!(v.role, Role::State | Role::LastSpike | Role::NotRefractory | Role::Time | Role::StepNumber)

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::error::Error;
 use super::model::Value;
-use super::monitor::StateMonitor;
+use super::monitor::{RateMonitor, StateMonitor};
+use super::neuron_group::Population;
 use super::{Action, Network};
 use crate::diag::Text;
 use crate::runtime::clock::{Clock, due};
@@ -77,19 +78,29 @@ impl Network {
     fn prepare_monitors(&mut self) -> Result<(), Error> {
         self.spike_monitors.iter_mut().for_each(|m| m.prepare());
         let records = |clock: &Clock| (clock.end() - clock.step()).max(0) as usize;
-        for monitor in &mut self.rate_monitors {
-            let steps = records(&self.clocks[self.populations[monitor.population].clock]);
-            monitor.t.reserve(steps);
-            monitor.rate.reserve(steps);
-        }
+        let rate_steps = |m: &RateMonitor, populations: &[Population], clocks: &[Clock]| {
+            records(&clocks[populations[m.population].clock])
+        };
         if let Some(free) = available_bytes() {
             let mut needed = 0u64;
+            for monitor in &self.rate_monitors {
+                let steps = rate_steps(monitor, &self.populations, &self.clocks) as u64;
+                needed = needed.saturating_add(steps.saturating_mul(2 * size_of::<f64>() as u64));
+                if needed > free {
+                    return Err(Error::Memory { monitor: monitor.name.clone(), needed, free });
+                }
+            }
             for monitor in &self.state_monitors {
                 needed = needed.saturating_add(monitor.bytes_for(records(&self.clocks[monitor.clock])));
                 if needed > free {
                     return Err(Error::Memory { monitor: monitor.name.clone(), needed, free });
                 }
             }
+        }
+        for monitor in &mut self.rate_monitors {
+            let steps = rate_steps(monitor, &self.populations, &self.clocks);
+            monitor.t.reserve(steps);
+            monitor.rate.reserve(steps);
         }
         for monitor in &mut self.state_monitors {
             monitor.prepare(records(&self.clocks[monitor.clock]));

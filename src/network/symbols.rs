@@ -57,7 +57,7 @@ impl Symbols for NamespaceSymbols<'_> {
     fn symbol(&self, name: &str) -> Option<Symbol> {
         if let Some(constant) = self.0.constants.get(name) {
             // A parameter, not a literal, so that another value needs no other kernel.
-            return Some(Symbol::Array { storage: constant_storage(constant.value), scalar: true, guard: None });
+            return Some(Symbol::Constant(constant_storage(constant.value)));
         }
         if let Some((_, value)) = CONSTANTS.iter().find(|(n, _)| *n == name) {
             return Some(Symbol::Literal(Number::Float(*value)));
@@ -90,7 +90,9 @@ impl Symbols for GroupSymbols<'_> {
             Role::Size => array(Storage::I32, true),
             Role::Time | Role::Dt => array(Storage::F64, true),
             Role::StepNumber => array(Storage::I64, true),
-            Role::Subexpression(expr) => Some(Symbol::Subexpression(expr.clone(), variable.kind.ty)),
+            Role::Subexpression(expr) => {
+                Some(Symbol::Subexpression { expr: expr.clone(), ty: variable.kind.ty, varies: variable.varies })
+            }
             Role::State | Role::Parameter | Role::LastSpike | Role::NotRefractory => Some(Symbol::Array {
                 storage: variable_storage(variable),
                 scalar: variable.shared,

@@ -747,7 +747,7 @@ pub fn floormod(x: f64, y: f64) -> f64 {
     let rest_twice: f64 = rest_once - rest_twice_product - rest_twice_error;
     let rest_raised: f64 = if rest_twice < 0.0 { rest_twice + rest_b } else { rest_twice };
     let rest_lowered: f64 = if rest_b <= rest_raised { rest_raised - rest_b } else { rest_raised };
-    let rest_bounded: f64 = if ((rest_b == f64::INFINITY) & (rest_a < f64::INFINITY)) { rest_a } else { rest_lowered };
+    let rest_bounded: f64 = if rest_b == f64::INFINITY { (if rest_a < f64::INFINITY { rest_a } else { rest_lowered }) } else { rest_lowered };
     let rest: f64 = f64::from_bits(((rest_bounded.to_bits() as i64) | ((x.to_bits() as i64) & -9223372036854775808)) as u64);
     let other_sign: bool = ((rest.to_bits() as i64) ^ (y.to_bits() as i64)) < 0;
     let zero: f64 = f64::from_bits(((y.to_bits() as i64) & -9223372036854775808) as u64);
@@ -776,11 +776,11 @@ pub fn floordiv(x: f64, y: f64) -> f64 {
     let rest_twice: f64 = rest_once - rest_twice_product - rest_twice_error;
     let rest_raised: f64 = if rest_twice < 0.0 { rest_twice + rest_b } else { rest_twice };
     let rest_lowered: f64 = if rest_b <= rest_raised { rest_raised - rest_b } else { rest_raised };
-    let rest_bounded: f64 = if ((rest_b == f64::INFINITY) & (rest_a < f64::INFINITY)) { rest_a } else { rest_lowered };
+    let rest_bounded: f64 = if rest_b == f64::INFINITY { (if rest_a < f64::INFINITY { rest_a } else { rest_lowered }) } else { rest_lowered };
     let rest: f64 = f64::from_bits(((rest_bounded.to_bits() as i64) | ((x.to_bits() as i64) & -9223372036854775808)) as u64);
     let same_sign: bool = 0 <= ((rest.to_bits() as i64) ^ (y.to_bits() as i64));
     let quotient: f64 = (x - rest) / y;
-    let down: f64 = if ((rest == 0.0) | same_sign) { quotient } else { quotient - 1.0 };
+    let down: f64 = if rest == 0.0 { quotient } else { (if same_sign { quotient } else { quotient - 1.0 }) };
     let whole: f64 = down.floor();
     let nearest: f64 = if 0.5 < down - whole { whole + 1.0 } else { whole };
     if y == 0.0 { x / y } else { nearest }

@@ -19,11 +19,11 @@ static inline __attribute__((always_inline)) double saltus_floordiv(double x, do
     const double rest_twice = rest_once - rest_twice_product - rest_twice_error;
     const double rest_raised = rest_twice < 0.0 ? rest_twice + rest_b : rest_twice;
     const double rest_lowered = rest_b <= rest_raised ? rest_raised - rest_b : rest_raised;
-    const double rest_bounded = ((rest_b == saltus_float(9218868437227405312LL)) & (rest_a < saltus_float(9218868437227405312LL))) ? rest_a : rest_lowered;
+    const double rest_bounded = rest_b == saltus_float(9218868437227405312LL) ? (rest_a < saltus_float(9218868437227405312LL) ? rest_a : rest_lowered) : rest_lowered;
     const double rest = saltus_float(saltus_bits(rest_bounded) | (saltus_bits(x) & (-9223372036854775807LL - 1)));
     const _Bool same_sign = 0LL <= (saltus_bits(rest) ^ saltus_bits(y));
     const double quotient = (x - rest) / y;
-    const double down = ((rest == 0.0) | same_sign) ? quotient : quotient - 1.0;
+    const double down = rest == 0.0 ? quotient : (same_sign ? quotient : quotient - 1.0);
     const double whole = saltus_floor(down);
     const double nearest = 0.5 < down - whole ? whole + 1.0 : whole;
     return y == 0.0 ? x / y : nearest;

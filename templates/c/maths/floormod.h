@@ -19,7 +19,7 @@ static inline __attribute__((always_inline)) double saltus_floormod(double x, do
     const double rest_twice = rest_once - rest_twice_product - rest_twice_error;
     const double rest_raised = rest_twice < 0.0 ? rest_twice + rest_b : rest_twice;
     const double rest_lowered = rest_b <= rest_raised ? rest_raised - rest_b : rest_raised;
-    const double rest_bounded = ((rest_b == saltus_float(9218868437227405312LL)) & (rest_a < saltus_float(9218868437227405312LL))) ? rest_a : rest_lowered;
+    const double rest_bounded = rest_b == saltus_float(9218868437227405312LL) ? (rest_a < saltus_float(9218868437227405312LL) ? rest_a : rest_lowered) : rest_lowered;
     const double rest = saltus_float(saltus_bits(rest_bounded) | (saltus_bits(x) & (-9223372036854775807LL - 1)));
     const _Bool other_sign = (saltus_bits(rest) ^ saltus_bits(y)) < 0LL;
     const double zero = saltus_float(saltus_bits(y) & (-9223372036854775807LL - 1));

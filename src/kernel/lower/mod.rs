@@ -5,10 +5,13 @@
 //! here by Brian2's rules: `/` is float, integers stay integers under `//`, `%`, `**` and `+ - *`, assignment converts
 //! to the type of the target. Names have been checked; what does not resolve is our fault.
 
+mod arithmetic;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::{IndexMap, IndexSet};
 
+use self::arithmetic::{integer, is_zero, signed_outside, whole_number, zero};
 use super::ir::{
     BinaryOp, Const, Expr, Index, Kernel, Local, LocalId, LoopShape, Param, ParamId, Place, Stmt, Storage,
 };
@@ -34,8 +37,17 @@ pub enum Symbol {
     Element,
     /// A value that is part of the text, such as a unit.
     Literal(Number),
-    /// A subexpression of the model, and the type it is declared with.
-    Subexpression(ast::Expr, ValueType),
+    /// A constant of the model in memory: never written, so a statement with its name makes a temporary instead.
+    Constant(Storage),
+    /// A subexpression of the model.
+    Subexpression {
+        /// What it stands for.
+        expr: ast::Expr,
+        /// The type it is declared with.
+        ty: ValueType,
+        /// Whether its value differs from cell to cell.
+        varies: bool,
+    },
 }
 
 /// The meaning of names.
@@ -91,9 +103,6 @@ pub struct Lowerer<'a> {
     /// Whether the value at hand is a rate of change, or goes into one smoothly.
     smooth: bool,
 }
-
-/// Largest exponent that is written out as multiplications.
-const MAX_WRITTEN_POWER: u64 = 16;
 
 impl<'a> Lowerer<'a> {
     /// A kernel over these names; `text` is where the statements stand.
@@ -176,11 +185,8 @@ impl<'a> Lowerer<'a> {
             }
             match self.symbols.symbol(name) {
                 Some(Symbol::Array { scalar, .. }) => scalar,
-                Some(Symbol::Literal(_)) => true,
-                Some(Symbol::Subexpression(inner, _)) => match self.subexpressions.get(name) {
-                    Some((local, _)) => self.scalar_locals.contains(local),
-                    None => self.is_scalar(&inner),
-                },
+                Some(Symbol::Literal(_) | Symbol::Constant(_)) => true,
+                Some(Symbol::Subexpression { varies, .. }) => !varies,
                 Some(Symbol::Element) | None => false,
             }
         })
@@ -346,14 +352,20 @@ impl<'a> Lowerer<'a> {
             Some(Symbol::Literal(Number::Float(value))) => Ok(Expr::f64(value)),
             Some(Symbol::Literal(Number::Integer(value))) => Ok(integer(value)),
             Some(Symbol::Literal(Number::Boolean(value))) => Ok(Expr::Const(Const::Bool(value))),
-            Some(Symbol::Subexpression(expr, ty)) => self.subexpression(name, &expr, ty),
+            Some(Symbol::Constant(storage)) => {
+                Ok(Expr::Load(Place { param: self.param(name, storage, true), index: Index::Zero }))
+            }
+            Some(Symbol::Subexpression { expr, ty, .. }) => self.subexpression(name, &expr, ty),
             None => Err(LowerError(format!("`{name}` has no meaning"))),
         }
     }
 
     fn subexpression(&mut self, name: &str, expr: &ast::Expr, ty: ValueType) -> Result<Expr> {
         if let Some((local, _)) = self.subexpressions.get(name) {
-            return Ok(Expr::Local(*local));
+            // The scalar part cannot see what the vector part has computed.
+            if !self.in_scalar || self.scalar_locals.contains(local) {
+                return Ok(Expr::Local(*local));
+            }
         }
         let value = self.expr(expr)?;
         let value = match ty {
@@ -384,6 +396,10 @@ impl<'a> Lowerer<'a> {
 
     fn expr_here(&mut self, expr: &ast::Expr) -> Result<Expr> {
         use ast::ExprKind;
+        if let (ExprKind::Binary(..), Some(value)) = (&expr.kind, whole_number(expr)) {
+            // Numbers written out are taken together before they have a size, as in Python.
+            return Ok(i64::try_from(value).map_or_else(|_| Expr::f64(value as f64), integer));
+        }
         match &expr.kind {
             ExprKind::Int(value) => Ok(integer(*value)),
             ExprKind::Float(value) => Ok(Expr::f64(*value)),
@@ -458,177 +474,6 @@ impl<'a> Lowerer<'a> {
         let ty = self.ty(&x).max(self.ty(&y)).max(Type::I32);
         (self.convert(x, ty), self.convert(y, ty))
     }
-
-    fn arithmetic(&mut self, op: ast::BinaryOp, x: Expr, y: Expr, span: Span) -> Result<Expr> {
-        let (x, y) = self.promote(x, y);
-        let float = self.ty(&x) == Type::F64;
-        Ok(match op {
-            ast::BinaryOp::Add => Expr::binary(BinaryOp::Add, x, y),
-            ast::BinaryOp::Sub => Expr::binary(BinaryOp::Sub, x, y),
-            ast::BinaryOp::Mul => signed_outside(BinaryOp::Mul, x, y),
-            ast::BinaryOp::Div => {
-                let (x, y) = (self.convert(x, Type::F64), self.convert(y, Type::F64));
-                signed_outside(BinaryOp::Div, x, y)
-            }
-            ast::BinaryOp::FloorDiv if float => Expr::Call("floordiv", vec![x, y]),
-            ast::BinaryOp::Mod if float => Expr::Call("floormod", vec![x, y]),
-            ast::BinaryOp::FloorDiv => self.guarded(BinaryOp::FloorDiv, x, y, span),
-            ast::BinaryOp::Mod => self.guarded(BinaryOp::Mod, x, y, span),
-            ast::BinaryOp::Pow => return Err(LowerError("a power is no plain arithmetic".to_string())),
-        })
-    }
-
-    /// Integer division, which reports a divisor of zero once through the call's flags.
-    fn guarded(&mut self, op: BinaryOp, x: Expr, y: Expr, span: Span) -> Expr {
-        if !matches!(y, Expr::Const(c) if c != Const::I32(0) && c != Const::I64(0)) {
-            let site = Site { text: self.text.clone(), span };
-            let bit = self.sites.iter().position(|s| *s == site).unwrap_or_else(|| {
-                self.sites.push(site);
-                self.sites.len() - 1
-            });
-            let zero = if self.ty(&y) == Type::I32 { Const::I32(0) } else { Const::I64(0) };
-            let divides_by_zero = Expr::binary(BinaryOp::Eq, y.clone(), Expr::Const(zero));
-            // There are 64 flags; further places share the last one.
-            self.push(Stmt::Flag(bit.min(63) as u8, divides_by_zero));
-        }
-        Expr::binary(op, x, y)
-    }
-
-    fn power(&mut self, base: &ast::Expr, exponent: &ast::Expr) -> Result<Expr> {
-        let base = self.expr(base)?;
-        let base = self.at_least_integer(base);
-        let float = self.ty(&base) == Type::F64;
-        if let Some(n) = written_integer(exponent) {
-            let written_out = n.unsigned_abs() <= MAX_WRITTEN_POWER;
-            if n >= 0 && written_out {
-                return Ok(self.multiplied(base, n.unsigned_abs()));
-            }
-            if float && written_out {
-                let below = self.multiplied(base, n.unsigned_abs());
-                return Ok(Expr::binary(BinaryOp::Div, Expr::f64(1.0), below));
-            }
-        }
-        if let ast::ExprKind::Float(0.5) = exponent.kind {
-            let base = self.convert(base, Type::F64);
-            return Ok(Expr::unary(UnaryOp::Sqrt, base));
-        }
-        let exponent = self.expr(exponent)?;
-        let exponent = self.at_least_integer(exponent);
-        let integer = self.ty(&base).max(self.ty(&exponent));
-        let arguments = vec![self.convert(base, Type::F64), self.convert(exponent, Type::F64)];
-        let value = Expr::Call("pow", arguments);
-        // An integer to the power of an integer is one again: exact up to 2^53, 0 for a negative exponent.
-        Ok(if integer == Type::F64 { value } else { Expr::cast(integer, value) })
-    }
-
-    /// `base**n` by squaring, from the lowest bit up: one fixed order of multiplications.
-    fn multiplied(&mut self, base: Expr, n: u64) -> Expr {
-        if n == 0 {
-            return match self.ty(&base) {
-                Type::F64 => Expr::f64(1.0),
-                Type::I64 => Expr::Const(Const::I64(1)),
-                _ => Expr::Const(Const::I32(1)),
-            };
-        }
-        let mut square = if n == 1 { base } else { Expr::Local(self.bind("_power", base)) };
-        let mut result: Option<Expr> = None;
-        let mut rest = n;
-        loop {
-            if rest & 1 == 1 {
-                result = Some(match result {
-                    None => square.clone(),
-                    Some(r) => Expr::binary(BinaryOp::Mul, r, square.clone()),
-                });
-            }
-            rest >>= 1;
-            match (rest, result) {
-                (0, Some(result)) => return result,
-                (_, unfinished) => result = unfinished,
-            }
-            let squared = Expr::binary(BinaryOp::Mul, square.clone(), square);
-            square = Expr::Local(self.bind("_power", squared));
-        }
-    }
-
-    fn call(&mut self, name: &str, mut arguments: Vec<Expr>) -> Result<Expr> {
-        let mut next = || if arguments.is_empty() { Expr::f64(f64::NAN) } else { arguments.remove(0) };
-        Ok(match name {
-            "int" => {
-                let x = next();
-                match self.ty(&x) {
-                    Type::Bool | Type::F64 => Expr::cast(Type::I32, x),
-                    Type::I32 | Type::I64 => x,
-                }
-            }
-            "abs" => {
-                let x = next();
-                let x = self.at_least_integer(x);
-                match self.ty(&x) {
-                    Type::F64 => Expr::unary(UnaryOp::Abs, x),
-                    ty => {
-                        let negative = Expr::binary(BinaryOp::Lt, x.clone(), zero(ty));
-                        Expr::select(negative, Expr::unary(UnaryOp::Neg, x.clone()), x)
-                    }
-                }
-            }
-            "sign" => {
-                let x = next();
-                let x = self.at_least_integer(x);
-                let ty = self.ty(&x);
-                let (one, minus_one) = (self.convert(integer(1), ty), self.convert(integer(-1), ty));
-                let negative = Expr::binary(BinaryOp::Lt, x.clone(), zero(ty));
-                let positive = Expr::binary(BinaryOp::Lt, zero(ty), x.clone());
-                Expr::select(positive, one, Expr::select(negative, minus_one, x))
-            }
-            "clip" => {
-                let (x, low, high) = (next(), next(), next());
-                let ty = [&x, &low, &high].into_iter().map(|e| self.ty(e)).max().unwrap_or(Type::F64).max(Type::I32);
-                let (x, low, high) = (self.convert(x, ty), self.convert(low, ty), self.convert(high, ty));
-                let raised = Expr::select(Expr::binary(BinaryOp::Lt, x.clone(), low.clone()), low, x);
-                Expr::select(Expr::binary(BinaryOp::Lt, high.clone(), raised.clone()), high, raised)
-            }
-            "timestep" => {
-                let (time, dt) = (next(), next());
-                let (time, dt) = (self.convert(time, Type::F64), self.convert(dt, Type::F64));
-                let steps = self.step_quotient(time, Some(dt))?;
-                Expr::cast(Type::I64, steps)
-            }
-            "_select" => {
-                let (condition, yes, no) = (next(), next(), next());
-                let condition = self.convert(condition, Type::Bool);
-                let (yes, no) = self.promote(yes, no);
-                Expr::select(condition, yes, no)
-            }
-            _ => {
-                let x = next();
-                let x = self.convert(x, Type::F64);
-                match name {
-                    "sqrt" => Expr::unary(UnaryOp::Sqrt, x),
-                    "floor" => Expr::unary(UnaryOp::Floor, x),
-                    "ceil" => {
-                        let down = Expr::unary(UnaryOp::Floor, Expr::unary(UnaryOp::Neg, x));
-                        Expr::unary(UnaryOp::Neg, down)
-                    }
-                    _ => match super::maths::lookup(name) {
-                        Some(builtin) => Expr::Call(builtin.name, vec![x]),
-                        None => return Err(LowerError(format!("the function `{name}` has no implementation"))),
-                    },
-                }
-            }
-        })
-    }
-}
-
-fn integer(value: i64) -> Expr {
-    Expr::Const(i32::try_from(value).map_or(Const::I64(value), Const::I32))
-}
-
-fn zero(ty: Type) -> Expr {
-    Expr::Const(match ty {
-        Type::F64 => Const::f64(0.0),
-        Type::I64 => Const::I64(0),
-        _ => Const::I32(0),
-    })
 }
 
 /// Whether a small change of an operand makes no more than a small change of the value.
@@ -637,32 +482,5 @@ fn is_smooth(expr: &ast::Expr) -> bool {
         ast::ExprKind::Compare(..) | ast::ExprKind::Binary(ast::BinaryOp::FloorDiv | ast::BinaryOp::Mod, ..) => false,
         ast::ExprKind::Call(name, _) => !["int", "floor", "ceil", "sign", "timestep"].contains(&name.as_str()),
         _ => true,
-    }
-}
-
-/// A product or quotient with the signs of its operands taken out, which is exact, so that `-a/x` and `a/x` share their
-/// work.
-fn signed_outside(op: BinaryOp, x: Expr, y: Expr) -> Expr {
-    let positive = |e: Expr| match e {
-        Expr::Const(Const::F64(bits)) if f64::from_bits(bits) < 0.0 => (Expr::f64(-f64::from_bits(bits)), true),
-        Expr::Unary(UnaryOp::Neg, inner) => (*inner, true),
-        e => (e, false),
-    };
-    let ((x, x_negative), (y, y_negative)) = (positive(x), positive(y));
-    let value = Expr::binary(op, x, y);
-    if x_negative != y_negative { Expr::unary(UnaryOp::Neg, value) } else { value }
-}
-
-/// `0` or `0.0`.
-fn is_zero(expr: &ast::Expr) -> bool {
-    matches!(expr.kind, ast::ExprKind::Int(0) | ast::ExprKind::Float(0.0))
-}
-
-/// `3` or `-3`.
-fn written_integer(expr: &ast::Expr) -> Option<i64> {
-    match &expr.kind {
-        ast::ExprKind::Int(value) => Some(*value),
-        ast::ExprKind::Unary(ast::UnaryOp::Neg, x) => Some(-written_integer(x)?),
-        _ => None,
     }
 }
