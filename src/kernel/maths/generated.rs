@@ -195,7 +195,8 @@ pub fn exprel(x: f64) -> f64 {
     let rest: f64 = sum_whole - sum + r + (1.0 - sum_whole - one) + tail + half_square;
     let hi: f64 = sum + rest;
     let lo: f64 = sum - hi + rest;
-    let inverse: f64 = 1.0 / clamped;
+    let divisor: f64 = if 720.0 < x { 720.0 } else { x };
+    let inverse: f64 = 1.0 / divisor;
     let head: f64 = f64::from_bits((((hi * inverse).to_bits() as i64) & -134217728) as u64);
     let head_d_head: f64 = f64::from_bits(((clamped.to_bits() as i64) & -134217728) as u64);
     let remainder: f64 = hi - head * head_d_head - head * (clamped - head_d_head);
@@ -203,7 +204,7 @@ pub fn exprel(x: f64) -> f64 {
     let whole: i64 = (shifted.to_bits() as i64);
     let half: i64 = (((whole as u64) >> 1) as i64);
     let result: f64 = ratio * f64::from_bits((((half as u64) << 52) as i64) as u64) * f64::from_bits((((whole.wrapping_sub(half) as u64) << 52) as i64) as u64);
-    let negative: f64 = if x < -64.0 { -1.0 / x } else { result };
+    let negative: f64 = if x < -64.0 { -inverse } else { result };
     if x.abs() < 9.313225746154785e-10 { 1.0 + 0.5 * x } else { negative }
 }
 

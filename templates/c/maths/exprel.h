@@ -18,7 +18,8 @@ static inline __attribute__((always_inline)) double saltus_exprel(double x) {
     const double rest = sum_whole - sum + r + (1.0 - sum_whole - one) + tail + half_square;
     const double hi = sum + rest;
     const double lo = sum - hi + rest;
-    const double inverse = 1.0 / clamped;
+    const double divisor = 720.0 < x ? 720.0 : x;
+    const double inverse = 1.0 / divisor;
     const double head = saltus_float(saltus_bits(hi * inverse) & -134217728LL);
     const double head_d_head = saltus_float(saltus_bits(clamped) & -134217728LL);
     const double remainder = hi - head * head_d_head - head * (clamped - head_d_head);
@@ -26,6 +27,6 @@ static inline __attribute__((always_inline)) double saltus_exprel(double x) {
     const i64 whole = saltus_bits(shifted);
     const i64 half = (i64)((u64)whole >> 1);
     const double result = ratio * saltus_float((i64)((u64)half << 52)) * saltus_float((i64)((u64)(whole - half) << 52));
-    const double negative = x < -64.0 ? -1.0 / x : result;
+    const double negative = x < -64.0 ? -inverse : result;
     return saltus_abs(x) < 0x1p-30 ? 1.0 + 0.5 * x : negative;
 }
