@@ -254,7 +254,12 @@ impl Diagnostics {
 
     /// Whether there is an error among them.
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|d| d.severity == Severity::Error)
+        self.has_errors_since(0)
+    }
+
+    /// Whether there is an error among those after the first `before`.
+    pub fn has_errors_since(&self, before: usize) -> bool {
+        self.0[before..].iter().any(|d| d.severity == Severity::Error)
     }
 }
 

@@ -75,9 +75,9 @@ fn check_statement(statement: &Statement, scope: &CodeScope<'_>, text: &Text, di
     let target = match (known, scope.variables.get(name)) {
         (Some(kind), _) => Some(kind),
         (None, Some(variable)) => {
-            if let Err(error) = writable(name, variable, scope) {
-                let error = Diagnostic::error(text, statement.target_span, error.0).suggest_or(error.1);
-                diagnostics.push(error);
+            if let Err((message, hint)) = writable(name, variable, scope) {
+                let error = Diagnostic::error(text, statement.target_span, message);
+                diagnostics.push(Diagnostic { hint, ..error });
                 let _ = check(&statement.value, scope, text, diagnostics);
                 return;
             }
@@ -119,16 +119,6 @@ fn check_statement(statement: &Statement, scope: &CodeScope<'_>, text: &Text, di
         return;
     };
     check_update(statement, op, target, scope, text, diagnostics);
-}
-
-trait SuggestOr {
-    fn suggest_or(self, hint: Option<String>) -> Diagnostic;
-}
-
-impl SuggestOr for Diagnostic {
-    fn suggest_or(self, hint: Option<String>) -> Diagnostic {
-        Diagnostic { hint, ..self }
-    }
 }
 
 fn writable(name: &str, variable: &Variable, scope: &CodeScope<'_>) -> Result<(), (String, Option<String>)> {

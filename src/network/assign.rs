@@ -91,7 +91,7 @@ pub fn check_assignment(
         None => None,
         Some(filter) => check_filter(filter, group, diagnostics).map(Some)?,
     };
-    let errors = diagnostics.0[before..].iter().any(|d| d.severity == crate::diag::Severity::Error);
+    let errors = diagnostics.has_errors_since(before);
     (!errors).then(|| CheckedAssignment {
         statement: statement(value),
         text: text.clone(),

@@ -298,7 +298,7 @@ fn check_monitor(
             CheckedKind::State { record, clock, slot: check_slot(when.as_ref(), diagnostics) }
         }
     };
-    let failed = diagnostics.0[before..].iter().any(|d| d.severity == crate::diag::Severity::Error);
+    let failed = diagnostics.has_errors_since(before);
     let variables = variables.iter().map(|v| v.as_str().to_string()).collect();
     Ok((!failed).then(|| CheckedMonitor { name: monitor.name.clone(), group, variables, kind }))
 }
@@ -326,7 +326,7 @@ fn check_operation(
     let statements = parser::statements(text, diagnostics);
     check_statements(&statements, &CodeScope::assignment(&*group, &group.variables), text, diagnostics);
     let slot = check_slot(operation.when.as_ref(), diagnostics);
-    if diagnostics.0[before..].iter().any(|d| d.severity == crate::diag::Severity::Error) {
+    if diagnostics.has_errors_since(before) {
         return None;
     }
     group.written.extend(statements.iter().map(|s| s.target.clone()));
