@@ -80,16 +80,11 @@ impl KernelView {
 /// ```
 pub fn kernels(network: &Network, language: Language) -> Vec<KernelView> {
     let view = |(number, object): (usize, &crate::engine::CodeObject)| {
-        let population = &network.populations()[number];
-        let elements = |name: &str| {
-            let array = population.arrays.get(name).or_else(|| population.propagator_arrays.get(name));
-            array.map_or(population.n(), |array| array.len())
-        };
         let kernel = object.kernel();
         let parameters = kernel.params.iter().map(|param| ParameterView {
             name: param.name.clone(),
             storage: param.storage,
-            elements: if param.scalar { 1 } else { elements(&param.name) },
+            elements: network.elements(number, param),
             written: param.written,
         });
         KernelView {

@@ -6,6 +6,7 @@
 //! results do not depend on the tier.
 
 mod code_object;
+mod native;
 mod once;
 mod worker;
 
@@ -16,6 +17,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 pub use self::code_object::{CodeObject, Interpreted};
+pub use self::native::{Evaluate, native};
 pub use self::once::{run_once, run_once_over, select_once};
 use self::worker::{Arrival, Job, News};
 use crate::build::{Env, Key, OptLevel, ToolchainError};
@@ -25,6 +27,7 @@ use crate::kernel::lower::{Lowered, Site};
 use crate::kernel::verify::{VerifyError, verify};
 use crate::load::slot::Mailbox;
 use crate::render::Language;
+pub use crate::render::NativeFunction;
 use crate::store::Store;
 
 /// What runs the kernels. Results are the same.
@@ -66,6 +69,8 @@ pub struct Options {
     pub cache: CacheChoice,
     /// The environment in which the compiler and the store are looked for.
     pub env: Env,
+    /// Whether functions that the user wrote in C may run.
+    pub allow_native: bool,
 }
 
 impl Default for Options {
@@ -77,6 +82,7 @@ impl Default for Options {
             opt_level: None,
             cache: CacheChoice::Default,
             env: Env::of_process(),
+            allow_native: false,
         }
     }
 }
@@ -114,6 +120,20 @@ pub enum EngineError {
     /// The compiler that was asked for cannot be used.
     #[error(transparent)]
     Toolchain(#[from] ToolchainError),
+    /// A function in C, without permission to run one.
+    #[error("the function `{name}` is written in C, which runs only with permission: `--allow-native`, or `Options::allow_native`")]
+    NativeForbidden {
+        /// The function.
+        name: String,
+    },
+    /// A function in C cannot be used.
+    #[error("the function `{name}` cannot be used: {message}")]
+    Native {
+        /// The function.
+        name: String,
+        /// Why not.
+        message: String,
+    },
 }
 
 /// Where a kernel came from.
@@ -164,7 +184,16 @@ pub fn optimised(lowered: Lowered) -> Result<Lowered, EngineError> {
     verify(&lowered.kernel)?;
     let kernel = hoist(lowered.kernel);
     verify(&kernel)?;
-    Ok(Lowered { kernel, sites: lowered.sites })
+    let mut calls = lowered.calls;
+    for call in &mut calls {
+        if let Some(kernel) = call.kernel.take() {
+            verify(&kernel)?;
+            let kernel = hoist(kernel);
+            verify(&kernel)?;
+            call.kernel = Some(kernel);
+        }
+    }
+    Ok(Lowered { kernel, sites: lowered.sites, calls })
 }
 
 /// The places whose flags are set.

@@ -62,6 +62,25 @@ pub trait Scope {
     fn meaning(&self, name: &str) -> Result<Meaning, Unknown>;
     /// Names near which a mistyped one is sought.
     fn candidates(&self) -> Vec<String>;
+    /// A function that the model itself defines.
+    fn function(&self, _name: &str) -> Option<FunctionMeaning> {
+        None
+    }
+    /// Why no random number can be drawn here, and perhaps what to do; `None` if it can.
+    fn forbids_drawing(&self) -> Option<(String, Option<String>)> {
+        None
+    }
+}
+
+/// What a function that the model defines takes and gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FunctionMeaning {
+    /// What it takes.
+    pub arguments: Vec<Argument>,
+    /// What it gives.
+    pub result: Kind,
+    /// Whether two calls with equal arguments can differ, as with random numbers.
+    pub stateful: bool,
 }
 
 /// Why a name has no meaning.
@@ -180,21 +199,42 @@ pub const FUNCTIONS: [Signature; 24] = [
     },
 ];
 
-/// Functions of Brian2 that draw random numbers; no code can use them yet.
-pub const RANDOM_FUNCTIONS: [&str; 3] = ["rand", "randn", "poisson"];
+/// The functions of Brian2's default list that draw random numbers.
+pub const RANDOM_FUNCTIONS: [Signature; 3] = [
+    Signature { name: "rand", arguments: &[], dimension: ResultDimension::Plain, ty: Some(ValueType::Float) },
+    Signature { name: "randn", arguments: &[], dimension: ResultDimension::Plain, ty: Some(ValueType::Float) },
+    Signature {
+        name: "poisson",
+        arguments: &[Argument::Plain],
+        dimension: ResultDimension::Plain,
+        ty: Some(ValueType::Integer),
+    },
+];
 
 /// Constants that every model knows.
 pub const CONSTANTS: [(&str, f64); 3] =
     [("pi", std::f64::consts::PI), ("e", std::f64::consts::E), ("inf", f64::INFINITY)];
 
-/// The function of this name.
+/// The function of this name, drawing or not.
 pub fn function(name: &str) -> Option<&'static Signature> {
-    FUNCTIONS.iter().find(|f| f.name == name)
+    FUNCTIONS.iter().chain(&RANDOM_FUNCTIONS).find(|f| f.name == name)
+}
+
+/// Whether the function draws random numbers.
+pub fn draws(name: &str) -> bool {
+    RANDOM_FUNCTIONS.iter().any(|f| f.name == name)
+}
+
+/// Whether `name` is white noise: `xi` or `xi_NAME`.
+pub fn is_noise(name: &str) -> bool {
+    name == "xi" || name.starts_with("xi_")
 }
 
 /// The kind of `expr`, or `None` after saying what is wrong with it.
 pub fn check(expr: &Expr, scope: &dyn Scope, text: &Text, diagnostics: &mut Diagnostics) -> Option<Kind> {
-    Checker { scope, text, diagnostics }.kind(expr)
+    let mut checker = Checker { scope, text, diagnostics };
+    let kind = checker.kind(expr);
+    checker.refuse_repeated_draws(expr).and(kind)
 }
 
 /// Checks that `expr` is a condition.
@@ -282,11 +322,12 @@ impl Checker<'_> {
             Ok(meaning) => Some(meaning.kind),
             Err(Unknown::InError) => None,
             Err(Unknown::NotHere(message, hint)) => self.fail(expr, message, hint),
-            Err(Unknown::Name) if function(name).is_some() || RANDOM_FUNCTIONS.contains(&name) => {
+            Err(Unknown::Name) if function(name).is_some() || self.scope.function(name).is_some() => {
                 self.fail(expr, format!("`{name}` is a function"), Some(format!("call it: `{name}(...)`")))
             }
-            Err(Unknown::Name) if name == "xi" || name.starts_with("xi_") => {
-                self.fail(expr, format!("`{name}` is noise, which this version cannot do yet"), None)
+            Err(Unknown::Name) if is_noise(name) => {
+                let message = format!("`{name}` is noise, which exists in differential equations only");
+                self.fail(expr, message, Some("draw with `randn()` in other code".into()))
             }
             Err(Unknown::Name) => {
                 let candidates = self.scope.candidates();
@@ -415,16 +456,69 @@ impl Checker<'_> {
 
     fn call(&mut self, expr: &Expr, name: &str, arguments: &[Expr]) -> Option<Kind> {
         let kinds: Vec<Option<Kind>> = arguments.iter().map(|a| self.kind(a)).collect();
+        if let Some(own) = self.scope.function(name) {
+            self.arguments(expr, name, arguments, kinds, &own.arguments)?;
+            return self.allow_drawing(expr, name, own.stateful).map(|()| own.result);
+        }
         let Some(signature) = function(name) else {
             return self.unknown_function(expr, name);
         };
-        if arguments.len() != signature.arguments.len() {
-            let (takes, got) = (signature.arguments.len(), arguments.len());
+        let kinds = self.arguments(expr, name, arguments, kinds, signature.arguments)?;
+        self.allow_drawing(expr, name, draws(name))?;
+        let highest = kinds.iter().skip(usize::from(name == "_select")).map(|k| k.ty).max();
+        Some(Kind {
+            ty: signature.ty.or(highest).unwrap_or(ValueType::Float),
+            dimension: match signature.dimension {
+                ResultDimension::Plain => Dimension::NONE,
+                ResultDimension::AsFirst => kinds[0].dimension,
+                ResultDimension::RootOfFirst => kinds[0].dimension.sqrt(),
+            },
+        })
+    }
+
+    fn allow_drawing(&mut self, expr: &Expr, name: &str, draws: bool) -> Option<()> {
+        match self.scope.forbids_drawing().filter(|_| draws) {
+            Some((reason, hint)) => self.fail(expr, format!("`{name}` draws random numbers, {reason}"), hint),
+            None => Some(()),
+        }
+    }
+
+    /// Two draws in one expression look alike to algebra, which could cancel them: refused, as in Brian2.
+    fn refuse_repeated_draws(&mut self, expr: &Expr) -> Option<()> {
+        let mut seen: Vec<&str> = Vec::new();
+        let mut repeated = None;
+        expr.walk(&mut |e| {
+            if let ExprKind::Call(name, _) = &e.kind
+                && (draws(name) || self.scope.function(name).is_some_and(|f| f.stateful))
+            {
+                if seen.contains(&name.as_str()) {
+                    repeated.get_or_insert((e, name));
+                }
+                seen.push(name);
+            }
+        });
+        let Some((again, name)) = repeated else { return Some(()) };
+        let message = format!("`{name}` is called twice in one expression");
+        let hint = format!("draw in statements of their own: `a = {again}`, then `b = {again}`");
+        self.fail(again, message, Some(hint))
+    }
+
+    /// The kinds of the arguments, if they are what the function takes.
+    fn arguments(
+        &mut self,
+        expr: &Expr,
+        name: &str,
+        arguments: &[Expr],
+        kinds: Vec<Option<Kind>>,
+        takes: &[Argument],
+    ) -> Option<Vec<Kind>> {
+        if arguments.len() != takes.len() {
+            let (takes, got) = (takes.len(), arguments.len());
             let plural = if takes == 1 { "" } else { "s" };
             return self.fail(expr, format!("`{name}` takes {takes} argument{plural}, not {got}"), None);
         }
         let kinds: Vec<Kind> = kinds.into_iter().collect::<Option<_>>()?;
-        for ((argument, kind), asked) in arguments.iter().zip(&kinds).zip(signature.arguments) {
+        for ((argument, kind), asked) in arguments.iter().zip(&kinds).zip(takes) {
             let wanted = match asked {
                 Argument::Any => continue,
                 Argument::Plain => Dimension::NONE,
@@ -446,26 +540,15 @@ impl Checker<'_> {
                 return self.fail(argument, message, hint);
             }
         }
-        let highest = kinds.iter().skip(usize::from(name == "_select")).map(|k| k.ty).max();
-        Some(Kind {
-            ty: signature.ty.or(highest).unwrap_or(ValueType::Float),
-            dimension: match signature.dimension {
-                ResultDimension::Plain => Dimension::NONE,
-                ResultDimension::AsFirst => kinds[0].dimension,
-                ResultDimension::RootOfFirst => kinds[0].dimension.sqrt(),
-            },
-        })
+        Some(kinds)
     }
 
     fn unknown_function(&mut self, expr: &Expr, name: &str) -> Option<Kind> {
-        if RANDOM_FUNCTIONS.contains(&name) {
-            return self.fail(expr, format!("`{name}` draws random numbers, which this version cannot do yet"), None);
-        }
         if self.scope.meaning(name).is_ok() {
             let hint = "a `*` may be missing before the parenthesis";
             return self.fail(expr, format!("`{name}` is not a function"), Some(hint.into()));
         }
-        let names = FUNCTIONS.iter().map(|f| f.name).filter(|n| !n.starts_with('_'));
+        let names = FUNCTIONS.iter().chain(&RANDOM_FUNCTIONS).map(|f| f.name).filter(|n| !n.starts_with('_'));
         let error = Diagnostic::error(self.text, expr.span, format!("there is no function `{name}`"));
         let alias = match name {
             "asin" | "acos" | "atan" => Some(format!("it is called `arc{}`", &name[1..])),

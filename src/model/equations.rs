@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 
 use crate::diag::{Diagnostic, Diagnostics, Span, Text};
 use crate::expr::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
-use crate::expr::check::{CONSTANTS, RANDOM_FUNCTIONS, ValueType, function};
+use crate::expr::check::{CONSTANTS, ValueType, function, is_noise};
 use crate::expr::parser::{KEYWORDS, Parsed, Parser};
 use crate::unit::{self, Dimension};
 
@@ -328,7 +328,7 @@ fn check_name(equation: &Equation, parser: &mut Parser<'_>) -> bool {
         plain(&format!("`{name}` is a keyword and cannot name a variable"))
     } else if name.starts_with('_') {
         plain(&format!("`{name}` starts with an underscore, as only internal names do"))
-    } else if ["t", "dt", "t_in_timesteps", "i", "N", "xi"].contains(&name) || name.starts_with("xi_") {
+    } else if ["t", "dt", "t_in_timesteps", "i", "N"].contains(&name) || is_noise(name) {
         plain(&format!("`{name}` has a meaning of its own and cannot be defined"))
     } else if ["not_refractory", "refractory", "refractory_until"].contains(&name) {
         plain(&format!("`{name}` belongs to refractoriness and cannot be defined"))
@@ -337,7 +337,7 @@ fn check_name(equation: &Equation, parser: &mut Parser<'_>) -> bool {
         (format!("`{name}` ends like a variable of synapses"), Some(hint))
     } else if unit::lookup(name).is_some() {
         plain(&format!("`{name}` is a unit and cannot name a variable"))
-    } else if function(name).is_some() || RANDOM_FUNCTIONS.contains(&name) {
+    } else if function(name).is_some() {
         plain(&format!("`{name}` is a function and cannot name a variable"))
     } else if CONSTANTS.iter().any(|(n, _)| *n == name) {
         plain(&format!("`{name}` is a constant and cannot name a variable"))

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
-use crate::expr::check::{CONSTANTS, Kind, Meaning, Scope, Unknown, ValueType};
+use crate::diag::Text;
+use crate::expr::ast::Expr;
+use crate::expr::check::{CONSTANTS, FunctionMeaning, Kind, Meaning, Scope, Unknown, ValueType};
 use crate::unit::{self, Dimension};
 
 /// A value of one of the types of the model language.
@@ -47,11 +49,46 @@ pub struct Constant {
     pub dimension: Dimension,
 }
 
-/// The constants of a model, by name, in order of definition; beyond them, the units and `pi`, `e`, `inf`.
+/// A function that a model defines.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Function {
+    /// What it takes and gives.
+    pub meaning: FunctionMeaning,
+    /// How it is computed.
+    pub body: FunctionBody,
+}
+
+/// How a function is computed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FunctionBody {
+    /// An expression over the SI values of its parameters.
+    Expression {
+        /// Names of the parameters.
+        parameters: Vec<String>,
+        /// The result.
+        expr: Expr,
+        /// Where the expression stands.
+        text: Text,
+    },
+    /// Values that change with time; with `columns`, each row has this many, chosen by a second argument.
+    TimedArray {
+        /// Values of a row; absent if there is one, without an index.
+        columns: Option<usize>,
+    },
+    /// Something that the host evaluates, such as a closure; these are the types of its arguments.
+    Host {
+        /// Types in which it takes its arguments.
+        arguments: Vec<ValueType>,
+    },
+}
+
+/// The constants and functions of a model, by name, in order of definition; beyond them, the units and `pi`, `e`, `inf`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Namespace {
-    /// By name.
+    /// Constants by name.
     pub constants: IndexMap<String, Constant>,
+    /// Functions by name.
+    pub functions: IndexMap<String, Function>,
     /// Names of those whose definition is wrong.
     pub in_error: BTreeSet<String>,
 }
@@ -75,6 +112,10 @@ impl Scope for Namespace {
             }
             None => Err(Unknown::Name),
         }
+    }
+
+    fn function(&self, name: &str) -> Option<FunctionMeaning> {
+        self.functions.get(name).map(|f| f.meaning.clone())
     }
 
     fn candidates(&self) -> Vec<String> {

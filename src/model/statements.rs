@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::group::{Role, Variable};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::ast::{AssignOp, BinaryOp, Expr, ExprKind, Statement};
-use crate::expr::check::{Kind, Meaning, Scope, Unknown, ValueType, check, described};
+use crate::expr::check::{FunctionMeaning, Kind, Meaning, Scope, Unknown, ValueType, check, described, draws};
 
 /// What the statements of one piece of code can see and write.
 pub struct CodeScope<'a> {
@@ -47,6 +47,17 @@ impl CodeScope<'_> {
             None => self.variables.get(name).is_some_and(|v| v.varies),
         })
     }
+
+    /// Whether a value is drawn: of a temporary, anew for each cell; of a shared variable, once for all.
+    fn is_drawn(&self, value: &Expr) -> bool {
+        let mut drawn = false;
+        value.walk(&mut |e| {
+            if let ExprKind::Call(name, _) = &e.kind {
+                drawn |= draws(name) || self.base.function(name).is_some_and(|f| f.stateful);
+            }
+        });
+        drawn
+    }
 }
 
 impl Scope for CodeScope<'_> {
@@ -59,6 +70,14 @@ impl Scope for CodeScope<'_> {
 
     fn candidates(&self) -> Vec<String> {
         self.temporaries.borrow().keys().cloned().chain(self.base.candidates()).collect()
+    }
+
+    fn function(&self, name: &str) -> Option<FunctionMeaning> {
+        self.base.function(name)
+    }
+
+    fn forbids_drawing(&self) -> Option<(String, Option<String>)> {
+        self.base.forbids_drawing()
     }
 }
 
@@ -96,7 +115,7 @@ fn check_statement(statement: &Statement, scope: &CodeScope<'_>, text: &Text, di
             match target {
                 Some(target) => check_set(statement, target, value, text, diagnostics),
                 None => {
-                    let of_cells = scope.is_of_cells(&statement.value);
+                    let of_cells = scope.is_of_cells(&statement.value) || scope.is_drawn(&statement.value);
                     scope.temporaries.borrow_mut().insert(name.to_string(), (value, of_cells));
                 }
             }
@@ -126,6 +145,14 @@ fn writable(name: &str, variable: &Variable, scope: &CodeScope<'_>) -> Result<()
         Role::Subexpression(expr) => Err((
             format!("`{name}` is a subexpression and cannot be written"),
             Some(format!("it always stands for `{expr}`")),
+        )),
+        Role::ConstantOverDt(expr) => Err((
+            format!("`{name}` is a subexpression and cannot be written"),
+            Some(format!("it is `{expr}`, evaluated once at the start of each step")),
+        )),
+        Role::Linked => Err((
+            format!("`{name}` is linked to a variable of another group and cannot be written here"),
+            Some("write the variable that it is linked to".into()),
         )),
         role if !matches!(role, Role::State | Role::Parameter | Role::LastSpike | Role::NotRefractory) => {
             Err((format!("`{name}` cannot be written"), None))

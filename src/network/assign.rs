@@ -1,13 +1,11 @@
 //! Assignments to variables of groups: initial values, and changes between runs.
 
-use indexmap::IndexMap;
-
+use super::check::Source;
+use super::code::{Drawing, Elements};
 use super::error::Error;
-use super::evaluate::Constants;
-use super::model::{Assignment, Filter, Value};
-use super::neuron_group::Population;
+use super::memory::Memory;
+use super::model::{Assigned, Assignment, Filter, Value};
 use crate::diag::{Diagnostic, Diagnostics, Text};
-use crate::engine;
 use crate::expr::ast::{AssignOp, Expr, ExprKind, Statement};
 use crate::expr::check::check_condition;
 use crate::expr::parser;
@@ -16,37 +14,47 @@ use crate::kernel::lower::Site;
 use crate::model::group::Group;
 use crate::model::namespace::Number;
 use crate::model::statements::{CodeScope, check_statements};
-use crate::runtime::clock::Clock;
+use crate::random::Streams;
 
-/// A checked assignment to a variable of one group.
+/// An assignment whose parts are known to be right.
 #[derive(Clone, Debug)]
 pub struct CheckedAssignment {
-    statement: Statement,
+    source: Source,
+    variable: String,
+    value: CheckedValue,
     text: Text,
-    /// Numbers are data: no guard holds them back, as in Brian2.
-    is_data: bool,
     shared: bool,
     filter: Option<CheckedFilter>,
 }
 
 #[derive(Clone, Debug)]
+enum CheckedValue {
+    /// A statement that gives each cell its value; `is_data`: a number, which goes through guards.
+    Statement { statement: Statement, is_data: bool },
+    /// A number for each cell, in the order of the filter.
+    Each(Vec<f64>),
+}
+
+#[derive(Clone, Debug)]
 enum CheckedFilter {
     Condition(Expr, Text),
-    /// Ascending, each once.
-    Indices(Vec<i32>),
+    /// Cells of the population in the order given.
+    Cells(Vec<i32>),
 }
 
 /// Checks an assignment against its group; `None` after saying what is wrong.
 pub fn check_assignment(
     assignment: &Assignment,
+    owner: &str,
+    source: Source,
     group: &Group,
     diagnostics: &mut Diagnostics,
 ) -> Option<CheckedAssignment> {
     let name = assignment.variable.as_str();
     let text = assignment.value.text();
     let Some(variable) = group.variables.get(name) else {
-        let message = format!("the group `{}` has no variable `{name}`", group.name);
-        let names = group.variables.iter().filter(|(_, v)| v.is_stored()).map(|(n, _)| n.as_str());
+        let message = format!("the group `{owner}` has no variable `{name}`");
+        let names = group.variables.iter().filter(|(_, v)| v.is_settable()).map(|(n, _)| n.as_str());
         let error = Diagnostic::error(&assignment.variable, assignment.variable.whole(), message);
         diagnostics.push(error.suggest(name, names));
         return None;
@@ -57,14 +65,14 @@ pub fn check_assignment(
         // A target has no place in the text of its value; errors about it point to the value.
         Statement { target: name.to_string(), target_span: span, op: AssignOp::Set, value, span }
     };
-    let (value, is_data) = match &assignment.value {
-        Value::Expression(text) => {
+    let value = match &assignment.value {
+        Assigned::Value(Value::Expression(text)) => {
             let value = parser::expression(text, diagnostics)?;
             let scope = CodeScope::assignment(group, &group.variables);
             check_statements(&[statement(value.clone())], &scope, text, diagnostics);
-            (value, false)
+            CheckedValue::Statement { statement: statement(value), is_data: false }
         }
-        Value::Number(number, _) => {
+        Assigned::Value(Value::Number(number, _)) => {
             let kind = match *number {
                 Number::Boolean(value) => ExprKind::Bool(value),
                 Number::Integer(value) => ExprKind::Int(value),
@@ -72,16 +80,25 @@ pub fn check_assignment(
             };
             let value = Expr::new(kind, text.whole());
             // Zero is zero in any unit.
-            if variable.is_stored() && number.as_f64() != 0.0 && !variable.kind.dimension.is_dimensionless() {
+            if variable.is_settable() && number.as_f64() != 0.0 && !variable.kind.dimension.is_dimensionless() {
                 let dimension = variable.kind.dimension;
                 let message = format!("`{name}` is in {dimension}, but `{value}` has no unit");
                 let hint = format!("write it as a string with a unit: \"{value}*{dimension}\"");
                 diagnostics.push(Diagnostic::error(text, text.whole(), message).hint(hint));
-            } else if !variable.is_stored() || variable.kind.dimension.is_dimensionless() {
+            } else if !variable.is_settable() || variable.kind.dimension.is_dimensionless() {
                 let scope = CodeScope::assignment(group, &group.variables);
                 check_statements(&[statement(value.clone())], &scope, text, diagnostics);
             }
-            (value, true)
+            CheckedValue::Statement { statement: statement(value), is_data: true }
+        }
+        Assigned::Each(values, _) => {
+            if !variable.is_settable() {
+                // The one message there is for what cannot be written.
+                let scope = CodeScope::assignment(group, &group.variables);
+                let any = Expr::new(ExprKind::Int(0), text.whole());
+                check_statements(&[statement(any)], &scope, text, diagnostics);
+            }
+            CheckedValue::Each(values.clone())
         }
     };
     if variable.shared {
@@ -89,13 +106,30 @@ pub fn check_assignment(
     }
     let filter = match &assignment.filter {
         None => None,
-        Some(filter) => check_filter(filter, group, diagnostics).map(Some)?,
+        Some(filter) => check_filter(filter, owner, source, group, diagnostics).map(Some)?,
     };
+    if let CheckedValue::Each(values) = &value {
+        let wanted = match &filter {
+            _ if variable.shared => Some(1),
+            None => Some(source.n()),
+            Some(CheckedFilter::Cells(cells)) => Some(cells.len()),
+            Some(CheckedFilter::Condition(..)) => None,
+        };
+        let message = match wanted {
+            Some(wanted) if wanted == values.len() => None,
+            Some(wanted) => Some(format!("there are {} values for {wanted} cells", values.len())),
+            None => Some("values for cells that a condition chooses cannot be given one by one".to_string()),
+        };
+        if let Some(message) = message {
+            diagnostics.push(Diagnostic::error(text, text.whole(), message));
+        }
+    }
     let errors = diagnostics.has_errors_since(before);
     (!errors).then(|| CheckedAssignment {
-        statement: statement(value),
+        source,
+        variable: name.to_string(),
+        value,
         text: text.clone(),
-        is_data,
         shared: variable.shared,
         filter,
     })
@@ -103,88 +137,153 @@ pub fn check_assignment(
 
 /// A shared variable takes one value, for all.
 fn check_shared(name: &str, filter: Option<&Filter>, diagnostics: &mut Diagnostics) {
-    if let Some(Filter::Condition(text) | Filter::Indices(_, text) | Filter::Marks(_, text)) = filter {
+    if let Some(filter) = filter {
+        let text = filter.text();
         let message = format!("`{name}` is shared by all cells and cannot be set for some of them");
         diagnostics.push(Diagnostic::error(text, text.whole(), message));
     }
 }
 
-fn check_filter(filter: &Filter, group: &Group, diagnostics: &mut Diagnostics) -> Option<CheckedFilter> {
-    let mut refuse = |text: &Text, message: String| {
-        diagnostics.push(Diagnostic::error(text, text.whole(), message));
-        None
-    };
-    match filter {
+/// The cells that a filter chooses, counted in the population, as far as that is known before the network runs.
+fn check_filter(
+    filter: &Filter,
+    owner: &str,
+    source: Source,
+    group: &Group,
+    diagnostics: &mut Diagnostics,
+) -> Option<CheckedFilter> {
+    let n = source.n() as i64;
+    let cells = match filter {
         Filter::Condition(text) => {
             let condition = parser::expression(text, diagnostics)?;
             check_condition(&condition, "the filter", group, text, diagnostics)?;
-            Some(CheckedFilter::Condition(condition, text.clone()))
+            return Some(CheckedFilter::Condition(condition, text.clone()));
         }
         Filter::Indices(indices, text) => {
-            let n = group.n as i64;
-            let mut cells = Vec::new();
+            let mut cells = Vec::with_capacity(indices.len());
             for &index in indices {
                 let cell = if index < 0 { index + n } else { index };
                 if !(0..n).contains(&cell) {
-                    return refuse(text, format!("there is no cell {index} in `{}`, which has {n} cells", group.name));
+                    let message = format!("there is no cell {index} in `{owner}`, which has {n} cells");
+                    diagnostics.push(Diagnostic::error(text, text.whole(), message));
+                    return None;
                 }
                 cells.push(cell as i32);
             }
-            cells.sort_unstable();
-            cells.dedup();
-            Some(CheckedFilter::Indices(cells))
+            cells
+        }
+        // As Python's slices: what lies outside is cut off.
+        Filter::Slice(start, stop, _) => {
+            let at = |index: i64| if index < 0 { (index + n).max(0) } else { index.min(n) };
+            (start.map_or(0, at)..stop.map_or(n, at)).map(|cell| cell as i32).collect()
         }
         Filter::Marks(marks, text) => {
-            if marks.len() != group.n {
-                let (got, n) = (marks.len(), group.n);
-                return refuse(text, format!("`{}` has {n} cells, but the list has {got} entries", group.name));
+            if marks.len() as i64 != n {
+                let message = format!("`{owner}` has {n} cells, but the list has {} entries", marks.len());
+                diagnostics.push(Diagnostic::error(text, text.whole(), message));
+                return None;
             }
-            let cells = marks.iter().enumerate().filter(|(_, m)| **m).map(|(k, _)| k as i32);
-            Some(CheckedFilter::Indices(cells.collect()))
+            marks.iter().enumerate().filter(|(_, m)| **m).map(|(k, _)| k as i32).collect()
         }
+    };
+    Some(CheckedFilter::Cells(cells.into_iter().map(|cell| cell + source.start as i32).collect()))
+}
+
+/// A filter of a group, without an assignment; `None` after saying what is wrong.
+pub fn check_selection(
+    filter: &Filter,
+    owner: &str,
+    source: Source,
+    group: &Group,
+    diagnostics: &mut Diagnostics,
+) -> Option<Selection> {
+    check_filter(filter, owner, source, group, diagnostics).map(|filter| Selection { source, filter })
+}
+
+/// Cells chosen by a filter.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    source: Source,
+    filter: CheckedFilter,
+}
+
+impl Selection {
+    /// The cells as they are now, counted in the population, in the order of the filter.
+    pub fn cells(&self, memory: &mut Memory, streams: &mut Streams) -> Result<Vec<i32>, Error> {
+        self.filter.cells(self.source, memory, streams)
+    }
+}
+
+impl CheckedFilter {
+    fn cells(&self, source: Source, memory: &mut Memory, streams: &mut Streams) -> Result<Vec<i32>, Error> {
+        let (condition, text) = match self {
+            CheckedFilter::Cells(cells) => return Ok(cells.clone()),
+            CheckedFilter::Condition(condition, text) => (condition, text),
+        };
+        let lowered = memory.lower(source.into(), text, |l| Ok(LoopShape::Select(l.expr(condition)?)))?;
+        let mut code = memory.code_once(source.into(), "filter", lowered)?;
+        code.drawing = Drawing::Direct;
+        memory.refresh(source.population, &code.copies);
+        let range = Elements::Range(source.start, source.stop);
+        code.prepare(range, &memory.populations[source.population].arrays, streams);
+        let mut cells = vec![0; source.n()];
+        let count = code.object.select_range(source.start, source.stop, &mut cells);
+        cells.truncate(count);
+        Ok(cells)
     }
 }
 
 impl CheckedAssignment {
-    /// Carries it out at the current time of `clock`; returns where an integer was divided by zero.
-    pub fn apply(
-        &self,
-        population: &mut Population,
-        clock: &mut Clock,
-        constants: &mut Constants,
-    ) -> Result<Vec<Site>, Error> {
-        let indices = match &self.filter {
+    /// Carries it out at the current time of the group's clock; returns where an integer was divided by zero.
+    pub fn apply(&self, memory: &mut Memory, streams: &mut Streams) -> Result<Vec<Site>, Error> {
+        let cells = match &self.filter {
             None => None,
-            Some(CheckedFilter::Indices(indices)) => Some(indices.clone()),
-            Some(CheckedFilter::Condition(condition, text)) => {
-                let lowered = population.lower(text, |l| Ok(LoopShape::Select(l.expr(condition)?)))?;
-                let mut cells = vec![0; population.n()];
-                let arrays = population.bind(&lowered.kernel, &mut IndexMap::new(), clock, &mut constants.arrays)?;
-                // SAFETY: `bind` gives arrays of the kernel's types, one element a cell or single values.
-                let count = unsafe { engine::select_once(&lowered.kernel, &arrays, &mut cells) }?;
-                cells.truncate(count);
-                Some(cells)
+            Some(filter) => Some(filter.cells(self.source, memory, streams)?),
+        };
+        let (statement, is_data) = match &self.value {
+            CheckedValue::Statement { statement, is_data } => (statement, *is_data),
+            CheckedValue::Each(values) => {
+                self.set_each(values, cells.as_deref(), memory);
+                return Ok(Vec::new());
             }
         };
-        let shape = if indices.is_some() { LoopShape::Indexed } else { LoopShape::Each };
-        let lowered = population.lower(&self.text, |lowerer| {
-            if self.is_data {
+        let shape = if cells.is_some() { LoopShape::Indexed } else { LoopShape::Each };
+        let lowered = memory.lower(self.source.into(), &self.text, |lowerer| {
+            if is_data {
                 lowerer.override_guards();
             }
-            lowerer.statement(&self.statement)?;
+            lowerer.statement(statement)?;
             Ok(shape)
         })?;
-        let arrays = population.bind(&lowered.kernel, &mut IndexMap::new(), clock, &mut constants.arrays)?;
-        // A shared variable is written by the scalar part, which runs once whatever the number of cells.
-        let n = if self.shared { 0 } else { population.n() };
-        // SAFETY: `bind` gives arrays of the kernel's types, one element a cell or single values; the indices are
-        // numbers of cells.
-        let flags = unsafe {
-            match &indices {
-                Some(indices) => engine::run_once_over(&lowered.kernel, &arrays, indices),
-                None => engine::run_once(&lowered.kernel, &arrays, n),
+        let mut code = memory.code_once(self.source.into(), "assignment", lowered)?;
+        code.drawing = Drawing::Direct;
+        memory.refresh(self.source.population, &code.copies);
+        let guards = &memory.populations[self.source.population].arrays;
+        match cells {
+            Some(mut cells) => {
+                code.prepare(Elements::List(&cells), guards, streams);
+                // What is drawn for a cell that is named twice has been drawn; the last number is its own.
+                cells.sort_unstable();
+                cells.dedup();
+                code.object.run_over(&cells);
             }
-        }?;
-        Ok(engine::sites_of(&lowered.sites, flags))
+            None => {
+                let range = if self.shared { 0..0 } else { self.source.start..self.source.stop };
+                // A shared variable is written by the scalar part, which runs once whatever the number of cells.
+                code.prepare(Elements::Range(range.start, range.end), guards, streams);
+                code.object.run_range(range.start, range.end);
+            }
+        }
+        Ok(code.object.take_divisions_by_zero())
+    }
+
+    fn set_each(&self, values: &[f64], cells: Option<&[i32]>, memory: &mut Memory) {
+        let population = &mut memory.populations[self.source.population];
+        let Some(array) = population.arrays.get_mut(&self.variable) else { return };
+        match cells {
+            Some(cells) => cells.iter().zip(values).for_each(|(cell, value)| array.set(*cell as usize, *value)),
+            None if self.shared => values.iter().for_each(|value| array.set(0, *value)),
+            None => values.iter().enumerate().for_each(|(k, value)| array.set(self.source.start + k, *value)),
+        }
     }
 }

@@ -150,6 +150,11 @@ impl Scope for ConstantScope<'_> {
     fn candidates(&self) -> Vec<String> {
         self.namespace.candidates()
     }
+
+    fn forbids_drawing(&self) -> Option<(String, Option<String>)> {
+        let hint = "draw in the `init` of a group, or in its code";
+        Some(("which a constant expression cannot".to_string(), Some(hint.to_string())))
+    }
 }
 
 /// Constant expressions are Python's in Brian2, where `2**-1` is 0.5.

@@ -1,11 +1,15 @@
-//! From a model file to a [`Model`] and its runs. What this version cannot run is an error at its place.
+//! From a model file to a [`Model`] and its runs.
 
 use std::ops::RangeInclusive;
 
-use super::model::{Assignment, Filter, Model, Monitor, MonitorKind, NeuronGroup, Operation, Value};
+use super::model::{
+    AnyGroup, Assigned, Assignment, Filter, Function, FunctionText, Model, Monitor, MonitorKind, NeuronGroup, Operation,
+    Parameter, PoissonGroup, PoissonInput, Rates, Record, Samples, SpikeGeneratorGroup, Subgroup, TimedArray, Value,
+};
 use crate::diag::{Diagnostic, Diagnostics, Text};
+use crate::expr::check::ValueType;
 use crate::model::file::{self, GroupKind, Located, ModelFile, Scalar, Selection};
-use crate::model::group::GroupText;
+use crate::model::group::{EventCodeText, EventText, GroupText, SPIKE, SinglePrecision};
 use crate::model::namespace::Number;
 
 /// One run of a model file.
@@ -23,93 +27,184 @@ const SIZES: RangeInclusive<usize> = 1..=i32::MAX as usize;
 /// The model of a file, and its runs in order. What reading the file has reported already (wrong sizes, names of no
 /// group, indices out of range) is not passed on.
 pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec<Run>) {
-    let mut refuse = |text: &Text, what: &str| {
-        let message = format!("this version of saltus cannot run {what} yet");
+    for synapses in &file.synapses {
+        let (text, message) = (&synapses.name, "this version of saltus cannot run synapses yet");
         diagnostics.push(Diagnostic::error(text, text.whole(), message));
-    };
-    let mut wrong = Vec::new();
-    let mut model = Model::default();
+    }
+    let mut model = Model { seed: file.settings.seed.as_ref().map(|seed| seed.value), ..Model::default() };
     if let Some(dt) = &file.settings.dt {
         model.dt = value(dt);
     }
-    for (name, given) in &file.constants {
-        model.constants.push((name.as_str().to_string(), value(given)));
-    }
-    file.timed_arrays.iter().for_each(|t| refuse(&t.name, "timed arrays"));
-    file.functions.iter().for_each(|f| refuse(&f.name, "functions of models"));
-    file.synapses.iter().for_each(|s| refuse(&s.name, "synapses"));
-    file.poisson_inputs.iter().for_each(|p| refuse(&p.name, "Poisson inputs"));
+    model.constants = file.constants.iter().map(|(name, given)| (name.as_str().to_string(), value(given))).collect();
+    model.timed_arrays = file.timed_arrays.iter().map(timed_array).collect();
+    model.functions = file.functions.iter().map(function).collect();
     for group in &file.groups {
-        let GroupKind::Neurons(neurons) = &group.kind else {
-            refuse(&group.name, "groups of this kind");
-            continue;
-        };
-        neurons.events.iter().for_each(|(name, _)| refuse(name, "events of other names than spikes"));
-        neurons.on_event.iter().for_each(|(name, _)| refuse(name, "events of other names than spikes"));
-        let refractory = match &neurons.refractory {
-            None | Some(Located { value: Scalar::Boolean(false), .. }) => None,
-            Some(Located { value: Scalar::Expression, text }) => Some(text.clone()),
-            Some(given) => {
-                let message = "`refractory` is a time or a condition, written as a string";
-                let error = Diagnostic::error(&given.text, given.text.whole(), message);
-                wrong.push(error.hint("write a time such as \"5*ms\", or a condition such as \"v > 0*mV\""));
-                None
-            }
-        };
-        let text = GroupText {
-            name: group.name.as_str().to_string(),
-            // A wrong number has been reported; with this one nothing else is wrong because of it.
-            n: usize::try_from(neurons.n.value).ok().filter(|n| SIZES.contains(n)).unwrap_or(*SIZES.end()),
-            equations: neurons.equations.clone(),
-            threshold: neurons.threshold.clone(),
-            reset: neurons.reset.clone(),
-            refractory,
-            method: neurons.method.clone(),
-        };
-        let run_regularly = neurons.run_regularly.iter().map(|o| Operation {
-            code: o.code.clone(),
-            dt: o.dt.as_ref().map(value),
-            when: o.when.clone(),
-            order: o.order,
-        });
-        let dt = neurons.dt.as_ref().map(value);
-        model.groups.push(NeuronGroup { text, dt, run_regularly: run_regularly.collect() });
-        for (variable, given) in &neurons.init {
+        model.groups.push(any_group(group, diagnostics));
+    }
+    for group in &file.groups {
+        for (variable, given) in group.init() {
             model.init.push(assignment(&group.name, variable, None, given));
         }
     }
-    for monitor in &file.monitors {
-        if !is_known(file, &monitor.source) {
-            continue;
-        }
-        let kind = match &monitor.kind {
-            file::MonitorKind::Spikes { variables } => MonitorKind::Spikes { variables: variables.clone() },
-            file::MonitorKind::State { variables, record, dt, when } => MonitorKind::State {
-                variables: variables.clone(),
-                record: record.as_ref().map(|r| {
-                    let size = file.group(monitor.source.as_str()).map_or(i64::MAX, file::Group::size);
-                    r.value.iter().copied().filter(|index| (0..size).contains(index)).collect()
-                }),
-                dt: dt.as_ref().map(value),
-                when: when.clone(),
-            },
-            file::MonitorKind::Rate => MonitorKind::Rate,
-            file::MonitorKind::Event { .. } => {
-                refuse(&monitor.name, "monitors of this kind");
-                continue;
-            }
-        };
-        let (name, source) = (monitor.name.as_str().to_string(), monitor.source.as_str().to_string());
-        model.monitors.push(Monitor { name, source, kind, text: monitor.source.clone() });
-    }
-    diagnostics.extend(wrong);
+    model.poisson_inputs = file.poisson_inputs.iter().filter(|p| is_known(file, &p.target)).map(poisson_input).collect();
+    let monitors = file.monitors.iter().filter(|monitor| is_known(file, &monitor.source));
+    model.monitors = monitors.map(|given| monitor(given, file)).collect();
     let runs = file.runs.iter().map(|r| run(r, file)).collect();
     (model, runs)
 }
 
-/// Whether this is the name of a group that this version can run; if not, that has been said.
+fn timed_array(given: &file::TimedArray) -> TimedArray {
+    let Samples { numbers, columns } =
+        Samples { numbers: given.values.value.numbers.clone(), columns: given.values.value.columns };
+    TimedArray {
+        name: given.name.as_str().to_string(),
+        values: (Samples { numbers, columns }, given.values.text.clone()),
+        unit: given.unit.as_ref().map(value),
+        dt: value(&given.dt),
+    }
+}
+
+fn function(given: &file::Function) -> Function {
+    let parameters = given.args.iter().enumerate().map(|(k, name)| Parameter {
+        name: name.clone(),
+        unit: given.arg_units.as_ref().and_then(|units| units.get(k)).map(value),
+        ty: ValueType::Float,
+    });
+    Function {
+        name: given.name.as_str().to_string(),
+        parameters: parameters.collect(),
+        unit: given.unit.as_ref().map(value),
+        result: ValueType::Float,
+        text: FunctionText::Expression(given.expression.clone()),
+    }
+}
+
+/// A wrong number has been reported; with the largest one nothing else is wrong because of it.
+fn size(n: i64) -> usize {
+    usize::try_from(n).ok().filter(|n| SIZES.contains(n)).unwrap_or(*SIZES.end())
+}
+
+fn any_group(group: &file::Group, diagnostics: &mut Diagnostics) -> AnyGroup {
+    let name = group.name.as_str().to_string();
+    match &group.kind {
+        GroupKind::Neurons(given) => neurons(name, given, diagnostics).into(),
+        GroupKind::Subgroup(given) => Subgroup {
+            name,
+            of: given.of.clone(),
+            start: usize::try_from(given.start.value).unwrap_or(0),
+            stop: usize::try_from(given.stop.value).unwrap_or(1),
+            run_regularly: Vec::new(),
+        }
+        .into(),
+        GroupKind::Poisson(given) => {
+            let rates = match (&given.rates.value, value(&given.rates)) {
+                (Scalar::Expression, _) => Rates::Expression(given.rates.text.clone()),
+                (_, Value::Number(number, text)) if number.as_f64() == 0.0 => Rates::Values(vec![0.0], text),
+                (_, given) => {
+                    let text = given.text();
+                    let error = Diagnostic::error(text, text.whole(), "`rates` are in hertz, but this has no unit");
+                    diagnostics.push(error.hint("write a string with a unit, such as \"10*Hz\""));
+                    Rates::Values(vec![0.0], text.clone())
+                }
+            };
+            PoissonGroup { name, n: size(given.n.value), rates, dt: given.dt.as_ref().map(value) }.into()
+        }
+        GroupKind::SpikeGenerator(given) => SpikeGeneratorGroup {
+            name,
+            n: size(given.n.value),
+            indices: (given.indices.value.clone(), given.indices.text.clone()),
+            times_seconds: (given.times_seconds.value.clone(), given.times_seconds.text.clone()),
+            period: given.period.as_ref().map(value),
+            dt: given.dt.as_ref().map(value),
+        }
+        .into(),
+    }
+}
+
+fn neurons(name: String, given: &file::Neurons, diagnostics: &mut Diagnostics) -> NeuronGroup {
+    let refractory = match &given.refractory {
+        None | Some(Located { value: Scalar::Boolean(false), .. }) => None,
+        Some(Located { value: Scalar::Expression, text }) => Some(text.clone()),
+        Some(given) => {
+            let message = "`refractory` is a time or a condition, written as a string";
+            let error = Diagnostic::error(&given.text, given.text.whole(), message);
+            diagnostics
+                .push(error.hint("write a time such as \"5*ms\", or a condition such as \"v > 0*mV\""));
+            None
+        }
+    };
+    let event = |(name, condition): &(Text, Text)| EventText {
+        name: name.clone(),
+        condition: condition.clone(),
+        when: None,
+        order: 0,
+    };
+    let code =
+        |(event, code): &(Text, Text)| EventCodeText { event: event.clone(), code: code.clone(), when: None, order: 0 };
+    let text = GroupText {
+        name,
+        n: size(given.n.value),
+        equations: given.equations.clone(),
+        threshold: given.threshold.clone(),
+        reset: given.reset.clone(),
+        refractory,
+        method: given.method.clone(),
+        events: given.events.iter().map(event).collect(),
+        on_event: given.on_event.iter().map(code).collect(),
+        single: SinglePrecision::None,
+    };
+    let run_regularly = given.run_regularly.iter().map(|o| Operation {
+        code: o.code.clone(),
+        dt: o.dt.as_ref().map(value),
+        when: o.when.clone(),
+        order: o.order,
+    });
+    NeuronGroup { text, dt: given.dt.as_ref().map(value), run_regularly: run_regularly.collect() }
+}
+
+fn poisson_input(given: &file::PoissonInput) -> PoissonInput {
+    PoissonInput {
+        // Brian2's name, which decides the order in a slot: the model file's is the user's only.
+        name: "poissoninput".to_string(),
+        target: given.target.clone(),
+        variable: given.variable.clone(),
+        n: u64::try_from(given.n.value).unwrap_or(0),
+        rate: value(&given.rate),
+        weight: value(&given.weight),
+        when: None,
+        order: 0,
+    }
+}
+
+fn monitor(given: &file::Monitor, file: &ModelFile) -> Monitor {
+    let events = |event: Text, by_name, variables: &[Text]| MonitorKind::Events {
+        event,
+        by_name,
+        variables: variables.to_vec(),
+        record: true,
+    };
+    let (kind, when) = match &given.kind {
+        file::MonitorKind::Spikes { variables } => {
+            (events(Text::new("event", SPIKE), false, variables), None)
+        }
+        file::MonitorKind::Event { event, variables } => (events(event.clone(), true, variables), None),
+        file::MonitorKind::State { variables, record, dt, when } => {
+            let record = record.as_ref().map_or(Record::All, |r| {
+                let size = file.group(given.source.as_str()).map_or(i64::MAX, file::Group::size);
+                Record::Cells(r.value.iter().copied().filter(|index| (0..size).contains(index)).collect())
+            });
+            let dt = dt.as_ref().map(value);
+            (MonitorKind::State { variables: Some(variables.clone()), record, dt }, when.clone())
+        }
+        file::MonitorKind::Rate => (MonitorKind::Rate, None),
+    };
+    let (name, source) = (given.name.as_str().to_string(), given.source.as_str().to_string());
+    Monitor { name, source, kind, when, order: None, text: given.source.clone() }
+}
+
+/// Whether this is the name of a group; if not, that has been said.
 fn is_known(file: &ModelFile, name: &Text) -> bool {
-    file.group(name.as_str()).is_some_and(|group| matches!(group.kind, GroupKind::Neurons(_)))
+    file.group(name.as_str()).is_some()
 }
 
 fn run(run: &file::Run, file: &ModelFile) -> Run {
@@ -126,7 +221,8 @@ fn run(run: &file::Run, file: &ModelFile) -> Run {
 }
 
 fn assignment(group: &Text, variable: &Text, filter: Option<Filter>, given: &file::Value) -> Assignment {
-    Assignment { group: group.as_str().to_string(), variable: variable.clone(), filter, value: value(given) }
+    let value = Assigned::Value(value(given));
+    Assignment { group: group.as_str().to_string(), variable: variable.clone(), filter, value }
 }
 
 fn value(given: &file::Value) -> Value {

@@ -15,16 +15,21 @@
 //! ```
 
 pub mod assign;
-pub mod build;
+pub mod check;
+pub mod code;
 pub mod error;
 pub mod evaluate;
 pub mod from_file;
+pub mod function;
+mod instantiate;
+pub mod memory;
 pub mod model;
 pub mod monitor;
-pub mod neuron_group;
+pub mod population;
 pub mod propagator;
 pub mod run;
 pub mod symbols;
+pub mod timed_array;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -32,37 +37,47 @@ use std::time::Instant;
 
 use indexmap::IndexMap;
 
-use self::assign::{CheckedAssignment, check_assignment};
-pub use self::build::{CheckedModel, CheckedRun, check};
+use self::assign::{CheckedAssignment, check_assignment, check_selection};
+pub use self::check::{CheckedModel, CheckedRun, Source, check};
+use self::code::Code;
 pub use self::error::Error;
-use self::evaluate::Constants;
 pub use self::from_file::{Run, from_file};
-pub use self::model::{Assignment, Filter, Model, Monitor, MonitorKind, NeuronGroup, Value};
-use self::monitor::{RateMonitor, SpikeMonitor, StateMonitor};
-use self::neuron_group::Population;
+use self::memory::Memory;
+pub use self::model::{
+    AnyGroup, Assigned, Assignment, Filter, Function, Link, Model, Monitor, MonitorKind, NeuronGroup, Operation,
+    PoissonGroup, PoissonInput, Record, SpikeGeneratorGroup, Subgroup, TimedArray, Value,
+};
+use self::monitor::{EventMonitor, RateMonitor, StateMonitor};
+use self::population::Population;
 use self::propagator::PropagatorUpdater;
 pub use self::run::{Ending, Progress};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine::{CodeObject, Engine, Options, Report, Tier};
+use crate::kernel::ir::Param;
 use crate::kernel::lower::Site;
 use crate::model::equations::EquationKind;
+use crate::model::group::Role;
 use crate::model::namespace::Namespace;
+use crate::random::Streams;
 use crate::runtime::array::ElementType;
-use crate::runtime::clock::Clock;
-use crate::runtime::schedule::Place;
+use crate::runtime::schedule::{Place, Slots};
 
 /// A model in memory, ready to run.
 pub struct Network {
     engine: Engine,
-    constants: Constants,
-    clocks: Vec<Clock>,
-    populations: Vec<Population>,
+    memory: Memory,
+    streams: Streams,
     propagators: Vec<Option<PropagatorUpdater>>,
-    code: Vec<CodeObject>,
-    spike_monitors: Vec<SpikeMonitor>,
+    code: Vec<Code>,
+    /// The population that each piece of code is for.
+    code_population: Vec<usize>,
+    event_monitors: Vec<EventMonitor>,
     state_monitors: Vec<StateMonitor>,
     rate_monitors: Vec<RateMonitor>,
     monitor_names: Vec<String>,
+    /// Names of Poisson inputs, and the clocks of their targets.
+    poisson_inputs: Vec<(String, usize)>,
+    slots: Slots,
     schedule: Vec<Scheduled>,
     runs: Vec<CheckedRun>,
     first_step: Option<Instant>,
@@ -76,25 +91,36 @@ pub struct Network {
 enum Action {
     /// One step of a population's equations.
     StateUpdate { population: usize, code: usize },
-    /// Finds the cells that spike.
-    Threshold { population: usize, code: usize },
-    /// Resets the cells that spiked.
-    Reset { population: usize, code: usize },
-    /// Records spikes.
-    RecordSpikes { monitor: usize },
+    /// Takes the spikes of this step from those that are given.
+    Generate { population: usize },
+    /// Finds the cells that an event happens to.
+    Threshold { population: usize, event: usize, code: usize },
+    /// Runs code for the cells of an event.
+    Reset { population: usize, event: usize, code: usize },
+    /// Records events.
+    RecordEvents { monitor: usize },
     /// Records values.
     RecordState { monitor: usize },
     /// Records the rate of a group.
     RecordRate { monitor: usize },
     /// Runs code on every cell.
-    Operate { population: usize, code: usize },
+    Operate { source: Source, code: usize },
 }
 
 #[derive(Debug)]
 struct Scheduled {
     place: Place,
+    /// Name of the object that it belongs to.
+    owner: String,
     clock: usize,
     action: Action,
+    active: bool,
+}
+
+impl Scheduled {
+    fn new(place: Place, owner: &str, clock: usize, action: Action) -> Scheduled {
+        Scheduled { place, owner: owner.to_string(), clock, action, active: true }
+    }
 }
 
 impl Network {
@@ -114,7 +140,31 @@ impl Network {
     /// # Errors
     /// If the machine is in the way.
     pub fn from_checked(checked: CheckedModel, options: Options) -> Result<Network, Error> {
-        build::instantiate(checked, options)
+        instantiate::instantiate(checked, options)
+    }
+
+    /// Nothing in it.
+    fn empty(engine: Engine, memory: Memory, streams: Streams, slots: Slots) -> Network {
+        Network {
+            engine,
+            memory,
+            streams,
+            propagators: Vec::new(),
+            code: Vec::new(),
+            code_population: Vec::new(),
+            event_monitors: Vec::new(),
+            state_monitors: Vec::new(),
+            rate_monitors: Vec::new(),
+            monitor_names: Vec::new(),
+            poisson_inputs: Vec::new(),
+            slots,
+            schedule: Vec::new(),
+            runs: Vec::new(),
+            first_step: None,
+            t_seconds: 0.0,
+            stop: Arc::new(AtomicBool::new(false)),
+            warnings: Diagnostics::default(),
+        }
     }
 
     /// The runs planned for the model.
@@ -131,8 +181,8 @@ impl Network {
     /// If there is no such run.
     pub fn run_planned(&mut self, k: usize, progress: Progress<'_>) -> Result<Ending, Error> {
         let CheckedRun { duration_seconds, set } = self.runs[k].clone();
-        for (population, assignment) in &set {
-            self.apply(assignment, *population)?;
+        for assignment in &set {
+            self.apply(assignment)?;
         }
         self.run(duration_seconds, progress)
     }
@@ -152,9 +202,9 @@ impl Network {
         &self.monitor_names
     }
 
-    /// Takes a spike monitor out of the network, with what it recorded.
-    pub fn take_spikes(&mut self, name: &str) -> Option<SpikeMonitor> {
-        let monitor = self.spike_monitors.iter_mut().find(|m| m.name == name)?;
+    /// Takes what a monitor of spikes or other events recorded.
+    pub fn take_events(&mut self, name: &str) -> Option<EventMonitor> {
+        let monitor = self.event_monitors.iter_mut().find(|m| m.name == name)?;
         Some(monitor.take())
     }
 
@@ -189,8 +239,8 @@ impl Network {
     }
 
     fn start_engine(&mut self) {
-        let Network { engine, code, propagators, spike_monitors, state_monitors, .. } = self;
-        engine.start(all_code(code, propagators, spike_monitors, state_monitors));
+        let Network { engine, code, propagators, .. } = self;
+        engine.start(all_code(code, propagators));
     }
 
     /// The first step of the tier `compiled` waits for all code.
@@ -208,10 +258,10 @@ impl Network {
     }
 
     fn swap_new_code(&mut self) -> Result<(), Error> {
-        let step = self.clocks[0].step() as u64;
-        let Network { engine, code, propagators, spike_monitors, state_monitors, .. } = self;
+        let step = self.memory.clocks[0].step() as u64;
+        let Network { engine, code, propagators, .. } = self;
         Ok(engine.take(true, |number, ready| {
-            if let Some(object) = all_code_mut(code, propagators, spike_monitors, state_monitors).nth(number) {
+            if let Some(object) = all_code_mut(code, propagators).nth(number) {
                 object.slot_mut().swap(ready.code.clone(), ready.key.short(), step);
             }
         })?)
@@ -232,14 +282,19 @@ impl Network {
         self.stop = flag;
     }
 
-    /// The groups, in the order of the model.
+    /// The groups with cells of their own, in the order of the model.
     pub fn populations(&self) -> &[Population] {
-        &self.populations
+        &self.memory.populations
     }
 
-    /// What the spike monitor of this name recorded.
-    pub fn spikes(&self, name: &str) -> Option<&SpikeMonitor> {
-        self.spike_monitors.iter().find(|m| m.name == name)
+    /// Groups and parts of groups, by name.
+    pub fn sources(&self) -> &IndexMap<String, Source> {
+        &self.memory.sources
+    }
+
+    /// What the monitor of spikes or other events of this name recorded.
+    pub fn spikes(&self, name: &str) -> Option<&EventMonitor> {
+        self.event_monitors.iter().find(|m| m.name == name)
     }
 
     /// What the state monitor of this name recorded.
@@ -254,40 +309,64 @@ impl Network {
 
     /// The code that runs at every step.
     pub fn code_objects(&self) -> impl Iterator<Item = &CodeObject> {
-        all_code(&self.code, &self.propagators, &self.spike_monitors, &self.state_monitors)
+        all_code(&self.code, &self.propagators)
     }
 
     /// The code that runs at every step, in the same order, each with the number of the population it is for.
     pub fn code_by_population(&self) -> Vec<(usize, &CodeObject)> {
-        let population_of = |code: usize| {
-            self.schedule.iter().find_map(|scheduled| match scheduled.action {
-                Action::StateUpdate { population, code: k }
-                | Action::Threshold { population, code: k }
-                | Action::Reset { population, code: k }
-                | Action::Operate { population, code: k }
-                    if k == code =>
-                {
-                    Some(population)
-                }
-                _ => None,
-            })
-        };
-        let rates = self.propagators.iter().enumerate().filter(|(_, p)| p.as_ref().is_some_and(|p| p.every_step));
-        let spikes = self.spike_monitors.iter().filter(|m| m.code.is_some()).map(|m| m.population);
-        let states = self.state_monitors.iter().filter(|m| m.code.is_some()).map(|m| m.population);
-        let populations = (0..self.code.len()).filter_map(population_of);
-        populations.chain(rates.map(|(k, _)| k)).chain(spikes).chain(states).zip(self.code_objects()).collect()
+        let own = self.code.iter().zip(&self.code_population);
+        let own = own.flat_map(|(code, population)| code.objects().map(move |object| (*population, object)));
+        let rates = self.propagators.iter().enumerate().filter_map(|(population, updater)| {
+            let updater = updater.as_ref().filter(|updater| updater.every_step)?;
+            Some(updater.code.objects().map(move |object| (population, object)))
+        });
+        own.chain(rates.flatten()).collect()
+    }
+
+    /// How many elements a parameter of a kernel for this population has.
+    pub fn elements(&self, population: usize, param: &Param) -> usize {
+        self.memory.elements(population, param)
     }
 
     /// The constants of the model.
     pub fn namespace(&self) -> &Namespace {
-        &self.constants.namespace
+        &self.memory.constants.namespace
     }
 
-    /// The values of a variable, one a cell (one for shared variables); booleans are 0 and 1.
+    /// The values of a variable of a group or a subgroup, one a cell (one for shared variables); booleans are 0 and 1.
     pub fn values(&self, group: &str, variable: &str) -> Option<Vec<f64>> {
-        let population = self.populations.iter().find(|p| p.group.name == group)?;
-        population.arrays.get(variable).map(|a| a.to_f64())
+        let source = self.memory.sources.get(group)?;
+        let array = self.memory.populations[source.population].arrays.get(variable)?;
+        let is_single = array.len() == 1;
+        Some(if is_single { array.to_f64() } else { (source.start..source.stop).map(|k| array.get(k)).collect() })
+    }
+
+    /// The values of a variable for the cells of a filter, in its order.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if there is no such group, variable or cell.
+    pub fn values_at(&mut self, group: &str, variable: &str, filter: &Filter) -> Result<Vec<f64>, Error> {
+        let mut diagnostics = Diagnostics::default();
+        let text = Text::new(format!("groups.{group}"), variable);
+        let selection = self.source_named(group, &text, &mut diagnostics).and_then(|source| {
+            let checked = &self.memory.populations[source.population].group;
+            if !checked.variables.get(variable).is_some_and(|v| v.is_stored()) {
+                let message = format!("the group `{group}` has no variable `{variable}` with values of its own");
+                let error = Diagnostic::error(&text, text.whole(), message);
+                let names = checked.variables.iter().filter(|(_, v)| v.is_stored()).map(|(n, _)| n.as_str());
+                diagnostics.push(error.suggest(variable, names));
+            }
+            Some((source, check_selection(filter, group, source, checked, &mut diagnostics)?))
+        });
+        match selection {
+            Some((source, selection)) if !diagnostics.has_errors() => {
+                let cells = selection.cells(&mut self.memory, &mut self.streams)?;
+                let array = &self.memory.populations[source.population].arrays[variable];
+                let at = |cell: &i32| if array.len() == 1 { 0 } else { *cell as usize };
+                Ok(cells.iter().map(|cell| array.get(at(cell))).collect())
+            }
+            _ => Err(Error::Model(diagnostics)),
+        }
     }
 
     /// Evaluates a duration such as `100*ms` with the model's constants.
@@ -296,7 +375,7 @@ impl Network {
     /// [`Error::Model`] if it is not a time, or is negative.
     pub fn seconds(&mut self, value: &Value) -> Result<f64, Error> {
         let mut diagnostics = Diagnostics::default();
-        match self.constants.duration(value, &mut diagnostics)? {
+        match self.memory.constants.duration(value, &mut diagnostics)? {
             Some(seconds) => Ok(seconds),
             None => Err(Error::Model(diagnostics)),
         }
@@ -308,8 +387,9 @@ impl Network {
         assignment: &Assignment,
         diagnostics: &mut Diagnostics,
     ) -> Option<CheckedAssignment> {
-        let group = self.population_named(&assignment.group, &assignment.variable, diagnostics)?;
-        check_assignment(assignment, &self.populations[group].group, diagnostics)
+        let source = self.source_named(&assignment.group, &assignment.variable, diagnostics)?;
+        let group = &self.memory.populations[source.population].group;
+        check_assignment(assignment, &assignment.group, source, group, diagnostics)
     }
 
     /// Changes values of a variable, as between two runs.
@@ -319,17 +399,9 @@ impl Network {
     pub fn assign(&mut self, assignment: &Assignment) -> Result<(), Error> {
         let mut diagnostics = Diagnostics::default();
         let checked = self.check_assignment(assignment, &mut diagnostics);
-        let population = self.populations.iter().position(|p| p.group.name == assignment.group);
-        let (Some(checked), Some(population)) = (checked, population) else { return Err(Error::Model(diagnostics)) };
+        let Some(checked) = checked else { return Err(Error::Model(diagnostics)) };
         self.warnings.extend(diagnostics);
-        self.apply(&checked, population)
-    }
-
-    fn apply(&mut self, assignment: &CheckedAssignment, population: usize) -> Result<(), Error> {
-        let population = &mut self.populations[population];
-        let sites = assignment.apply(population, &mut self.clocks[population.clock], &mut self.constants)?;
-        self.warn_of_divisions(sites);
-        Ok(())
+        self.apply(&checked)
     }
 
     fn warn_of_divisions(&mut self, sites: Vec<Site>) {
@@ -339,10 +411,10 @@ impl Network {
         }
     }
 
-    fn population_named(&self, name: &str, text: &Text, diagnostics: &mut Diagnostics) -> Option<usize> {
-        let found = self.populations.iter().position(|p| p.group.name == name);
+    fn source_named(&self, name: &str, text: &Text, diagnostics: &mut Diagnostics) -> Option<Source> {
+        let found = self.memory.sources.get(name).copied();
         if found.is_none() {
-            let names = self.populations.iter().map(|p| p.group.name.as_str());
+            let names = self.memory.sources.keys().map(String::as_str);
             let error = Diagnostic::error(text, text.whole(), format!("there is no group `{name}`"));
             diagnostics.push(error.suggest(name, names));
         }
@@ -351,15 +423,20 @@ impl Network {
 
     /// The last value of every state variable and parameter, and of `lastspike` and `not_refractory`, by group.
     pub fn final_state(&self) -> IndexMap<String, IndexMap<String, Vec<f64>>> {
-        let state = |p: &Population| {
-            p.arrays.iter().map(|(name, array)| (name.clone(), array.to_f64())).collect::<IndexMap<_, _>>()
+        let has_state = |p: &Population, name: &str| {
+            p.group.variables.get(name).is_some_and(|v| !matches!(v.role, Role::ConstantOverDt(_)))
         };
-        self.populations.iter().map(|p| (p.group.name.clone(), state(p))).collect()
+        let state = |p: &Population| {
+            let own = p.arrays.iter().filter(|(name, _)| has_state(p, name));
+            own.map(|(name, array)| (name.clone(), array.to_f64())).collect::<IndexMap<_, _>>()
+        };
+        let neurons = self.memory.populations.iter().filter(|p| p.has_equations);
+        neurons.map(|p| (p.group.name.clone(), state(p))).collect()
     }
 
     /// Warns of values that are no numbers and of state variables without limits, once for each variable.
     fn warn_of_nan(&mut self) {
-        for population in &self.populations {
+        for population in &self.memory.populations {
             let group = &population.group;
             for (name, array) in &population.arrays {
                 let Some(line) = group.equations.lines.get(name) else { continue };
@@ -389,26 +466,18 @@ impl Network {
 
 /// The code that runs at every step; its order numbers what arrives from the engine.
 fn all_code<'a>(
-    code: &'a [CodeObject],
+    code: &'a [Code],
     propagators: &'a [Option<PropagatorUpdater>],
-    spike_monitors: &'a [SpikeMonitor],
-    state_monitors: &'a [StateMonitor],
 ) -> impl Iterator<Item = &'a CodeObject> {
     let rates = propagators.iter().flatten().filter(|p| p.every_step).map(|p| &p.code);
-    let spikes = spike_monitors.iter().filter_map(|m| m.code.as_ref());
-    let states = state_monitors.iter().filter_map(|m| m.code.as_ref());
-    code.iter().chain(rates).chain(spikes).chain(states)
+    code.iter().chain(rates).flat_map(Code::objects)
 }
 
 /// The same, in the same order, to change it.
 fn all_code_mut<'a>(
-    code: &'a mut [CodeObject],
+    code: &'a mut [Code],
     propagators: &'a mut [Option<PropagatorUpdater>],
-    spike_monitors: &'a mut [SpikeMonitor],
-    state_monitors: &'a mut [StateMonitor],
 ) -> impl Iterator<Item = &'a mut CodeObject> {
     let rates = propagators.iter_mut().flatten().filter(|p| p.every_step).map(|p| &mut p.code);
-    let spikes = spike_monitors.iter_mut().filter_map(|m| m.code.as_mut());
-    let states = state_monitors.iter_mut().filter_map(|m| m.code.as_mut());
-    code.iter_mut().chain(rates).chain(spikes).chain(states)
+    code.iter_mut().chain(rates).flat_map(Code::objects_mut)
 }

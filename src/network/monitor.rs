@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::engine::CodeObject;
+use super::check::Source;
 use crate::runtime::array::Array;
 use crate::runtime::record::Values;
 use crate::unit::Dimension;
@@ -28,30 +28,47 @@ pub enum Origin {
     Computed(String),
 }
 
+/// Columns by name, and where each is read from.
+pub type Columns = IndexMap<String, (Origin, Column)>;
+
 /// Events of a group, in the order of steps, cells ascending within a step.
-pub struct SpikeMonitor {
+#[derive(Clone)]
+pub struct EventMonitor {
     /// Its name.
     pub name: String,
-    /// Which population it watches.
-    pub population: usize,
-    /// Which cell, per event.
+    /// The cells it watches.
+    pub source: Source,
+    /// Name of the group it watches.
+    pub source_name: String,
+    /// Number of the event in its population.
+    pub event: usize,
+    /// Name of the event, if it was asked for by name.
+    pub event_name: Option<String>,
+    /// Whether events are recorded, or only counted.
+    pub record: bool,
+    /// How many events each cell had.
+    pub count: Vec<u64>,
+    /// How many events there were.
+    pub total: u64,
+    /// Which cell, counted from the first one of the source, per event.
     pub i: Vec<i32>,
     /// When, in seconds, per event.
     pub t: Vec<f64>,
     /// Further variables, by name.
-    pub variables: IndexMap<String, (Origin, Column)>,
-    /// Arrays that the kernel fills.
-    pub computed: IndexMap<String, Array>,
-    /// Fills `computed` for the cells that spiked.
-    pub code: Option<CodeObject>,
+    pub variables: Columns,
+    /// Number of the code that fills computed variables for the cells of the event.
+    pub code: Option<usize>,
 }
 
 /// The rate of a group, averaged over its cells and one step.
+#[derive(Clone)]
 pub struct RateMonitor {
     /// Its name.
     pub name: String,
-    /// Which population it watches.
-    pub population: usize,
+    /// The cells it watches.
+    pub source: Source,
+    /// Name of the group it watches.
+    pub source_name: String,
     /// When, in seconds, per step.
     pub t: Vec<f64>,
     /// In hertz, per step.
@@ -59,26 +76,27 @@ pub struct RateMonitor {
 }
 
 /// Variables of some cells at regular times.
+#[derive(Clone)]
 pub struct StateMonitor {
     /// Its name.
     pub name: String,
-    /// Which population it watches.
-    pub population: usize,
+    /// The cells it watches.
+    pub source: Source,
+    /// Name of the group it watches.
+    pub source_name: String,
     /// Which clock it follows.
     pub clock: usize,
-    /// The recorded cells.
+    /// The recorded cells, counted in the population.
     pub record: Vec<i32>,
     /// When, in seconds, per record.
     pub t: Vec<f64>,
     /// By variable: a row of cells for each time.
-    pub variables: IndexMap<String, (Origin, Column)>,
-    /// Arrays that the kernel fills.
-    pub computed: IndexMap<String, Array>,
-    /// Fills `computed` for the recorded cells.
-    pub code: Option<CodeObject>,
+    pub variables: Columns,
+    /// Number of the code that fills computed variables for the recorded cells.
+    pub code: Option<usize>,
 }
 
-fn take_variables(variables: &mut IndexMap<String, (Origin, Column)>) -> IndexMap<String, (Origin, Column)> {
+fn take_variables(variables: &mut Columns) -> Columns {
     let empty = |(origin, column): &(Origin, Column)| {
         let values = column.values.emptied();
         (origin.clone(), Column { dimension: column.dimension, values })
@@ -87,55 +105,113 @@ fn take_variables(variables: &mut IndexMap<String, (Origin, Column)>) -> IndexMa
     std::mem::replace(variables, fresh)
 }
 
-impl SpikeMonitor {
-    /// Takes what was recorded, leaving nothing.
-    pub fn take(&mut self) -> SpikeMonitor {
-        SpikeMonitor {
+impl EventMonitor {
+    /// Nothing recorded.
+    pub fn new(name: String, source: Source, source_name: String, event: usize, event_name: Option<String>) -> Self {
+        EventMonitor {
+            name,
+            source,
+            source_name,
+            event,
+            event_name,
+            record: true,
+            count: vec![0; source.n()],
+            total: 0,
+            i: Vec::new(),
+            t: Vec::new(),
+            variables: IndexMap::new(),
+            code: None,
+        }
+    }
+
+    /// Takes what was recorded, leaving nothing but the counts.
+    pub fn take(&mut self) -> EventMonitor {
+        EventMonitor {
             name: self.name.clone(),
-            population: self.population,
+            source_name: self.source_name.clone(),
+            event_name: self.event_name.clone(),
+            count: self.count.clone(),
             i: std::mem::take(&mut self.i),
             t: std::mem::take(&mut self.t),
             variables: take_variables(&mut self.variables),
-            computed: IndexMap::new(),
             code: None,
+            ..*self
         }
     }
 
     /// Makes room for the events of a run.
     pub fn prepare(&mut self) {
-        self.i.reserve(FIRST_EVENTS);
-        self.t.reserve(FIRST_EVENTS);
-        self.variables.values_mut().for_each(|(_, column)| column.values.reserve(FIRST_EVENTS));
+        if self.record {
+            self.i.reserve(FIRST_EVENTS);
+            self.t.reserve(FIRST_EVENTS);
+            self.variables.values_mut().for_each(|(_, column)| column.values.reserve(FIRST_EVENTS));
+        }
     }
 
-    /// Appends the cells that spiked at `t_seconds`.
+    /// Appends the cells, counted in the population, of events at `t_seconds`.
     #[inline]
-    pub fn record(&mut self, spikes: &[i32], t_seconds: f64, arrays: &IndexMap<String, Array>) {
-        if spikes.is_empty() {
-            return;
+    pub fn record(
+        &mut self,
+        cells: &[i32],
+        t_seconds: f64,
+        arrays: &IndexMap<String, Array>,
+        computed: Option<&IndexMap<String, Array>>,
+    ) {
+        let first = self.source.start as i32;
+        cells.iter().for_each(|cell| self.count[(cell - first) as usize] += 1);
+        self.total += cells.len() as u64;
+        if self.record {
+            self.i.extend(cells.iter().map(|cell| cell - first));
+            self.t.extend(cells.iter().map(|_| t_seconds));
+            append(&mut self.variables, computed, arrays, cells);
         }
-        self.i.extend_from_slice(spikes);
-        self.t.extend(spikes.iter().map(|_| t_seconds));
-        if let Some(code) = &mut self.code {
-            code.run_over(spikes);
-        }
-        append(&mut self.variables, &self.computed, arrays, spikes);
+    }
+
+    /// The times of each cell's events, in seconds.
+    pub fn trains(&self) -> Vec<Vec<f64>> {
+        let mut trains: Vec<Vec<f64>> = self.count.iter().map(|count| Vec::with_capacity(*count as usize)).collect();
+        self.i.iter().zip(&self.t).for_each(|(cell, t)| trains[*cell as usize].push(*t));
+        trains
+    }
+
+    /// The values of a recorded variable at each cell's events, booleans as 0 and 1.
+    pub fn values(&self, variable: &str) -> Option<Vec<Vec<f64>>> {
+        let (_, column) = self.variables.get(variable)?;
+        let mut values = vec![Vec::new(); self.count.len()];
+        self.i.iter().enumerate().for_each(|(k, cell)| values[*cell as usize].push(column.values.get(k)));
+        Some(values)
+    }
+}
+
+impl RateMonitor {
+    /// Nothing recorded.
+    pub fn new(name: String, source: Source, source_name: String) -> RateMonitor {
+        RateMonitor { name, source, source_name, t: Vec::new(), rate: Vec::new() }
     }
 }
 
 impl StateMonitor {
+    /// Nothing recorded.
+    pub fn new(name: String, source: Source, source_name: String, clock: usize, record: Vec<i32>) -> StateMonitor {
+        StateMonitor { name, source, source_name, clock, record, t: Vec::new(), variables: IndexMap::new(), code: None }
+    }
+
     /// Takes what was recorded, leaving nothing.
     pub fn take(&mut self) -> StateMonitor {
         StateMonitor {
             name: self.name.clone(),
-            population: self.population,
-            clock: self.clock,
+            source_name: self.source_name.clone(),
             record: self.record.clone(),
             t: std::mem::take(&mut self.t),
             variables: take_variables(&mut self.variables),
-            computed: IndexMap::new(),
             code: None,
+            ..*self
         }
+    }
+
+    /// The recorded cells, counted from the first one of the source.
+    pub fn cells(&self) -> Vec<i32> {
+        self.record.iter().map(|cell| cell - self.source.start as i32).collect()
     }
 
     /// Bytes that this many records take.
@@ -153,26 +229,30 @@ impl StateMonitor {
 
     /// Appends the values at `t_seconds`.
     #[inline]
-    pub fn record(&mut self, t_seconds: f64, arrays: &IndexMap<String, Array>) {
+    pub fn record(
+        &mut self,
+        t_seconds: f64,
+        arrays: &IndexMap<String, Array>,
+        computed: Option<&IndexMap<String, Array>>,
+    ) {
         self.t.push(t_seconds);
-        if let Some(code) = &mut self.code {
-            code.run_over(&self.record);
-        }
-        append(&mut self.variables, &self.computed, arrays, &self.record);
+        append(&mut self.variables, computed, arrays, &self.record);
     }
 }
 
 fn append(
-    variables: &mut IndexMap<String, (Origin, Column)>,
-    computed: &IndexMap<String, Array>,
+    variables: &mut Columns,
+    computed: Option<&IndexMap<String, Array>>,
     arrays: &IndexMap<String, Array>,
     indices: &[i32],
 ) {
     for (origin, column) in variables.values_mut() {
         let array = match origin {
-            Origin::Array(name) => &arrays[name.as_str()],
-            Origin::Computed(name) => &computed[name.as_str()],
+            Origin::Array(name) => arrays.get(name.as_str()),
+            Origin::Computed(name) => computed.and_then(|computed| computed.get(name.as_str())),
         };
-        column.values.append(array, indices);
+        if let Some(array) = array {
+            column.values.append(array, indices);
+        }
     }
 }

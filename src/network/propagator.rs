@@ -9,25 +9,25 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 
 use super::error::Error;
-use super::neuron_group::Population;
-use crate::engine::CodeObject;
+use super::code::{Code, Elements};
+use super::memory::Memory;
+use super::population::Population;
 use crate::expr::ast::Expr;
 use crate::integrate::propagator::propagator;
 use crate::kernel::ir::{LoopShape, Storage};
 use crate::kernel::lower::Lowered;
 use crate::model::block::{Propagator, Rates};
 use crate::model::group::{Group, Role};
+use crate::random::Streams;
 use crate::runtime::array::{Array, ElementType};
 
 /// The propagator of a population, kept up to date.
 pub struct PropagatorUpdater {
-    /// Evaluates the rates.
-    pub code: CodeObject,
+    /// Evaluates the rates, into arrays of its own; absent ones are zero.
+    pub code: Code,
     /// Whether the rates may change from step to step.
     pub every_step: bool,
-    /// The rates that the kernel writes, by name; absent ones are zero.
-    pub rates: IndexMap<String, Array>,
-    /// Which of `rates` each entry is: of `a` row by row, then of `b`, for each set; none if it is zero.
+    /// Which of these arrays each entry is: of `a` row by row, then of `b`, for each set; none if it is zero.
     places: Vec<Option<usize>>,
     /// The rates that the matrices were computed from, cell by cell.
     last: Vec<f64>,
@@ -76,7 +76,16 @@ fn dependence(system: &Propagator, group: &Group) -> (bool, bool) {
     let same = variables().all(|(_, v)| !v.varies);
     let changes = variables().any(|(name, v)| {
         group.written.contains(name.as_str())
-            || matches!(v.role, Role::State | Role::LastSpike | Role::NotRefractory | Role::Time | Role::StepNumber)
+            || matches!(
+                v.role,
+                Role::State
+                    | Role::Linked
+                    | Role::ConstantOverDt(_)
+                    | Role::LastSpike
+                    | Role::NotRefractory
+                    | Role::Time
+                    | Role::StepNumber
+            )
     });
     (same, changes)
 }
@@ -118,12 +127,13 @@ pub struct RatesCode {
 }
 
 /// How the rates of a group's linear system come to be known, if it has one that takes a propagator.
-pub fn rates(population: &Population) -> Result<Option<RatesCode>, Error> {
+pub fn rates(memory: &Memory, number: usize) -> Result<Option<RatesCode>, Error> {
+    let population = &memory.populations[number];
     let Some(system) = &population.integration.propagator else { return Ok(None) };
     let (same, every_step) = dependence(system, &population.group);
     let len = if same { 1 } else { population.n() };
     let mut arrays = IndexMap::new();
-    let kernel = population.lower(&population.group.equations.text, |lowerer| {
+    let kernel = memory.lower(memory.whole(number).into(), &population.group.equations.text, |lowerer| {
         for (refractory, rates) in sets(system) {
             let entries = rates.a.iter().enumerate().flat_map(|(row, entries)| {
                 let named = move |(column, rate)| (rate_name(refractory, row, column), rate);
@@ -145,29 +155,30 @@ pub fn rates(population: &Population) -> Result<Option<RatesCode>, Error> {
 
 impl PropagatorUpdater {
     /// Nothing computed yet.
-    pub fn new(code: CodeObject, rates: IndexMap<String, Array>, every_step: bool, system: &Propagator) -> Self {
+    pub fn new(code: Code, every_step: bool, system: &Propagator) -> Self {
         let n = system.variables.len();
         let mut places = Vec::new();
         for (refractory, _) in sets(system) {
             let names = (0..n * n).map(|k| rate_name(refractory, k / n, k % n));
             let names = names.chain((0..n).map(|row| input_name(refractory, row)));
-            places.extend(names.map(|name| rates.get_index_of(&name)));
+            places.extend(names.map(|name| code.arrays.get_index_of(&name)));
         }
         let work = Work { n, now: vec![0.0; places.len()], entries: vec![0.0; n * n], offsets: vec![0.0; n] };
-        PropagatorUpdater { code, every_step, rates, places, last: Vec::new(), work }
+        PropagatorUpdater { code, every_step, places, last: Vec::new(), work }
     }
 
     /// Brings the entries up to date with the rates as they are now.
-    pub fn update(&mut self, population: &mut Population, dt_seconds: f64) {
+    pub fn update(&mut self, population: &mut Population, dt_seconds: f64, streams: &mut Streams) {
         let cells = if population.propagator_is_scalar { 1 } else { population.group.n };
-        self.code.run(cells);
+        self.code.prepare(Elements::Range(0, cells), &population.arrays, streams);
+        self.code.object.run_range(0, cells);
         let width = self.places.len();
         if self.last.len() != cells * width {
             self.last = vec![f64::NAN; cells * width];
         }
         for cell in 0..cells {
             for (now, place) in self.work.now.iter_mut().zip(&self.places) {
-                *now = place.map_or(0.0, |k| self.rates[k].as_f64()[cell]);
+                *now = place.map_or(0.0, |k| self.code.arrays[k].as_f64()[cell]);
             }
             let last = &mut self.last[cell * width..(cell + 1) * width];
             if last.iter().zip(&self.work.now).all(|(a, b)| a.to_bits() == b.to_bits()) {

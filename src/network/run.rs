@@ -1,14 +1,20 @@
 //! The run loop.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use indexmap::IndexMap;
+
+use super::check::Source;
+use super::code::{Code, Elements};
 use super::error::Error;
+use super::memory::Memory;
 use super::model::Value;
-use super::monitor::{RateMonitor, StateMonitor};
-use super::neuron_group::Population;
+use super::monitor::{EventMonitor, RateMonitor};
 use super::{Action, Network};
-use crate::diag::Text;
+use crate::diag::{Diagnostic, Diagnostics, Severity, Text};
+use crate::random::Streams;
+use crate::runtime::array::Array;
 use crate::runtime::clock::{Clock, due};
 use crate::runtime::fpu::default_environment;
 use crate::runtime::memory::available_bytes;
@@ -48,134 +54,178 @@ impl Network {
     pub fn run(&mut self, duration_seconds: f64, progress: Progress<'_>) -> Result<Ending, Error> {
         let start = self.t_seconds;
         let end = start + duration_seconds;
-        for clock in &mut self.clocks {
+        for clock in &mut self.memory.clocks {
             clock.set_interval(start, end);
         }
+        self.start_inputs()?;
         self.update_propagators(true);
         self.prepare_monitors()?;
         self.wait_for_code()?;
         self.first_step.get_or_insert_with(Instant::now);
         let environment = default_environment();
-        let ending = match self.clocks.len() {
-            1 => self.run_single(progress),
-            _ => self.run_several(progress),
+        let ending = match self.clock_classes() {
+            classes if classes.len() == 1 => self.run_single(progress),
+            classes => self.run_several(&classes, progress),
         };
         drop(environment);
         let ending = ending?;
         self.t_seconds = match ending {
             Ending::Complete => end,
-            Ending::Stopped => self.clocks.iter().map(|c| c.t_seconds()).fold(f64::INFINITY, f64::min),
+            Ending::Stopped => self.memory.clocks.iter().map(|c| c.t_seconds()).fold(f64::INFINITY, f64::min),
         };
-        for population in &mut self.populations {
-            population.spike_count = 0;
+        for event in self.memory.populations.iter_mut().flat_map(|p| &mut p.events) {
+            event.count = 0;
         }
         self.collect_divisions();
         self.warn_of_nan();
         Ok(ending)
     }
 
+    /// Brings everything that follows the lengths of steps, and links, up to date.
+    fn start_inputs(&mut self) -> Result<(), Error> {
+        let Memory { clocks, populations, timed, .. } = &mut self.memory;
+        timed.values_mut().for_each(|array| array.update(|clock| clocks[clock].dt_seconds()));
+        let mut diagnostics = Diagnostics::default();
+        for population in populations {
+            let clock = &clocks[population.clock];
+            if let Some(spikes) = &mut population.spikes {
+                let lost = spikes.start(clock.step());
+                if lost > 0 && clock.end() > clock.step() {
+                    let message = format!(
+                        "{lost} spikes of the group `{}` are before the start of the run at {} s and are left out",
+                        population.group.name,
+                        clock.t_seconds()
+                    );
+                    self.warnings.push(Diagnostic { severity: Severity::Warning, ..Diagnostic::unlocated(message) });
+                }
+            }
+            population.choose_linked_cells(&mut diagnostics);
+        }
+        if diagnostics.has_errors() { Err(Error::Model(diagnostics)) } else { Ok(()) }
+    }
+
     /// Makes room for what monitors will record, or says now that there is not enough of it.
     fn prepare_monitors(&mut self) -> Result<(), Error> {
-        self.spike_monitors.iter_mut().for_each(|m| m.prepare());
+        self.event_monitors.iter_mut().for_each(EventMonitor::prepare);
+        let Memory { clocks, populations, .. } = &self.memory;
         let records = |clock: &Clock| (clock.end() - clock.step()).max(0) as usize;
-        let rate_steps = |m: &RateMonitor, populations: &[Population], clocks: &[Clock]| {
-            records(&clocks[populations[m.population].clock])
-        };
+        let rate_steps = |m: &RateMonitor| records(&clocks[populations[m.source.population].clock]);
         if let Some(free) = available_bytes() {
             let mut needed = 0u64;
             for monitor in &self.rate_monitors {
-                let steps = rate_steps(monitor, &self.populations, &self.clocks) as u64;
+                let steps = rate_steps(monitor) as u64;
                 needed = needed.saturating_add(steps.saturating_mul(2 * size_of::<f64>() as u64));
                 if needed > free {
                     return Err(Error::Memory { monitor: monitor.name.clone(), needed, free });
                 }
             }
             for monitor in &self.state_monitors {
-                needed = needed.saturating_add(monitor.bytes_for(records(&self.clocks[monitor.clock])));
+                needed = needed.saturating_add(monitor.bytes_for(records(&clocks[monitor.clock])));
                 if needed > free {
                     return Err(Error::Memory { monitor: monitor.name.clone(), needed, free });
                 }
             }
         }
         for monitor in &mut self.rate_monitors {
-            let steps = rate_steps(monitor, &self.populations, &self.clocks);
+            let steps = rate_steps(monitor);
             monitor.t.reserve(steps);
             monitor.rate.reserve(steps);
         }
         for monitor in &mut self.state_monitors {
-            monitor.prepare(records(&self.clocks[monitor.clock]));
+            monitor.prepare(records(&clocks[monitor.clock]));
         }
         Ok(())
     }
 
     fn collect_divisions(&mut self) {
-        let rates = self.propagators.iter_mut().flatten().map(|p| &mut p.code);
-        let spikes = self.spike_monitors.iter_mut().filter_map(|m| m.code.as_mut());
-        let states = self.state_monitors.iter_mut().filter_map(|m| m.code.as_mut());
-        let all = self.code.iter_mut().chain(rates).chain(spikes).chain(states);
-        let sites: Vec<_> = all.flat_map(|c| c.take_divisions_by_zero()).collect();
+        let Network { code, propagators, .. } = self;
+        let objects = code.iter_mut().chain(propagators.iter_mut().flatten().map(|p| &mut p.code));
+        let sites: Vec<_> = objects.flat_map(|c| c.object.take_divisions_by_zero()).collect();
         self.warn_of_divisions(sites);
+    }
+
+    /// Numbers of clocks that go in step with each other, those of a class after its first one.
+    fn clock_classes(&self) -> Vec<Vec<usize>> {
+        let mut classes: Vec<Vec<usize>> = Vec::new();
+        for (number, clock) in self.memory.clocks.iter().enumerate() {
+            let same = |class: &&mut Vec<usize>| {
+                let first = &self.memory.clocks[class[0]];
+                first.dt_seconds() == clock.dt_seconds() && first.step() == clock.step()
+            };
+            match classes.iter_mut().find(same) {
+                Some(class) => class.push(number),
+                None => classes.push(vec![number]),
+            }
+        }
+        classes
     }
 
     /// Brings the matrices of linear systems up to date: all, or those that can change while the network runs.
     fn update_propagators(&mut self, all: bool) {
-        for (updater, population) in self.propagators.iter_mut().zip(&mut self.populations) {
+        let Network { propagators, memory, streams, .. } = self;
+        for (updater, population) in propagators.iter_mut().zip(&mut memory.populations) {
             if let Some(updater) = updater.as_mut().filter(|u| all || u.every_step) {
-                updater.update(population, self.clocks[population.clock].dt_seconds());
+                updater.update(population, memory.clocks[population.clock].dt_seconds(), streams);
             }
         }
     }
 
-    /// One clock: every object is due at every step.
+    /// The actions that are carried out, each with its clock.
+    fn active_actions(&self) -> Vec<(usize, Action)> {
+        self.schedule.iter().filter(|s| s.active).map(|s| (s.clock, s.action)).collect()
+    }
+
+    /// All clocks in step: every object is due at every step.
     fn run_single(&mut self, progress: Progress<'_>) -> Result<Ending, Error> {
         let stop = self.stop.clone();
-        let actions: Vec<Action> = self.schedule.iter().map(|s| s.action).collect();
-        let (first, end) = (self.clocks[0].step(), self.clocks[0].end());
+        let actions: Vec<Action> = self.active_actions().into_iter().map(|(_, action)| action).collect();
+        let (first, end) = (self.memory.clocks[0].step(), self.memory.clocks[0].end());
         let mut report = Report::new(progress);
-        while self.clocks[0].is_running() {
+        while self.memory.clocks[0].is_running() {
             if stop.load(Ordering::Relaxed) {
                 return Ok(Ending::Stopped);
             }
             self.take_new_code()?;
-            let t = self.clocks[0].t_seconds();
+            let t = self.memory.clocks[0].t_seconds();
             for action in &actions {
                 self.act(*action, t);
             }
-            self.clocks[0].advance();
-            report.step(|| (self.clocks[0].step() - first) as f64 / (end - first) as f64);
+            self.memory.clocks.iter_mut().for_each(Clock::advance);
+            report.step(|| (self.memory.clocks[0].step() - first) as f64 / (end - first) as f64);
         }
         report.end();
         Ok(Ending::Complete)
     }
 
     /// Several clocks: at each time, the objects of all clocks that are due run in the order of the schedule.
-    fn run_several(&mut self, progress: Progress<'_>) -> Result<Ending, Error> {
-        let stop: std::sync::Arc<AtomicBool> = self.stop.clone();
-        let actions: Vec<(usize, Action)> = self.schedule.iter().map(|s| (s.clock, s.action)).collect();
+    fn run_several(&mut self, classes: &[Vec<usize>], progress: Progress<'_>) -> Result<Ending, Error> {
+        let stop = self.stop.clone();
+        let class_of = |clock: usize| classes.iter().position(|class| class.contains(&clock)).unwrap_or(0);
+        let actions = self.active_actions().into_iter().map(|(clock, action)| (class_of(clock), clock, action));
+        let actions: Vec<(usize, usize, Action)> = actions.collect();
+        let firsts: Vec<usize> = classes.iter().map(|class| class[0]).collect();
         let start = self.t_seconds;
-        let end = self.clocks.iter().map(|c| c.end() as f64 * c.dt_seconds()).fold(0.0, f64::max);
+        let end = self.memory.clocks.iter().map(|c| c.end() as f64 * c.dt_seconds()).fold(0.0, f64::max);
         let mut report = Report::new(progress);
-        let mut flags = Vec::with_capacity(self.clocks.len());
-        while let Some(first) = due(&self.clocks, &mut flags) {
-            if !self.clocks[first].is_running() {
+        let mut is_due = Vec::with_capacity(firsts.len());
+        while let Some(first) = due(&self.memory.clocks, &firsts, &mut is_due) {
+            if !self.memory.clocks[first].is_running() {
                 break;
             }
             if stop.load(Ordering::Relaxed) {
                 return Ok(Ending::Stopped);
             }
             self.take_new_code()?;
-            for (clock, action) in &actions {
-                if flags[*clock] {
-                    let t = self.clocks[*clock].t_seconds();
+            for (class, clock, action) in &actions {
+                if is_due[*class] {
+                    let t = self.memory.clocks[*clock].t_seconds();
                     self.act(*action, t);
                 }
             }
-            for (clock, due) in self.clocks.iter_mut().zip(&flags) {
-                if *due {
-                    clock.advance();
-                }
+            for (class, _) in classes.iter().zip(&is_due).filter(|(_, due)| **due) {
+                class.iter().for_each(|clock| self.memory.clocks[*clock].advance());
             }
-            report.step(|| (self.clocks[first].t_seconds() - start) / (end - start));
+            report.step(|| (self.memory.clocks[first].t_seconds() - start) / (end - start));
         }
         report.end();
         Ok(Ending::Complete)
@@ -183,53 +233,108 @@ impl Network {
 
     #[inline]
     fn act(&mut self, action: Action, t_seconds: f64) {
+        let Network { memory, code, streams, .. } = self;
         match action {
             Action::StateUpdate { population, code } => {
                 if self.propagators[population].as_ref().is_some_and(|p| p.every_step) {
                     self.update_propagator(population);
                 }
-                self.code[code].run(self.populations[population].group.n);
+                let whole = self.memory.whole(population);
+                self.operate(whole, code);
             }
-            Action::Threshold { population, code } => {
-                let population = &mut self.populations[population];
-                population.spike_count = self.code[code].select(population.group.n, &mut population.spikes);
-                if population.spike_count > 0 {
+            Action::Generate { population } => {
+                let population = &mut memory.populations[population];
+                let step = memory.clocks[population.clock].step();
+                if let (Some(spikes), Some(event)) = (&mut population.spikes, population.events.first_mut()) {
+                    let cells = spikes.spikes(step);
+                    event.cells[..cells.len()].copy_from_slice(cells);
+                    event.count = cells.len();
+                }
+            }
+            Action::Threshold { population, event, code: number } => {
+                let code = &mut code[number];
+                memory.refresh(population, &code.copies);
+                let population = &mut memory.populations[population];
+                let n = population.group.n;
+                code.prepare(Elements::Range(0, n), &population.arrays, streams);
+                let space = &mut population.events[event];
+                space.count = code.object.select_range(0, n, &mut space.cells);
+                if event == 0 && space.count > 0 {
                     population.mark_spikes(t_seconds);
                 }
             }
-            Action::Reset { population, code } => {
-                let population = &self.populations[population];
-                if population.spike_count > 0 {
-                    self.code[code].run_over(&population.spikes[..population.spike_count]);
+            Action::Reset { population, event, code: number } => {
+                if memory.populations[population].events[event].count > 0 {
+                    let code = &mut code[number];
+                    memory.refresh(population, &code.copies);
+                    let population = &memory.populations[population];
+                    let cells = population.events[event].cells();
+                    code.prepare(Elements::List(cells), &population.arrays, streams);
+                    code.object.run_over(cells);
                 }
             }
-            Action::RecordSpikes { monitor } => {
-                let monitor = &mut self.spike_monitors[monitor];
-                let population = &self.populations[monitor.population];
-                monitor.record(&population.spikes[..population.spike_count], t_seconds, &population.arrays);
-            }
-            Action::Operate { population, code } => self.code[code].run(self.populations[population].group.n),
-            Action::RecordRate { monitor } => {
-                let monitor = &mut self.rate_monitors[monitor];
-                let population = &self.populations[monitor.population];
-                let dt = self.clocks[population.clock].dt_seconds();
-                monitor.t.push(t_seconds);
-                // In Brian2's order of operations, to the last bit.
-                monitor.rate.push(population.spike_count as f64 / dt / population.group.n as f64);
+            Action::Operate { source, code } => self.operate(source, code),
+            Action::RecordEvents { monitor } => {
+                let monitor = &mut self.event_monitors[monitor];
+                let cells = memory.populations[monitor.source.population].events[monitor.event].of(&monitor.source);
+                if cells.is_empty() {
+                    return;
+                }
+                if let Some(number) = monitor.code {
+                    memory.refresh(monitor.source.population, &code[number].copies);
+                }
+                let population = &memory.populations[monitor.source.population];
+                let cells = population.events[monitor.event].of(&monitor.source);
+                if let Some(number) = monitor.code {
+                    compute(&mut code[number], &population.arrays, cells, streams);
+                }
+                monitor.record(cells, t_seconds, &population.arrays, monitor.code.map(|k| &code[k].arrays));
             }
             Action::RecordState { monitor } => {
-                let monitor: &mut StateMonitor = &mut self.state_monitors[monitor];
-                monitor.record(t_seconds, &self.populations[monitor.population].arrays);
+                let monitor = &mut self.state_monitors[monitor];
+                if let Some(number) = monitor.code {
+                    memory.refresh(monitor.source.population, &code[number].copies);
+                    let arrays = &memory.populations[monitor.source.population].arrays;
+                    compute(&mut code[number], arrays, &monitor.record, streams);
+                }
+                let arrays = &memory.populations[monitor.source.population].arrays;
+                monitor.record(t_seconds, arrays, monitor.code.map(|k| &code[k].arrays));
+            }
+            Action::RecordRate { monitor } => {
+                let monitor = &mut self.rate_monitors[monitor];
+                let population = &memory.populations[monitor.source.population];
+                let count = population.events[0].of(&monitor.source).len();
+                let dt = memory.clocks[population.clock].dt_seconds();
+                monitor.t.push(t_seconds);
+                // In Brian2's order of operations, to the last bit.
+                monitor.rate.push(count as f64 / dt / monitor.source.n() as f64);
             }
         }
     }
 
+    #[inline]
+    fn operate(&mut self, source: Source, number: usize) {
+        let Network { memory, code, streams, .. } = self;
+        let code = &mut code[number];
+        memory.refresh(source.population, &code.copies);
+        let arrays = &memory.populations[source.population].arrays;
+        code.prepare(Elements::Range(source.start, source.stop), arrays, streams);
+        code.object.run_range(source.start, source.stop);
+    }
+
     fn update_propagator(&mut self, population: usize) {
-        if let Some(updater) = &mut self.propagators[population] {
-            let population = &mut self.populations[population];
-            updater.update(population, self.clocks[population.clock].dt_seconds());
+        let Network { propagators, memory, streams, .. } = self;
+        if let Some(updater) = &mut propagators[population] {
+            let population = &mut memory.populations[population];
+            updater.update(population, memory.clocks[population.clock].dt_seconds(), streams);
         }
     }
+}
+
+/// Fills the computed variables of a monitor for these cells.
+fn compute(code: &mut Code, arrays: &IndexMap<String, Array>, cells: &[i32], streams: &mut Streams) {
+    code.prepare(Elements::List(cells), arrays, streams);
+    code.object.run_over(cells);
 }
 
 /// Tells the caller of progress, without looking at the wall clock at every step.

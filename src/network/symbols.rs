@@ -1,12 +1,11 @@
 //! What the names of a model stand for in memory.
 
-use std::collections::BTreeSet;
-
-use crate::expr::check::{CONSTANTS, ValueType};
+use super::population::{FIRST, Linked, Population};
+use crate::expr::check::{CONSTANTS, FunctionMeaning, ValueType};
 use crate::kernel::ir::Storage;
-use crate::kernel::lower::{Symbol, Symbols};
-use crate::model::group::{Group, Role, Variable};
-use crate::model::namespace::{Namespace, Number};
+use crate::kernel::lower::{FunctionSymbol, Symbol, Symbols};
+use crate::model::group::{Role, Variable};
+use crate::model::namespace::{FunctionBody, Namespace, Number};
 use crate::runtime::array::{Array, ElementType};
 use crate::unit;
 
@@ -66,26 +65,28 @@ impl Symbols for NamespaceSymbols<'_> {
     }
 }
 
-/// The names of a group, then those of its namespace.
-pub struct GroupSymbols<'a> {
-    /// The group.
-    pub group: &'a Group,
-    /// Names of further arrays of doubles that integrators asked for.
-    pub extra: &'a BTreeSet<String>,
-    /// Whether those are single values.
-    pub extra_is_scalar: bool,
+/// The names of a population, or of a part of it, then those of its namespace.
+pub struct ContextSymbols<'a> {
+    /// The population.
+    pub population: &'a Population,
+    /// Whether it is a part, which counts cells from its own first one.
+    pub is_part: bool,
+    /// A function besides those of the namespace.
+    pub function: Option<(&'a str, &'a FunctionSymbol)>,
 }
 
-impl Symbols for GroupSymbols<'_> {
+impl Symbols for ContextSymbols<'_> {
     fn symbol(&self, name: &str) -> Option<Symbol> {
+        let Population { group, propagator_arrays, propagator_is_scalar, links, .. } = self.population;
         let array = |storage, scalar| Some(Symbol::Array { storage, scalar, guard: None });
-        if self.extra.contains(name) {
-            return array(Storage::F64, self.extra_is_scalar);
+        if propagator_arrays.contains_key(name) {
+            return array(Storage::F64, *propagator_is_scalar);
         }
-        let Some(variable) = self.group.variables.get(name) else {
-            return NamespaceSymbols(&self.group.namespace).symbol(name);
+        let Some(variable) = group.variables.get(name) else {
+            return NamespaceSymbols(&group.namespace).symbol(name);
         };
         match &variable.role {
+            Role::Index if self.is_part => Some(Symbol::ElementFrom(FIRST.to_string())),
             Role::Index => Some(Symbol::Element),
             Role::Size => array(Storage::I32, true),
             Role::Time | Role::Dt => array(Storage::F64, true),
@@ -93,16 +94,42 @@ impl Symbols for GroupSymbols<'_> {
             Role::Subexpression(expr) => {
                 Some(Symbol::Subexpression { expr: expr.clone(), ty: variable.kind.ty, varies: variable.varies })
             }
-            Role::State | Role::Parameter | Role::LastSpike | Role::NotRefractory => Some(Symbol::Array {
-                storage: variable_storage(variable),
-                scalar: variable.shared,
-                guard: variable.unless_refractory.then(|| "not_refractory".to_string()),
-            }),
+            Role::Linked => {
+                let Linked { storage, is_single, index, .. } = links.get(name)?;
+                match index {
+                    Some(index) => Some(Symbol::Linked { storage: *storage, index: index.clone() }),
+                    None => array(*storage, *is_single),
+                }
+            }
+            Role::State | Role::Parameter | Role::ConstantOverDt(_) | Role::LastSpike | Role::NotRefractory => {
+                Some(Symbol::Array {
+                    storage: variable_storage(variable),
+                    scalar: variable.shared,
+                    guard: variable.unless_refractory.then(|| "not_refractory".to_string()),
+                })
+            }
         }
+    }
+
+    fn function(&self, name: &str) -> Option<FunctionSymbol> {
+        if let Some((_, symbol)) = self.function.filter(|(own, _)| *own == name) {
+            return Some(symbol.clone());
+        }
+        let function = self.population.group.namespace.functions.get(name)?;
+        let FunctionMeaning { result, stateful, .. } = &function.meaning;
+        Some(match &function.body {
+            FunctionBody::Expression { parameters, expr, text } => {
+                FunctionSymbol::Expression { parameters: parameters.clone(), expr: expr.clone(), text: text.clone() }
+            }
+            FunctionBody::TimedArray { columns } => FunctionSymbol::TimedArray { columns: columns.is_some() },
+            FunctionBody::Host { arguments } => {
+                FunctionSymbol::Host { arguments: arguments.clone(), result: result.ty, stateful: *stateful }
+            }
+        })
     }
 }
 
 /// How a variable with values of its own is stored.
 pub fn variable_storage(variable: &Variable) -> Storage {
-    storage(variable.kind.ty)
+    if variable.single { Storage::F32 } else { storage(variable.kind.ty) }
 }

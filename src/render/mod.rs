@@ -5,9 +5,11 @@ pub mod expr;
 mod layout;
 pub mod maths;
 mod names;
+mod native;
 mod template;
 mod vector;
 
+pub use self::native::{NativeFunction, render_native};
 use crate::kernel::ir::Kernel;
 
 /// The languages a kernel can be rendered in.

@@ -5,13 +5,14 @@ use std::sync::LazyLock;
 use serde::Serialize;
 use tera::{Context, Tera};
 
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("abi.h", include_str!("../../templates/abi.h")),
     ("kernel.c", include_str!("../../templates/c/kernel.c.tera")),
     ("each.c", include_str!("../../templates/c/each.c.tera")),
     ("indexed.c", include_str!("../../templates/c/indexed.c.tera")),
     ("select.c", include_str!("../../templates/c/select.c.tera")),
     ("widen.c", include_str!("../../templates/c/widen.c.tera")),
+    ("native.c", include_str!("../../templates/c/native.c.tera")),
     ("narrow.c", include_str!("../../templates/c/narrow.c.tera")),
 ];
 

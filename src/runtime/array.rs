@@ -175,6 +175,15 @@ impl Array {
         unsafe { self.lines.as_mut_ptr().cast::<u8>().add(k * size).copy_from_nonoverlapping(bytes.as_ptr(), size) }
     }
 
+    /// Takes over the elements of another array of the same type and length.
+    ///
+    /// # Panics
+    /// If it is of another type or length.
+    pub fn copy_from(&mut self, other: &Array) {
+        assert!(self.ty == other.ty && self.len == other.len, "arrays of one type and length");
+        self.lines.copy_from_slice(&other.lines);
+    }
+
     /// Every element as a double.
     pub fn to_f64(&self) -> Vec<f64> {
         (0..self.len).map(|k| self.get(k)).collect()

@@ -85,12 +85,13 @@ impl Clock {
     }
 }
 
-/// The clocks that are due: those at the smallest time, within a small part of the smallest `dt`.
-pub fn due(clocks: &[Clock], due: &mut Vec<bool>) -> Option<usize> {
-    let first = (0..clocks.len()).min_by(|&a, &b| clocks[a].t_seconds().total_cmp(&clocks[b].t_seconds()))?;
+/// Which of the clocks with these numbers are due: those at the smallest time, within a small part of the smallest `dt`.
+/// Returns the number of the clock at that time.
+pub fn due(clocks: &[Clock], among: &[usize], due: &mut Vec<bool>) -> Option<usize> {
+    let first = among.iter().copied().min_by(|&a, &b| clocks[a].t_seconds().total_cmp(&clocks[b].t_seconds()))?;
     due.clear();
     let (t, dt) = (clocks[first].t_seconds(), clocks[first].dt);
-    due.extend(clocks.iter().map(|c| {
+    due.extend(among.iter().map(|&k| &clocks[k]).map(|c| {
         let difference = (c.t_seconds() - t).abs();
         difference == 0.0 || difference / dt.min(c.dt) < EPSILON
     }));
@@ -125,7 +126,7 @@ mod tests {
             clock.set_interval(0.0, 1.0);
         }
         for _ in 0..7 {
-            due(&clocks, &mut flags);
+            due(&clocks, &[0, 1, 2], &mut flags);
             seen.push(flags.iter().map(|d| u8::from(*d)).collect::<Vec<_>>());
             for (clock, due) in clocks.iter_mut().zip(&flags) {
                 if *due {

@@ -6,19 +6,21 @@
 //! to the type of the target. Names have been checked; what does not resolve is our fault.
 
 mod arithmetic;
+mod calls;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::{IndexMap, IndexSet};
 
 use self::arithmetic::{integer, is_zero, signed_outside, whole_number, zero};
+pub use self::calls::{FunctionSymbol, HostCall, HostFunction};
 use super::ir::{
     BinaryOp, Const, Expr, Index, Kernel, Local, LocalId, LoopShape, Param, ParamId, Place, Stmt, Storage,
 };
 use super::ir::{Type, UnaryOp};
 use crate::diag::{Span, Text};
 use crate::expr::ast;
-use crate::expr::check::ValueType;
+use crate::expr::check::{CONSTANTS, ValueType, draws, function};
 use crate::model::namespace::Number;
 
 /// What a name stands for in a kernel.
@@ -35,6 +37,15 @@ pub enum Symbol {
     },
     /// The number of the cell.
     Element,
+    /// The number of the cell, counted from the one whose number this single value, a 32-bit integer, is.
+    ElementFrom(String),
+    /// An array with one element for each cell of something else, and the integers that say which one a cell has.
+    Linked {
+        /// Type in memory.
+        storage: Storage,
+        /// Name of an array of 32-bit integers, one for each cell; in range of the linked array.
+        index: String,
+    },
     /// A value that is part of the text, such as a unit.
     Literal(Number),
     /// A constant of the model in memory: never written, so a statement with its name makes a temporary instead.
@@ -54,6 +65,10 @@ pub enum Symbol {
 pub trait Symbols {
     /// What `name` stands for.
     fn symbol(&self, name: &str) -> Option<Symbol>;
+    /// The function of the model that has this name.
+    fn function(&self, _name: &str) -> Option<FunctionSymbol> {
+        None
+    }
 }
 
 /// A place in the text where an integer may be divided by zero, by the bit of the call's flags that says so.
@@ -72,6 +87,8 @@ pub struct Lowered {
     pub kernel: Kernel,
     /// By bit.
     pub sites: Vec<Site>,
+    /// What the host has to evaluate before each run of the kernel, in the order of the statements.
+    pub calls: Vec<HostCall>,
 }
 
 /// The model and this program disagree: a bug.
@@ -102,6 +119,11 @@ pub struct Lowerer<'a> {
     overrides_guards: bool,
     /// Whether the value at hand is a rate of change, or goes into one smoothly.
     smooth: bool,
+    calls: Vec<HostCall>,
+    /// The guard of the variable that the statement at hand writes.
+    guard: Option<String>,
+    /// How many functions the expression at hand is inside of: their bodies see parameters and plain constants only.
+    function_depth: u32,
 }
 
 impl<'a> Lowerer<'a> {
@@ -122,6 +144,9 @@ impl<'a> Lowerer<'a> {
             sites: Vec::new(),
             overrides_guards: false,
             smooth: false,
+            calls: Vec::new(),
+            guard: None,
+            function_depth: 0,
         }
     }
 
@@ -138,8 +163,9 @@ impl<'a> Lowerer<'a> {
     /// The kernel.
     pub fn finish(self, shape: LoopShape) -> Lowered {
         let params = self.params.into_values().collect();
+        let calls = self.calls.into_iter().map(|call| call.in_loop(&shape)).collect();
         let kernel = Kernel { shape, params, locals: self.locals, scalar: self.scalar, vector: self.vector };
-        Lowered { kernel, sites: self.sites }
+        Lowered { kernel, sites: self.sites, calls }
     }
 
     /// Statements, in order.
@@ -173,21 +199,40 @@ impl<'a> Lowerer<'a> {
         done
     }
 
+    /// What a name stands for at this point: in the body of a function, only parameters and plain constants have one.
+    fn symbol(&self, name: &str) -> Option<Symbol> {
+        if self.function_depth == 0 {
+            return self.symbols.symbol(name);
+        }
+        let (_, value) = CONSTANTS.iter().find(|(constant, _)| *constant == name)?;
+        Some(Symbol::Literal(Number::Float(*value)))
+    }
+
     fn push(&mut self, statement: Stmt) {
         if self.in_scalar { self.scalar.push(statement) } else { self.vector.push(statement) }
     }
 
     /// Whether the value is the same for all cells, with what is known in the scalar part.
     fn is_scalar(&self, expr: &ast::Expr) -> bool {
+        let mut draws_for_each = false;
+        expr.walk(&mut |e| {
+            if let ast::ExprKind::Call(name, _) = &e.kind {
+                draws_for_each |= draws(name) || self.symbols.function(name).is_some_and(|f| f.is_stateful());
+            }
+        });
+        !draws_for_each && self.names_are_scalar(expr)
+    }
+
+    fn names_are_scalar(&self, expr: &ast::Expr) -> bool {
         expr.names().iter().all(|name| {
             if let Some(local) = self.temporaries.get(name) {
                 return self.scalar_locals.contains(local);
             }
-            match self.symbols.symbol(name) {
+            match self.symbol(name) {
                 Some(Symbol::Array { scalar, .. }) => scalar,
                 Some(Symbol::Literal(_) | Symbol::Constant(_)) => true,
                 Some(Symbol::Subexpression { varies, .. }) => !varies,
-                Some(Symbol::Element) | None => false,
+                Some(Symbol::Element | Symbol::ElementFrom(_) | Symbol::Linked { .. }) | None => false,
             }
         })
     }
@@ -195,6 +240,10 @@ impl<'a> Lowerer<'a> {
     fn statement_here(&mut self, statement: &ast::Statement) -> Result<()> {
         let target = &statement.target;
         self.push(Stmt::Comment(statement.to_string()));
+        self.guard = match self.symbols.symbol(target) {
+            Some(Symbol::Array { guard, .. }) if !self.overrides_guards => guard,
+            _ => None,
+        };
         let value = match statement.op {
             ast::AssignOp::Set => self.expr(&statement.value)?,
             ast::AssignOp::Update(op) => {
@@ -312,7 +361,7 @@ impl<'a> Lowerer<'a> {
         match expr {
             Expr::Const(c) => c.ty(),
             Expr::Local(id) => self.locals[id.0 as usize].ty,
-            Expr::Load(place) => self.params[place.param.0 as usize].storage.ty(),
+            Expr::Load(Place { param, .. }) | Expr::Gather(param, _) => self.params[param.0 as usize].storage.ty(),
             Expr::Element => Type::I32,
             Expr::Unary(UnaryOp::Not, _) => Type::Bool,
             Expr::Unary(UnaryOp::ToBits, _) => Type::I64,
@@ -343,12 +392,20 @@ impl<'a> Lowerer<'a> {
         if let Some(local) = self.temporaries.get(name) {
             return Ok(Expr::Local(*local));
         }
-        match self.symbols.symbol(name) {
+        match self.symbol(name) {
             Some(Symbol::Array { storage, scalar, .. }) => {
                 let index = if scalar { Index::Zero } else { Index::Element };
                 Ok(Expr::Load(Place { param: self.param(name, storage, scalar), index }))
             }
             Some(Symbol::Element) => Ok(Expr::Element),
+            Some(Symbol::ElementFrom(first)) => {
+                let first = Place { param: self.param(&first, Storage::I32, true), index: Index::Zero };
+                Ok(Expr::binary(BinaryOp::Sub, Expr::Element, Expr::Load(first)))
+            }
+            Some(Symbol::Linked { storage, index }) => {
+                let index = Index::Via(self.param(&index, Storage::I32, false));
+                Ok(Expr::Load(Place { param: self.param(name, storage, false), index }))
+            }
             Some(Symbol::Literal(Number::Float(value))) => Ok(Expr::f64(value)),
             Some(Symbol::Literal(Number::Integer(value))) => Ok(integer(value)),
             Some(Symbol::Literal(Number::Boolean(value))) => Ok(Expr::Const(Const::Bool(value))),
@@ -460,7 +517,11 @@ impl<'a> Lowerer<'a> {
             }
             ExprKind::Call(name, arguments) => {
                 let arguments = arguments.iter().map(|a| self.expr(a)).collect::<Result<Vec<_>>>()?;
-                self.call(name, arguments)
+                match self.symbols.function(name) {
+                    Some(function) => self.call_model_function(name, &function, arguments),
+                    None if draws(name) => self.draw(name, arguments),
+                    None => self.call(name, arguments),
+                }
             }
         }
     }
@@ -480,7 +541,10 @@ impl<'a> Lowerer<'a> {
 fn is_smooth(expr: &ast::Expr) -> bool {
     match &expr.kind {
         ast::ExprKind::Compare(..) | ast::ExprKind::Binary(ast::BinaryOp::FloorDiv | ast::BinaryOp::Mod, ..) => false,
-        ast::ExprKind::Call(name, _) => !["int", "floor", "ceil", "sign", "timestep"].contains(&name.as_str()),
+        // Of functions of the model nothing is known.
+        ast::ExprKind::Call(name, _) => {
+            function(name).is_some() && !["int", "floor", "ceil", "sign", "timestep", "poisson"].contains(&name.as_str())
+        }
         _ => true,
     }
 }

@@ -1,198 +1,20 @@
-//! A group of neurons: what a user gives ([`GroupText`]) and what is known once it is checked ([`Group`]).
-//!
-//! Checking resolves every name, checks dimensions and types of every expression and statement, and orders
-//! subexpressions; all errors are reported at once. Later stages take a [`Group`] and ask nothing again.
+//! Checks a group: what each name means, units and types of every line, events and their code.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::block::{Ode, OdeSystem};
-use super::equations::{self, EquationKind, Equations, Flag};
-use super::namespace::Namespace;
-use super::statements::{CodeScope, check_statements};
+use super::events::{Event, SPIKE, event_code, events};
+use super::{Code, Group, GroupText, Refractory, Role, SinglePrecision, Variable, VariablesScope};
 use crate::diag::{Diagnostic, Diagnostics, Span, Text};
-use crate::expr::ast::{Expr, Statement};
-use crate::expr::check::{Kind, Meaning, Scope, Unknown, ValueType, check, check_condition, described};
+use crate::expr::ast::{CompareOp, BinaryOp, Expr, ExprKind};
+use crate::expr::check::{Kind, ValueType, check, described, is_noise};
 use crate::expr::parser;
+use crate::model::block::{Ode, OdeSystem};
+use crate::model::equations::{self, EquationKind, Equations, Flag};
+use crate::model::namespace::Namespace;
 use crate::unit::Dimension;
-
-/// A group of neurons as given: the text of its parts.
-#[derive(Clone, Debug)]
-pub struct GroupText {
-    /// Name of the group.
-    pub name: String,
-    /// Number of cells.
-    pub n: usize,
-    /// Differential equations, subexpressions, parameters.
-    pub equations: Text,
-    /// Condition for a spike.
-    pub threshold: Option<Text>,
-    /// Statements after a spike.
-    pub reset: Option<Text>,
-    /// A time, or a condition, for which a cell that has spiked cannot spike again.
-    pub refractory: Option<Text>,
-    /// Name of the integration method; chosen if absent.
-    pub method: Option<Text>,
-}
-
-/// What a variable of a group is.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Role {
-    /// Has a differential equation.
-    State,
-    /// Has a value that only statements change.
-    Parameter,
-    /// Stands for an expression.
-    Subexpression(Expr),
-    /// `i`, the number of the cell.
-    Index,
-    /// `N`, the number of cells.
-    Size,
-    /// `t`, the time at the start of the step.
-    Time,
-    /// `dt`, the length of a step.
-    Dt,
-    /// `t_in_timesteps`, the number of the step.
-    StepNumber,
-    /// `lastspike`, the time of the last spike.
-    LastSpike,
-    /// `not_refractory`.
-    NotRefractory,
-}
-
-/// A variable of a group.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Variable {
-    /// What it is.
-    pub role: Role,
-    /// Type and dimension.
-    pub kind: Kind,
-    /// Whether it has one value for the whole group.
-    pub shared: bool,
-    /// Whether its value differs from cell to cell, directly or through what its expression uses.
-    pub varies: bool,
-    /// Whether it is marked as fixed during a run.
-    pub constant: bool,
-    /// Whether only resets change it while the cell is refractory.
-    pub unless_refractory: bool,
-}
-
-impl Variable {
-    fn internal(role: Role, ty: ValueType, dimension: Dimension, shared: bool) -> Variable {
-        Variable {
-            role,
-            kind: Kind { ty, dimension },
-            shared,
-            varies: !shared,
-            constant: false,
-            unless_refractory: false,
-        }
-    }
-
-    /// Whether it has values of its own in memory that statements may write.
-    pub fn is_stored(&self) -> bool {
-        matches!(self.role, Role::State | Role::Parameter | Role::LastSpike | Role::NotRefractory)
-    }
-}
-
-/// When a cell that has spiked can spike again.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Refractory {
-    /// After this time, evaluated at every step.
-    Time(Expr),
-    /// When this condition is no longer true.
-    While(Expr),
-}
-
-/// Where the code of a group besides its equations stands.
-#[derive(Clone, Debug, Default)]
-pub struct CodeTexts {
-    /// The condition for a spike.
-    pub threshold: Option<Text>,
-    /// The statements after a spike.
-    pub reset: Option<Text>,
-    /// The refractory time or condition.
-    pub refractory: Option<Text>,
-}
-
-/// A checked group of neurons.
-#[derive(Clone, Debug)]
-pub struct Group {
-    /// Name of the group.
-    pub name: String,
-    /// Number of cells.
-    pub n: usize,
-    /// Every variable, by name: those of the equations in their order, then internal ones.
-    pub variables: IndexMap<String, Variable>,
-    /// The differential equations.
-    pub system: OdeSystem,
-    /// Condition for a spike.
-    pub threshold: Option<Expr>,
-    /// Statements after a spike.
-    pub reset: Vec<Statement>,
-    /// Names of the variables that code changes while the network runs, other than by integration.
-    pub written: BTreeSet<String>,
-    /// The texts of threshold, reset and refractoriness, for messages.
-    pub texts: CodeTexts,
-    /// Refractoriness.
-    pub refractory: Option<Refractory>,
-    /// The method asked for, and where.
-    pub method: Option<Text>,
-    /// The equations as parsed.
-    pub equations: Equations,
-    /// The constants its names may mean.
-    pub namespace: Arc<Namespace>,
-}
-
-impl Group {
-    fn scope(&self) -> VariablesScope<'_> {
-        VariablesScope {
-            variables: &self.variables,
-            in_error: &self.equations.in_error,
-            namespace: &self.namespace,
-            has_refractory: self.refractory.is_some(),
-        }
-    }
-}
-
-impl Scope for Group {
-    fn meaning(&self, name: &str) -> Result<Meaning, Unknown> {
-        self.scope().meaning(name)
-    }
-
-    fn candidates(&self) -> Vec<String> {
-        self.scope().candidates()
-    }
-}
-
-/// Variables of a group over the constants of the model.
-struct VariablesScope<'a> {
-    variables: &'a IndexMap<String, Variable>,
-    /// Names that the equations define, but wrongly.
-    in_error: &'a BTreeSet<String>,
-    namespace: &'a Namespace,
-    has_refractory: bool,
-}
-
-impl Scope for VariablesScope<'_> {
-    fn meaning(&self, name: &str) -> Result<Meaning, Unknown> {
-        match self.variables.get(name) {
-            Some(variable) => Ok(Meaning { kind: variable.kind, constant: None }),
-            None if self.in_error.contains(name) => Err(Unknown::InError),
-            None if !self.has_refractory && ["lastspike", "not_refractory"].contains(&name) => Err(Unknown::NotHere(
-                format!("`{name}` exists only in groups with `refractory`"),
-                Some("give the group `refractory`".into()),
-            )),
-            None => self.namespace.meaning(name),
-        }
-    }
-
-    fn candidates(&self) -> Vec<String> {
-        self.variables.keys().cloned().chain(self.namespace.candidates()).collect()
-    }
-}
 
 /// Checks a group.
 pub fn check_group(given: &GroupText, namespace: &Arc<Namespace>, diagnostics: &mut Diagnostics) -> Option<Group> {
@@ -200,7 +22,8 @@ pub fn check_group(given: &GroupText, namespace: &Arc<Namespace>, diagnostics: &
     let equations = equations::parse(&given.equations, &mut found);
     let has_refractory = given.refractory.is_some();
     let mut variables = variables(&equations, has_refractory, &mut found);
-    let order = order_subexpressions(&equations, &mut found);
+    let mut order = order_subexpressions(&equations, &mut found);
+    mark_single(&given.single, &mut variables, &mut found);
     for name in &order {
         let uses = equations.lines.get(name).and_then(|line| match &line.kind {
             EquationKind::Subexpression(expr) => Some(expr.names()),
@@ -208,27 +31,32 @@ pub fn check_group(given: &GroupText, namespace: &Arc<Namespace>, diagnostics: &
         });
         // In the order of definition, so that what a subexpression uses is known already.
         let varies = uses.iter().flatten().any(|used| variables.get(used).is_some_and(|v| v.varies));
+        let noisy = uses.iter().flatten().any(|n| is_noise(n) || variables.get(n).is_some_and(|v| v.noisy));
         if let Some(variable) = variables.get_mut(name) {
-            variable.varies = varies;
+            match variable.role {
+                Role::ConstantOverDt(_) => {}
+                _ => (variable.varies, variable.noisy) = (varies, noisy),
+            }
         }
     }
-    let scope = VariablesScope { variables: &variables, in_error: &equations.in_error, namespace, has_refractory };
+    let scope = |code| VariablesScope {
+        variables: &variables,
+        in_error: &equations.in_error,
+        namespace,
+        has_refractory,
+        code,
+    };
     for (name, line) in &equations.lines {
-        check_line(name, line, &scope, &equations.text, &mut found);
+        let code = match line.kind {
+            EquationKind::Differential(_) => Code::Differential,
+            EquationKind::Subexpression(_) if line.has(Flag::ConstantOverDt) => Code::Statements,
+            _ => Code::Subexpression,
+        };
+        check_line(name, line, &scope(code), &equations.text, &mut found);
     }
-    let threshold = given.threshold.as_ref().and_then(|text| {
-        let expr = parser::expression(text, &mut found)?;
-        check_condition(&expr, "the threshold", &scope, text, &mut found).map(|()| expr)
-    });
-    let reset = given.reset.as_ref().map_or(Vec::new(), |text| {
-        let statements = parser::statements(text, &mut found);
-        check_statements(&statements, &CodeScope::events(&scope, &variables), text, &mut found);
-        statements
-    });
-    if let (Some(text), None) = (&given.reset, &given.threshold) {
-        let error = Diagnostic::error(text, text.whole(), "a reset without a threshold never happens");
-        found.push(error.hint("give the group a `threshold`"));
-    }
+    let scope = scope(Code::Statements);
+    let events = events(given, &scope, &mut found);
+    let event_code = event_code(given, &events, &scope, &mut found);
     if let (Some(text), None, None) = (&given.threshold, &given.reset, &given.refractory) {
         let warning = "a threshold with neither a reset nor refractoriness: a cell above it spikes at every step";
         found.push(Diagnostic::warning(text, text.whole(), warning).hint("if that is meant, say `reset = \"\"`"));
@@ -239,22 +67,103 @@ pub fn check_group(given: &GroupText, namespace: &Arc<Namespace>, diagnostics: &
     if errors {
         return None;
     }
+    let is_once = |name: &String| matches!(variables.get(name).map(|v| &v.role), Some(Role::ConstantOverDt(_)));
+    let evaluated_once: Vec<String> = order.iter().filter(|name| is_once(name)).cloned().collect();
+    order.retain(|name| !evaluated_once.contains(name));
+    let mut written: BTreeSet<String> =
+        event_code.iter().flat_map(|code| &code.statements).map(|s| s.target.clone()).collect();
+    written.extend(evaluated_once.iter().cloned());
     Some(Group {
         name: given.name.clone(),
         n: given.n,
         system: system(&equations, &order, has_refractory),
         variables,
-        threshold,
-        written: reset.iter().map(|s| s.target.clone()).collect(),
-        reset,
-        texts: CodeTexts {
-            threshold: given.threshold.clone(),
-            reset: given.reset.clone(),
-            refractory: given.refractory.clone(),
-        },
+        events,
+        event_code,
+        written,
         refractory,
         method: given.method.clone(),
         equations,
+        evaluated_once,
+        namespace: namespace.clone(),
+    })
+}
+
+/// How the rates of a Poisson group are given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RatesText {
+    /// By an expression, which may use `t` and `i`.
+    Expression(Text),
+    /// By one value for each cell, or one for all.
+    Values {
+        /// Where they stand.
+        text: Text,
+        /// Whether there is one for all.
+        shared: bool,
+    },
+}
+
+/// A group without equations: one that spikes at random, with `rates`, or else at times that someone else knows.
+pub fn input_group(
+    name: &str,
+    n: usize,
+    rates: Option<&RatesText>,
+    namespace: &Arc<Namespace>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Group> {
+    let text = match rates {
+        Some(RatesText::Expression(text) | RatesText::Values { text, .. }) => text.clone(),
+        None => Text::new(format!("groups.{name}"), ""),
+    };
+    let equations = Equations { text: text.clone(), lines: IndexMap::new(), in_error: BTreeSet::new() };
+    let mut variables = internal_variables();
+    let kind = Kind { ty: ValueType::Float, dimension: Dimension::HERTZ };
+    match rates {
+        Some(RatesText::Expression(text)) => {
+            let in_error = BTreeSet::new();
+            let code = Code::Subexpression;
+            let scope =
+                VariablesScope { variables: &variables, in_error: &in_error, namespace, has_refractory: false, code };
+            let expr = parser::expression(text, diagnostics)?;
+            let found = check(&expr, &scope, text, diagnostics)?;
+            if found.dimension != kind.dimension {
+                let message = format!("`rates` are in hertz, but `{expr}` is {}", found.dimension.described());
+                diagnostics.push(Diagnostic::error(text, expr.span, message).hint("write a rate such as `10*Hz`"));
+                return None;
+            }
+            let varies = expr.names().iter().any(|used| variables.get(used).is_some_and(|v| v.varies));
+            let mut variable = Variable::internal(Role::Subexpression(expr), kind.ty, kind.dimension, false);
+            variable.varies = varies;
+            variables.insert("rates".to_string(), variable);
+        }
+        Some(RatesText::Values { shared, .. }) => {
+            let variable = Variable::internal(Role::Parameter, kind.ty, kind.dimension, *shared);
+            variables.insert("rates".to_string(), variable);
+        }
+        None => {}
+    }
+    let spike = rates.map(|_| {
+        let chance = Expr::name("rates").binary(BinaryOp::Mul, Expr::name("dt"));
+        let kind = ExprKind::Compare(CompareOp::Lt, Box::new(Expr::call("rand", Vec::new())), Box::new(chance));
+        let condition = Expr::new(kind, text.whole());
+        Event { name: SPIKE.to_string(), condition, text: text.clone(), when: None, order: 0 }
+    });
+    Some(Group {
+        name: name.to_string(),
+        n,
+        variables,
+        system: OdeSystem {
+            odes: Vec::new(),
+            subexpressions: IndexMap::new(),
+            text,
+        },
+        events: spike.into_iter().collect(),
+        event_code: Vec::new(),
+        written: BTreeSet::new(),
+        refractory: None,
+        method: None,
+        equations,
+        evaluated_once: Vec::new(),
         namespace: namespace.clone(),
     })
 }
@@ -264,15 +173,16 @@ fn variables(equations: &Equations, has_refractory: bool, diagnostics: &mut Diag
     for (name, line) in &equations.lines {
         let role = match &line.kind {
             EquationKind::Differential(_) => Role::State,
+            EquationKind::Subexpression(expr) if line.has(Flag::ConstantOverDt) => Role::ConstantOverDt(expr.clone()),
             EquationKind::Subexpression(expr) => Role::Subexpression(expr.clone()),
+            EquationKind::Parameter if line.has(Flag::Linked) => Role::Linked,
             EquationKind::Parameter => Role::Parameter,
         };
         for (flag, span) in &line.flags {
             let reason = match flag {
                 Flag::EventDriven | Flag::ClockDriven | Flag::Summed => "belongs to synapses",
                 Flag::PointCurrent => "belongs to neurons with compartments",
-                Flag::Linked | Flag::ConstantOverDt => "is not supported by this version",
-                Flag::Constant | Flag::Shared | Flag::UnlessRefractory => continue,
+                Flag::Constant | Flag::Shared | Flag::UnlessRefractory | Flag::Linked | Flag::ConstantOverDt => continue,
             };
             diagnostics.push(Diagnostic::error(&equations.text, *span, format!("the flag `{}` {reason}", flag.name())));
         }
@@ -286,27 +196,66 @@ fn variables(equations: &Equations, has_refractory: bool, diagnostics: &mut Diag
                 constant: line.has(Flag::Constant),
                 // Without refractoriness the flag has no effect, as in Brian2.
                 unless_refractory: has_refractory && line.has(Flag::UnlessRefractory),
+                single: false,
+                noisy: false,
             },
         );
     }
-    let mut add = |name: &str, role, ty, dimension, shared| {
-        variables.entry(name.to_string()).or_insert(Variable::internal(role, ty, dimension, shared));
-    };
-    use ValueType::{Boolean, Float, Integer};
-    add("i", Role::Index, Integer, Dimension::NONE, false);
-    add("N", Role::Size, Integer, Dimension::NONE, true);
-    add("t", Role::Time, Float, Dimension::SECOND, true);
-    add("dt", Role::Dt, Float, Dimension::SECOND, true);
-    add("t_in_timesteps", Role::StepNumber, Integer, Dimension::NONE, true);
+    for (name, variable) in internal_variables() {
+        variables.entry(name).or_insert(variable);
+    }
     if has_refractory {
-        add("lastspike", Role::LastSpike, Float, Dimension::SECOND, false);
-        add("not_refractory", Role::NotRefractory, Boolean, Dimension::NONE, false);
+        let mut add = |name: &str, role, ty, dimension| {
+            variables.entry(name.to_string()).or_insert(Variable::internal(role, ty, dimension, false));
+        };
+        add("lastspike", Role::LastSpike, ValueType::Float, Dimension::SECOND);
+        add("not_refractory", Role::NotRefractory, ValueType::Boolean, Dimension::NONE);
         if let Some(line) = equations.lines.get("lastspike") {
             let message = "`lastspike` belongs to refractoriness and cannot be defined";
             diagnostics.push(Diagnostic::error(&equations.text, line.name_span, message));
         }
     }
     variables
+}
+
+/// What every group has.
+fn internal_variables() -> IndexMap<String, Variable> {
+    use ValueType::{Float, Integer};
+    [
+        ("i", Role::Index, Integer, Dimension::NONE, false),
+        ("N", Role::Size, Integer, Dimension::NONE, true),
+        ("t", Role::Time, Float, Dimension::SECOND, true),
+        ("dt", Role::Dt, Float, Dimension::SECOND, true),
+        ("t_in_timesteps", Role::StepNumber, Integer, Dimension::NONE, true),
+    ]
+    .into_iter()
+    .map(|(name, role, ty, dimension, shared)| (name.to_string(), Variable::internal(role, ty, dimension, shared)))
+    .collect()
+}
+
+/// Marks the variables that are kept in 32 bits.
+fn mark_single(single: &SinglePrecision, variables: &mut IndexMap<String, Variable>, diagnostics: &mut Diagnostics) {
+    let fits = |v: &Variable| {
+        v.kind.ty == ValueType::Float && matches!(v.role, Role::State | Role::Parameter | Role::ConstantOverDt(_))
+    };
+    match single {
+        SinglePrecision::None => {}
+        SinglePrecision::All => variables.values_mut().filter(|v| fits(v)).for_each(|v| v.single = true),
+        SinglePrecision::Variables(names) => {
+            for text in names {
+                let name = text.as_str();
+                match variables.get_mut(name).filter(|v| fits(v)) {
+                    Some(variable) => variable.single = true,
+                    None => {
+                        let message = format!("there is no variable `{name}` with float values of its own");
+                        let error = Diagnostic::error(text, text.whole(), message);
+                        let names = variables.iter().filter(|(_, v)| fits(v)).map(|(n, _)| n.as_str());
+                        diagnostics.push(error.suggest(name, names));
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Checks the expression of one line against its unit.
@@ -363,7 +312,7 @@ fn check_line(
 fn span_of_name(expr: &Expr, name: &str) -> Span {
     let mut span = expr.span;
     expr.walk(&mut |e| {
-        if matches!(&e.kind, crate::expr::ast::ExprKind::Name(n) if n == name) {
+        if matches!(&e.kind, ExprKind::Name(n) if n == name) {
             span = e.span;
         }
     });
@@ -432,14 +381,14 @@ fn system(equations: &Equations, order: &[String], has_refractory: bool) -> OdeS
     OdeSystem { odes: odes.collect(), subexpressions: subexpressions.collect(), text: equations.text.clone() }
 }
 
-fn refractory(text: &Text, scope: &VariablesScope<'_>, diagnostics: &mut Diagnostics) -> Option<Refractory> {
+fn refractory(text: &Text, scope: &VariablesScope<'_>, diagnostics: &mut Diagnostics) -> Option<(Refractory, Text)> {
     let expr = parser::expression(text, diagnostics)?;
     let kind = check(&expr, scope, text, diagnostics)?;
     if kind.dimension == Dimension::SECOND {
-        return Some(Refractory::Time(expr));
+        return Some((Refractory::Time(expr), text.clone()));
     }
     if kind.ty == ValueType::Boolean {
-        return Some(Refractory::While(expr));
+        return Some((Refractory::While(expr), text.clone()));
     }
     let message = format!("`refractory` is a time or a condition: `{expr}` is {}", described(kind));
     diagnostics.push(
