@@ -5,8 +5,11 @@ use saltus::kernel::ir::{
     UnaryOp,
 };
 
-/// Name, storage, scalar, written. The first array of I32 holds indices and is never written.
-const PARAMS: [(&str, Storage, bool, bool); 12] = [
+use crate::memory::GATHERED_LEN;
+
+/// Name, storage, scalar, written. The first array of I32 holds indices and is never written; the last ones are read at
+/// computed indices only.
+const PARAMS: [(&str, Storage, bool, bool); 17] = [
     ("v", Storage::F64, false, true),
     ("w", Storage::F64, false, true),
     ("j", Storage::I32, false, false),
@@ -19,7 +22,13 @@ const PARAMS: [(&str, Storage, bool, bool); 12] = [
     ("total", Storage::F64, true, true),
     ("offset", Storage::I32, true, false),
     ("gain", Storage::F32, true, false),
+    ("stimulus", Storage::F64, false, false),
+    ("weights", Storage::F32, false, false),
+    ("order", Storage::I32, false, false),
+    ("steps", Storage::I64, false, false),
+    ("open", Storage::Bool, false, false),
 ];
+const FIRST_GATHERED: usize = 12;
 const HOLDER: ParamId = ParamId(2);
 const FLOATS: [f64; 12] = [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 0.1, -3.25, 1e300, f64::INFINITY, f64::NAN, 5e-324];
 const INTEGERS: [i32; 9] = [0, 1, -1, 2, 3, -7, 100, i32::MAX, i32::MIN];
@@ -83,9 +92,9 @@ impl Generator<'_> {
 
     /// A place that can be reached from this part, of the type, or of any type to be written.
     fn place(&mut self, ty: Option<Type>, write: bool) -> Place {
-        let fits = |(_, (_, storage, scalar, written)): &(usize, (&str, Storage, bool, bool))| {
+        let fits = |(p, (_, storage, scalar, written)): &(usize, (&str, Storage, bool, bool))| {
             let reachable = if write { *written && *scalar == self.scalar_part } else { *scalar || !self.scalar_part };
-            reachable && ty.is_none_or(|ty| storage.ty() == ty)
+            *p < FIRST_GATHERED && reachable && ty.is_none_or(|ty| storage.ty() == ty)
         };
         let candidates: Vec<usize> = PARAMS.into_iter().enumerate().filter(fits).map(|(p, _)| p).collect();
         let p = self.pick(&candidates);
@@ -117,7 +126,8 @@ impl Generator<'_> {
             return self.leaf(ty);
         }
         let depth = depth - 1;
-        match self.choose(8) {
+        match self.choose(9) {
+            8 => self.gather(ty, depth),
             0 => Expr::select(self.expr(Type::Bool, depth), self.expr(ty, depth), self.expr(ty, depth)),
             1 => {
                 let others = [Type::Bool, Type::I32, Type::I64, Type::F64].map(|from| (from != ty).then_some(from));
@@ -128,6 +138,16 @@ impl Generator<'_> {
             2 => self.special(ty, depth),
             _ => self.arithmetic(ty, depth),
         }
+    }
+
+    /// An element of an array at an index within it.
+    fn gather(&mut self, ty: Type, depth: usize) -> Expr {
+        let fits = |p: &usize| PARAMS[*p].1.ty() == ty;
+        let candidates: Vec<usize> = (FIRST_GATHERED..PARAMS.len()).filter(fits).collect();
+        let param = ParamId(self.pick(&candidates) as u16);
+        let index = self.expr(Type::I64, depth);
+        let len = Expr::Const(Const::I64(GATHERED_LEN as i64));
+        Expr::Gather(param, Box::new(Expr::binary(BinaryOp::Mod, index, len)))
     }
 
     fn arithmetic(&mut self, ty: Type, depth: usize) -> Expr {
@@ -164,6 +184,7 @@ impl Generator<'_> {
             (Type::F64, 1) => Expr::unary(UnaryOp::FromBits, self.expr(Type::I64, depth)),
             (Type::F64, 2) => Expr::Call("exp", vec![self.expr(ty, depth)]),
             (Type::F64, 3) => Expr::Call("pow", vec![self.expr(ty, depth), self.expr(ty, depth)]),
+            (Type::F64, 4) => Expr::unary(UnaryOp::Round32, self.expr(ty, depth)),
             (Type::F64, _) => {
                 let op = self.pick(&[UnaryOp::Neg, UnaryOp::Abs, UnaryOp::Sqrt, UnaryOp::Floor, UnaryOp::Trunc]);
                 Expr::unary(op, self.expr(ty, depth))

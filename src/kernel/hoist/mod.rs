@@ -288,6 +288,7 @@ impl<'a> Emitter<'a> {
             Node::Cast(ty, x) => Expr::cast(*ty, operand(x)),
             Node::Call(name, arguments) => Expr::Call(name, arguments.iter().map(operand).collect()),
             Node::Table(name, index) => Expr::Table(name, Box::new(operand(index))),
+            Node::Gather(param, index) => Expr::Gather(*param, Box::new(operand(index))),
         }
     }
 }

@@ -312,7 +312,7 @@ impl<'a> Lowerer<'a> {
         match expr {
             Expr::Const(c) => c.ty(),
             Expr::Local(id) => self.locals[id.0 as usize].ty,
-            Expr::Load(place) => self.params[place.param.0 as usize].storage.ty(),
+            Expr::Load(Place { param, .. }) | Expr::Gather(param, _) => self.params[param.0 as usize].storage.ty(),
             Expr::Element => Type::I32,
             Expr::Unary(UnaryOp::Not, _) => Type::Bool,
             Expr::Unary(UnaryOp::ToBits, _) => Type::I64,
