@@ -1,5 +1,6 @@
 //! Kernels made at random from a list of choices: small lists make small kernels, so that failures shrink.
 
+use saltus::kernel::arguments::Output;
 use saltus::kernel::ir::{
     BinaryOp, Const, Expr, Index, Kernel, Local, LocalId, LoopShape, Param, ParamId, Place, Stmt, Storage, Type,
     UnaryOp,
@@ -41,9 +42,15 @@ struct Generator<'a> {
 
 /// A well-formed kernel.
 pub fn kernel(choices: &[u32]) -> Kernel {
+    kernel_and_outputs(choices, 0).0
+}
+
+/// A well-formed kernel, and this number of values to be computed at the end of each of its parts.
+pub fn kernel_and_outputs(choices: &[u32], outputs: usize) -> (Kernel, Vec<Output>) {
     let mut g = Generator { choices: choices.iter(), locals: Vec::new(), scalar_part: true };
     let shape = g.choose(4);
     let scalar = (0..g.choose(4)).map(|_| g.statement()).collect();
+    let mut computed: Vec<Output> = (0..outputs).map(|k| g.output(format!("of_all_{k}"))).collect();
     g.scalar_part = false;
     let vector = (0..1 + g.choose(7)).map(|_| g.statement()).collect();
     let shape = match shape {
@@ -53,7 +60,8 @@ pub fn kernel(choices: &[u32]) -> Kernel {
         _ => LoopShape::Pairs(g.expr(Type::Bool, 3)),
     };
     let params = PARAMS.map(|(name, storage, scalar, written)| Param { name: name.into(), storage, scalar, written });
-    Kernel { shape, params: params.into(), locals: g.locals, scalar, vector }
+    computed.extend((0..outputs).map(|k| g.output(format!("of_each_{k}"))));
+    (Kernel { shape, params: params.into(), locals: g.locals, scalar, vector }, computed)
 }
 
 impl Generator<'_> {
@@ -64,6 +72,11 @@ impl Generator<'_> {
 
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.choose(from.len())]
+    }
+
+    fn output(&mut self, name: String) -> Output {
+        let storage = self.pick(&[Storage::F64, Storage::F32, Storage::Bool, Storage::I32, Storage::I64]);
+        Output { name, storage, scalar: self.scalar_part, value: self.expr(storage.ty(), 4) }
     }
 
     fn statement(&mut self) -> Stmt {

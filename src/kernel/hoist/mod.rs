@@ -45,7 +45,7 @@ pub fn hoist(kernel: Kernel) -> Kernel {
 }
 
 /// The same with the locals in the order in which they are computed.
-fn in_order(mut kernel: Kernel) -> Kernel {
+pub(super) fn in_order(mut kernel: Kernel) -> Kernel {
     let mut moved_to = vec![LocalId(0); kernel.locals.len()];
     let mut locals = Vec::with_capacity(kernel.locals.len());
     for stmt in kernel.scalar.iter_mut().chain(&mut kernel.vector) {
