@@ -12,6 +12,7 @@ pub mod kernel;
 pub mod load;
 pub mod model;
 pub mod network;
+pub mod random;
 pub mod render;
 pub mod runtime;
 pub mod store;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use saltus::kernel::ir::{BinaryOp, Expr, LocalId, Place, Type, UnaryOp};
+use saltus::kernel::ir::{BinaryOp, Expr, LocalId, ParamId, Place, Type, UnaryOp};
 use saltus::kernel::maths::{Block, Builtin, Scalar, all, lookup, operators};
 use saltus::render::expr::{Dialect, Names, expr, needs};
 use saltus::render::maths::{generate, prelude};
@@ -497,7 +497,15 @@ impl Names for XAndY {
         unreachable!("no memory")
     }
 
+    fn gather(&self, _: ParamId, _: &str) -> String {
+        unreachable!("no memory")
+    }
+
     fn element(&self) -> String {
+        unreachable!("no loop")
+    }
+
+    fn wide_element(&self) -> String {
         unreachable!("no loop")
     }
 
@@ -527,6 +535,7 @@ fn operations() -> Vec<Operation> {
     unary(F64, UnaryOp::Sqrt, |x, _| b(d(x).sqrt()));
     unary(F64, UnaryOp::Floor, |x, _| b(d(x).floor()));
     unary(F64, UnaryOp::Trunc, |x, _| b(d(x).trunc()));
+    unary(F64, UnaryOp::Round32, |x, _| b(f64::from(d(x) as f32)));
     let mut binary = |ty, op, meaning| list.push(Operation { ty, expr: Expr::binary(op, x(), y()), meaning });
     binary(F64, BinaryOp::Add, |x, y| b(d(x) + d(y)));
     binary(F64, BinaryOp::Sub, |x, y| b(d(x) - d(y)));

@@ -24,8 +24,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("store", &["build::Env", "build::KernelId", "build::Key", "build::Machine", "build::Recipe", "diag"]),
     ("runtime", &["diag"]),
     ("load", &["runtime::abi", "diag"]),
+    ("random", &["kernel::maths"]),
     ("engine", &["kernel", "model", "render", "build", "store", "load", "runtime"]),
-    ("network", &["engine", "integrate", "model", "expr", "kernel::ir", "kernel::lower", "runtime", "unit", "diag"]),
+    (
+        "network",
+        &["engine", "integrate", "model", "expr", "kernel::ir", "kernel::lower", "runtime", "random", "unit", "diag"],
+    ),
 ];
 
 /// The files that may hold `unsafe`: what calls kernels, what they reach by pointer, and how they get into memory.

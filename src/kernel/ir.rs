@@ -160,6 +160,8 @@ pub enum UnaryOp {
     ToBits,
     /// The float with the bits of an I64.
     FromBits,
+    /// The nearest single-precision float (ties to even), as a double: what an array of F32 makes of it.
+    Round32,
 }
 
 /// Operations with two operands of one type.
@@ -228,6 +230,10 @@ pub enum Expr {
     Call(&'static str, Vec<Expr>),
     /// An entry of a constant table of the maths library; the index (I64) is in range.
     Table(&'static str, Box<Expr>),
+    /// The element of an array at a computed index (I64), such as a time step. Whoever builds the kernel sees to it
+    /// that the index is in range, for whatever memory may hold. Nothing writes the array, and its length has nothing
+    /// to do with the loop's.
+    Gather(ParamId, Box<Expr>),
 }
 
 /// A statement.
@@ -323,7 +329,7 @@ impl Expr {
     pub fn children(&self) -> Vec<&Expr> {
         match self {
             Expr::Const(_) | Expr::Local(_) | Expr::Load(_) | Expr::Element => Vec::new(),
-            Expr::Unary(_, x) | Expr::Cast(_, x) | Expr::Table(_, x) => vec![x],
+            Expr::Unary(_, x) | Expr::Cast(_, x) | Expr::Table(_, x) | Expr::Gather(_, x) => vec![x],
             Expr::Binary(_, x, y) => vec![x, y],
             Expr::Select(c, x, y) => vec![c, x, y],
             Expr::Call(_, arguments) => arguments.iter().collect(),
@@ -334,7 +340,7 @@ impl Expr {
     pub fn children_mut(&mut self) -> Vec<&mut Expr> {
         match self {
             Expr::Const(_) | Expr::Local(_) | Expr::Load(_) | Expr::Element => Vec::new(),
-            Expr::Unary(_, x) | Expr::Cast(_, x) | Expr::Table(_, x) => vec![x],
+            Expr::Unary(_, x) | Expr::Cast(_, x) | Expr::Table(_, x) | Expr::Gather(_, x) => vec![x],
             Expr::Binary(_, x, y) => vec![x, y],
             Expr::Select(c, x, y) => vec![c, x, y],
             Expr::Call(_, arguments) => arguments.iter_mut().collect(),
@@ -362,7 +368,7 @@ pub fn type_of(expr: &Expr, locals: &[Local], params: &[Param]) -> Type {
     match expr {
         Expr::Const(c) => c.ty(),
         Expr::Local(id) => locals[id.0 as usize].ty,
-        Expr::Load(place) => params[place.param.0 as usize].storage.ty(),
+        Expr::Load(Place { param, .. }) | Expr::Gather(param, _) => params[param.0 as usize].storage.ty(),
         Expr::Element => Type::I32,
         Expr::Unary(UnaryOp::Not, _) => Type::Bool,
         Expr::Unary(UnaryOp::ToBits, _) => Type::I64,

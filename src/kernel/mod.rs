@@ -1,5 +1,6 @@
 //! Kernels: the typed IR, how statements become it, what it means, and its text.
 
+pub mod arguments;
 pub mod hoist;
 pub mod interpret;
 pub mod ir;

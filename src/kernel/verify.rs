@@ -68,6 +68,9 @@ pub enum Fault {
         /// How many there are.
         found: usize,
     },
+    /// A computed index into a scalar, or into what the kernel writes.
+    #[error("`{0}` is no array that is only read")]
+    BadGather(String),
     /// A table, which only functions of the maths library read.
     #[error("a kernel reads no table, such as `{0}`")]
     Table(String),
@@ -258,6 +261,13 @@ impl Checker<'_> {
                 }
             }
             Expr::Table(name, _) => return Err(Fault::Table((*name).to_owned())),
+            Expr::Gather(id, index) => {
+                let param = self.kernel.params.get(id.0 as usize).ok_or(Fault::NoParam(*id))?;
+                if param.scalar || param.written {
+                    return Err(Fault::BadGather(param.name.clone()));
+                }
+                self.typed(index, Type::I64, &format!("the index into `{}`", param.name))?;
+            }
         }
         Ok(type_of(expr, &self.kernel.locals, &self.kernel.params))
     }
@@ -267,7 +277,9 @@ fn unary_operands(op: UnaryOp) -> &'static [Type] {
     match op {
         UnaryOp::Neg => &[Type::I32, Type::I64, Type::F64],
         UnaryOp::Not => &[Type::Bool],
-        UnaryOp::Abs | UnaryOp::Sqrt | UnaryOp::Floor | UnaryOp::Trunc | UnaryOp::ToBits => &[Type::F64],
+        UnaryOp::Abs | UnaryOp::Sqrt | UnaryOp::Floor | UnaryOp::Trunc | UnaryOp::ToBits | UnaryOp::Round32 => {
+            &[Type::F64]
+        }
         UnaryOp::FromBits => &[Type::I64],
     }
 }
@@ -317,6 +329,8 @@ mod tests {
             ("store v[e] = 1.0", "the scalar part refers to an element"),
             ("store tau[0] = 1.0", "`tau` is stored to but not marked as written"),
             ("let a: f64 = v[0]", "`v` is indexed against its kind"),
+            ("let a: f64 = gather w[7]", "well-formed"),
+            ("let a: f64 = gather w[i64(element)]", "the scalar part refers to an element"),
         ];
         for (scalar, expected) in cases {
             let found = check(scalar, "");
@@ -355,6 +369,13 @@ mod tests {
             ("store v[e] = f64(v[e])", "there is no conversion from F64 to F64"),
             ("store v[e] = exp(k[e])", "an argument of `exp` is I64 where F64 is expected"),
             ("store v[e] = exp(v[e], v[e])", "`exp` takes 1 arguments, not 2"),
+            ("store v[e] = round32(k[e])", "the operand of Round32 is I64 where F64 is expected"),
+            ("store v[e] = gather w[i64(j[e]) % 2]", "well-formed"),
+            ("store v[e] = gather w[j[e]]", "the index into `w` is I32 where I64 is expected"),
+            ("store v[e] = gather w[v[e]]", "the index into `w` is F64 where I64 is expected"),
+            ("store v[e] = gather v[0]", "`v` is no array that is only read"),
+            ("store v[e] = gather tau[0]", "`tau` is no array that is only read"),
+            ("store k[e] = gather w[0]", "the value for `k` is F64 where I64 is expected"),
         ];
         for (vector, expected) in cases {
             let found = check("", vector);

@@ -69,7 +69,7 @@ pub(super) fn render(kernel: &Kernel) -> String {
     let indexed = kernel.shape == LoopShape::Indexed;
     let independent = !indexed && dependence(kernel) == Dependence::Independent;
     let often = if independent { vector::called_often(kernel) } else { BTreeSet::new() };
-    let kernel = &vector::calls_before_branches(kernel, &often);
+    let kernel = &if independent { vector::before_branches(kernel, &often) } else { kernel.clone() };
     let without_bytes = independent && vector::without_bytes(kernel);
     let widened = if without_bytes { vector::widened(kernel) } else { Vec::new() };
     let mut names = KernelNames {
@@ -199,17 +199,30 @@ impl Names for KernelNames<'_> {
             return self.param(place.param).to_owned();
         }
         let element = self.element_of(place);
-        // In C, operations on two floats are done in float.
-        if param.storage == Storage::F32 { format!("((double){element})") } else { element }
+        loaded(param.storage, element)
+    }
+
+    fn gather(&self, param: ParamId, index: &str) -> String {
+        loaded(self.kernel.params[param.0 as usize].storage, format!("{}[{index}]", self.param(param)))
     }
 
     fn element(&self) -> String {
         "((i32)_i)".to_owned()
     }
 
+    /// Without the way through I32, so that compilers see neighbours in memory.
+    fn wide_element(&self) -> String {
+        "_i".to_owned()
+    }
+
     fn type_of(&self, expr: &Expr) -> Type {
         self.kernel.type_of(expr)
     }
+}
+
+/// An element of an array as a value. In C, operations on two floats are done in float.
+fn loaded(storage: Storage, element: String) -> String {
+    if storage == Storage::F32 { format!("((double){element})") } else { element }
 }
 
 /// What the statements and the condition of a kernel use.
@@ -239,10 +252,10 @@ impl Uses {
 
     fn expr(&mut self, expr: &Expr, names: &KernelNames) {
         expr::needs(expr, names, &mut self.functions);
-        expr.walk(&mut |e| {
-            if let Expr::Load(place) = e {
-                self.place(*place);
-            }
+        expr.walk(&mut |e| match e {
+            Expr::Load(place) => self.place(*place),
+            Expr::Gather(param, _) => drop(self.params.insert(*param)),
+            _ => {}
         });
     }
 

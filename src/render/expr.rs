@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::kernel::ir::{BinaryOp, Const, Expr, LocalId, Place, Type, UnaryOp};
+use crate::kernel::ir::{BinaryOp, Const, Expr, LocalId, ParamId, Place, Type, UnaryOp};
 
 /// What the text is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +23,12 @@ pub trait Names {
     fn local(&self, id: LocalId) -> String;
     /// A loaded element, of the type of a value: text that binds as strongly as a call.
     fn load(&self, place: Place) -> String;
+    /// An element of an array at an index, of the type of a value: text that binds as strongly as a call.
+    fn gather(&self, param: ParamId, index: &str) -> String;
     /// The number of the element the loop is at.
     fn element(&self) -> String;
+    /// The same as I64.
+    fn wide_element(&self) -> String;
     /// The type of an expression.
     fn type_of(&self, expr: &Expr) -> Type;
 }
@@ -67,13 +71,14 @@ macro_rules! helpers {
     };
 }
 
-static HELPERS: [Helper; 12] = helpers! {
+static HELPERS: [Helper; 13] = helpers! {
     "bits": [];
     "float": [];
     "abs": ["bits", "float"];
     "sqrt": ["bits", "float"];
     "floor": ["abs", "bits", "float"];
     "trunc": ["abs", "bits", "float"];
+    "round32": [];
     "div_i32": [];
     "div_i64": [];
     "mod_i32": [];
@@ -122,6 +127,7 @@ fn unary_helper(op: UnaryOp) -> Option<&'static str> {
         UnaryOp::Trunc => Some("trunc"),
         UnaryOp::ToBits => Some("bits"),
         UnaryOp::FromBits => Some("float"),
+        UnaryOp::Round32 => Some("round32"),
     }
 }
 
@@ -194,6 +200,7 @@ impl Renderer<'_> {
                 let arguments: Vec<String> = arguments.iter().map(|a| self.expr(a).0).collect();
                 (format!("{}{name}({})", self.prefix(), arguments.join(", ")), Binding::Call)
             }
+            Expr::Gather(param, index) => (self.names.gather(*param, &self.expr(index).0), Binding::Call),
             Expr::Table(name, index) => {
                 let text = match self.dialect {
                     Dialect::C => format!("saltus_{name}[{}]", self.expr(index).0),
@@ -225,6 +232,7 @@ impl Renderer<'_> {
             (UnaryOp::FromBits, _, Dialect::Rust) => {
                 (format!("f64::from_bits({} as u64)", self.receiver(x)), Binding::Call)
             }
+            (UnaryOp::Round32, _, Dialect::Rust) => (format!("round32({})", self.expr(x).0), Binding::Call),
             (_, Some(method), Dialect::Rust) => (format!("{}.{method}()", self.receiver(x)), Binding::Call),
         }
     }
@@ -288,6 +296,9 @@ impl Renderer<'_> {
         let from = self.names.type_of(x);
         if from == ty {
             return self.expr(x);
+        }
+        if let (Type::I64, Expr::Element) = (ty, x) {
+            return (self.names.wide_element(), Binding::Call);
         }
         if let Some(helper) = cast_helper(ty, from) {
             return (format!("{}{helper}({})", self.prefix(), self.expr(x).0), Binding::Call);

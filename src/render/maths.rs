@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::expr::{self, Dialect, Names};
 use crate::diag::Diagnostic;
-use crate::kernel::ir::{self, Expr, Function, LocalId, Place, Type};
+use crate::kernel::ir::{self, Expr, Function, LocalId, ParamId, Place, Type};
 use crate::kernel::maths;
 use crate::kernel::text::{Definition, Library, Table, parse_library};
 
@@ -79,7 +79,15 @@ impl Names for FunctionNames<'_> {
         unreachable!("functions have no parameters in memory")
     }
 
+    fn gather(&self, _: ParamId, _: &str) -> String {
+        unreachable!("functions have no parameters in memory")
+    }
+
     fn element(&self) -> String {
+        unreachable!("functions do not run over elements")
+    }
+
+    fn wide_element(&self) -> String {
         unreachable!("functions do not run over elements")
     }
 

@@ -1,13 +1,16 @@
 //! What helps compilers to make vectors of a kernel's loop, without a change of meaning.
 //!
 //! A function that is called at several places is compiled once, as a function of vectors, instead of being copied to
-//! every place; its calls then stand outside of branches, where such a function cannot be called. Booleans, which are
-//! bytes in memory, are handed to the loop in wider elements: a loop over bytes and doubles would take as many doubles
+//! every place; its calls then stand outside of branches, where such a function cannot be called. So do reads at computed
+//! indices: a compiler may not read memory that a branch might not reach. Booleans, which are bytes in memory, are handed
+//! to the loop in wider elements: a loop over bytes and doubles would take as many doubles
 //! at a time as a vector has bytes, and its code would be as many times longer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::kernel::ir::{Expr, Index, Kernel, Local, LocalId, LoopShape, ParamId, Place, Stmt, Storage, Type};
+use crate::kernel::ir::{
+    Expr, Index, Kernel, Local, LocalId, LoopShape, Param, ParamId, Place, Stmt, Storage, type_of,
+};
 
 /// Functions that the vector part calls at several places.
 pub(super) fn called_often(kernel: &Kernel) -> BTreeSet<&'static str> {
@@ -36,54 +39,62 @@ fn expressions(kernel: &Kernel) -> impl Iterator<Item = &Expr> {
     kernel.vector.iter().flat_map(of_stmt).flatten().chain(condition)
 }
 
-/// The kernel with calls of these functions, where they stand in a branch, in locals of their own before it.
-pub(super) fn calls_before_branches(kernel: &Kernel, functions: &BTreeSet<&'static str>) -> Kernel {
+/// The kernel with calls of these functions and with gathers, where they stand in a branch, in locals of their own before
+/// it.
+pub(super) fn before_branches(kernel: &Kernel, functions: &BTreeSet<&'static str>) -> Kernel {
     let mut kernel = kernel.clone();
-    let mut calls = Calls { functions, locals: std::mem::take(&mut kernel.locals), bound: Vec::new() };
+    let locals = std::mem::take(&mut kernel.locals);
+    let mut binder = Binder { functions, params: &kernel.params, locals, bound: Vec::new() };
     for mut stmt in std::mem::take(&mut kernel.vector) {
         match &mut stmt {
             Stmt::Comment(_) => {}
-            Stmt::Let(_, value) | Stmt::Flag(_, value) => calls.bind(value, false),
+            Stmt::Let(_, value) | Stmt::Flag(_, value) => binder.bind(value, false),
             Stmt::Store { place, value, when } => {
                 let branch = when.is_some() && place.index == Index::Element;
-                calls.bind(value, branch);
-                when.iter_mut().for_each(|when| calls.bind(when, false));
+                binder.bind(value, branch);
+                when.iter_mut().for_each(|when| binder.bind(when, false));
             }
         }
-        kernel.vector.append(&mut calls.bound);
+        kernel.vector.append(&mut binder.bound);
         kernel.vector.push(stmt);
     }
     if let LoopShape::Select(condition) | LoopShape::Pairs(condition) = &mut kernel.shape {
-        calls.bind(condition, false);
-        kernel.vector.append(&mut calls.bound);
+        binder.bind(condition, false);
+        kernel.vector.append(&mut binder.bound);
     }
-    kernel.locals = calls.locals;
+    kernel.locals = binder.locals;
     kernel
 }
 
-struct Calls<'a> {
+struct Binder<'a> {
     functions: &'a BTreeSet<&'static str>,
+    params: &'a [Param],
     locals: Vec<Local>,
     bound: Vec<Stmt>,
 }
 
-impl Calls<'_> {
+impl Binder<'_> {
     fn bind(&mut self, expr: &mut Expr, in_branch: bool) {
         let is_select = matches!(expr, Expr::Select(..));
         for (k, child) in expr.children_mut().into_iter().enumerate() {
             self.bind(child, in_branch || is_select && k > 0);
         }
-        if in_branch && matches!(expr, Expr::Call(name, _) if self.functions.contains(name)) {
-            let id = LocalId(self.locals.len() as u32);
-            self.locals.push(Local { name: self.unused_name(), ty: Type::F64 });
-            self.bound.push(Stmt::Let(id, std::mem::replace(expr, Expr::Local(id))));
-        }
+        let stem = match expr {
+            Expr::Call(name, _) if in_branch && self.functions.contains(name) => "_call",
+            Expr::Gather(..) if in_branch => "_gathered",
+            _ => return,
+        };
+        let id = LocalId(self.locals.len() as u32);
+        let ty = type_of(expr, &self.locals, self.params);
+        self.locals.push(Local { name: self.unused_name(stem), ty });
+        self.bound.push(Stmt::Let(id, std::mem::replace(expr, Expr::Local(id))));
     }
 
-    fn unused_name(&self) -> String {
-        let name = |k: usize| format!("_call_{k}");
-        let unused = |name: &String| self.locals.iter().all(|local| local.name != *name);
-        (1..).map(name).find(unused).expect("there are more numbers than locals")
+    fn unused_name(&self, stem: &str) -> String {
+        let name = |k: usize| format!("{stem}_{k}");
+        let taken =
+            |name: &String| self.locals.iter().any(|l| l.name == *name) || self.params.iter().any(|p| p.name == *name);
+        (1..).map(name).find(|name| !taken(name)).expect("there are more numbers than names")
     }
 }
 
@@ -137,10 +148,10 @@ struct Seen<'a> {
 
 impl Seen<'_> {
     fn loads_of(&mut self, expr: &Expr) {
-        expr.walk(&mut |e| {
-            if let Expr::Load(place) = e {
-                self.place(place, false);
-            }
+        expr.walk(&mut |e| match e {
+            Expr::Load(place) => self.place(place, false),
+            Expr::Gather(param, _) => drop(self.elsewhere.insert(*param)),
+            _ => {}
         });
     }
 

@@ -1,12 +1,16 @@
 //! Kernels made at random from a list of choices: small lists make small kernels, so that failures shrink.
 
+use saltus::kernel::arguments::Output;
 use saltus::kernel::ir::{
     BinaryOp, Const, Expr, Index, Kernel, Local, LocalId, LoopShape, Param, ParamId, Place, Stmt, Storage, Type,
     UnaryOp,
 };
 
-/// Name, storage, scalar, written. The first array of I32 holds indices and is never written.
-const PARAMS: [(&str, Storage, bool, bool); 12] = [
+use crate::memory::GATHERED_LEN;
+
+/// Name, storage, scalar, written. The first array of I32 holds indices and is never written; the last ones are read at
+/// computed indices only.
+const PARAMS: [(&str, Storage, bool, bool); 17] = [
     ("v", Storage::F64, false, true),
     ("w", Storage::F64, false, true),
     ("j", Storage::I32, false, false),
@@ -19,7 +23,13 @@ const PARAMS: [(&str, Storage, bool, bool); 12] = [
     ("total", Storage::F64, true, true),
     ("offset", Storage::I32, true, false),
     ("gain", Storage::F32, true, false),
+    ("stimulus", Storage::F64, false, false),
+    ("weights", Storage::F32, false, false),
+    ("order", Storage::I32, false, false),
+    ("steps", Storage::I64, false, false),
+    ("open", Storage::Bool, false, false),
 ];
+const FIRST_GATHERED: usize = 12;
 const HOLDER: ParamId = ParamId(2);
 const FLOATS: [f64; 12] = [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 0.1, -3.25, 1e300, f64::INFINITY, f64::NAN, 5e-324];
 const INTEGERS: [i32; 9] = [0, 1, -1, 2, 3, -7, 100, i32::MAX, i32::MIN];
@@ -32,9 +42,15 @@ struct Generator<'a> {
 
 /// A well-formed kernel.
 pub fn kernel(choices: &[u32]) -> Kernel {
+    kernel_and_outputs(choices, 0).0
+}
+
+/// A well-formed kernel, and this number of values to be computed at the end of each of its parts.
+pub fn kernel_and_outputs(choices: &[u32], outputs: usize) -> (Kernel, Vec<Output>) {
     let mut g = Generator { choices: choices.iter(), locals: Vec::new(), scalar_part: true };
     let shape = g.choose(4);
     let scalar = (0..g.choose(4)).map(|_| g.statement()).collect();
+    let mut computed: Vec<Output> = (0..outputs).map(|k| g.output(format!("of_all_{k}"))).collect();
     g.scalar_part = false;
     let vector = (0..1 + g.choose(7)).map(|_| g.statement()).collect();
     let shape = match shape {
@@ -44,7 +60,8 @@ pub fn kernel(choices: &[u32]) -> Kernel {
         _ => LoopShape::Pairs(g.expr(Type::Bool, 3)),
     };
     let params = PARAMS.map(|(name, storage, scalar, written)| Param { name: name.into(), storage, scalar, written });
-    Kernel { shape, params: params.into(), locals: g.locals, scalar, vector }
+    computed.extend((0..outputs).map(|k| g.output(format!("of_each_{k}"))));
+    (Kernel { shape, params: params.into(), locals: g.locals, scalar, vector }, computed)
 }
 
 impl Generator<'_> {
@@ -55,6 +72,11 @@ impl Generator<'_> {
 
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.choose(from.len())]
+    }
+
+    fn output(&mut self, name: String) -> Output {
+        let storage = self.pick(&[Storage::F64, Storage::F32, Storage::Bool, Storage::I32, Storage::I64]);
+        Output { name, storage, scalar: self.scalar_part, value: self.expr(storage.ty(), 4) }
     }
 
     fn statement(&mut self) -> Stmt {
@@ -83,9 +105,9 @@ impl Generator<'_> {
 
     /// A place that can be reached from this part, of the type, or of any type to be written.
     fn place(&mut self, ty: Option<Type>, write: bool) -> Place {
-        let fits = |(_, (_, storage, scalar, written)): &(usize, (&str, Storage, bool, bool))| {
+        let fits = |(p, (_, storage, scalar, written)): &(usize, (&str, Storage, bool, bool))| {
             let reachable = if write { *written && *scalar == self.scalar_part } else { *scalar || !self.scalar_part };
-            reachable && ty.is_none_or(|ty| storage.ty() == ty)
+            *p < FIRST_GATHERED && reachable && ty.is_none_or(|ty| storage.ty() == ty)
         };
         let candidates: Vec<usize> = PARAMS.into_iter().enumerate().filter(fits).map(|(p, _)| p).collect();
         let p = self.pick(&candidates);
@@ -117,7 +139,8 @@ impl Generator<'_> {
             return self.leaf(ty);
         }
         let depth = depth - 1;
-        match self.choose(8) {
+        match self.choose(9) {
+            8 => self.gather(ty, depth),
             0 => Expr::select(self.expr(Type::Bool, depth), self.expr(ty, depth), self.expr(ty, depth)),
             1 => {
                 let others = [Type::Bool, Type::I32, Type::I64, Type::F64].map(|from| (from != ty).then_some(from));
@@ -128,6 +151,16 @@ impl Generator<'_> {
             2 => self.special(ty, depth),
             _ => self.arithmetic(ty, depth),
         }
+    }
+
+    /// An element of an array at an index within it.
+    fn gather(&mut self, ty: Type, depth: usize) -> Expr {
+        let fits = |p: &usize| PARAMS[*p].1.ty() == ty;
+        let candidates: Vec<usize> = (FIRST_GATHERED..PARAMS.len()).filter(fits).collect();
+        let param = ParamId(self.pick(&candidates) as u16);
+        let index = self.expr(Type::I64, depth);
+        let len = Expr::Const(Const::I64(GATHERED_LEN as i64));
+        Expr::Gather(param, Box::new(Expr::binary(BinaryOp::Mod, index, len)))
     }
 
     fn arithmetic(&mut self, ty: Type, depth: usize) -> Expr {
@@ -164,6 +197,7 @@ impl Generator<'_> {
             (Type::F64, 1) => Expr::unary(UnaryOp::FromBits, self.expr(Type::I64, depth)),
             (Type::F64, 2) => Expr::Call("exp", vec![self.expr(ty, depth)]),
             (Type::F64, 3) => Expr::Call("pow", vec![self.expr(ty, depth), self.expr(ty, depth)]),
+            (Type::F64, 4) => Expr::unary(UnaryOp::Round32, self.expr(ty, depth)),
             (Type::F64, _) => {
                 let op = self.pick(&[UnaryOp::Neg, UnaryOp::Abs, UnaryOp::Sqrt, UnaryOp::Floor, UnaryOp::Trunc]);
                 Expr::unary(op, self.expr(ty, depth))

@@ -1,6 +1,7 @@
 //! Kernels mean the same everywhere: the interpreter, hoisted kernels and compiled ones against a plain walk of the
 //! trees, bit for bit.
 
+mod arguments;
 mod compiled;
 mod generate;
 mod memory;

@@ -2,6 +2,9 @@
 
 use saltus::kernel::ir::{Const, Expr, Index, Kernel, LoopShape, ParamId, Stmt, Storage};
 
+/// Elements of an array that is read at computed indices, whatever the loop runs over.
+pub const GATHERED_LEN: usize = 37;
+
 /// The elements of one parameter, at addresses that suit every storage type.
 #[derive(Clone, Debug)]
 pub struct Array {
@@ -125,9 +128,14 @@ impl Memory {
     /// Arrays of `n` elements with ordinary and special values; parameters that hold indices hold valid ones.
     pub fn random(kernel: &Kernel, n: usize, seed: u64) -> Memory {
         let mut rng = Rng(seed);
-        let holders = index_holders(kernel);
+        let Roles { holders, gathered } = Roles::of(kernel);
         let arrays = kernel.params.iter().enumerate().map(|(p, param)| {
-            let mut array = Array::new(param.storage, if param.scalar { 1 } else { n });
+            let len = match (param.scalar, gathered[p]) {
+                (true, _) => 1,
+                (_, true) => GATHERED_LEN,
+                _ => n,
+            };
+            let mut array = Array::new(param.storage, len);
             for at in 0..array.len {
                 let value = match param.storage {
                     Storage::I32 if holders[p] => Const::I32(rng.below(n) as i32),
@@ -154,37 +162,46 @@ impl Memory {
     }
 }
 
-fn index_holders(kernel: &Kernel) -> Vec<bool> {
-    let mut holders = vec![false; kernel.params.len()];
-    let mut mark = |index: Index| {
-        if let Index::Via(ParamId(p)) = index {
-            holders[p as usize] = true;
-        }
-    };
-    let mut visit = |expr: &Expr| {
-        expr.walk(&mut |e| {
-            if let Expr::Load(place) = e {
-                mark(place.index);
+/// What arrays are for: those that hold indices, and those that are read at computed indices.
+struct Roles {
+    holders: Vec<bool>,
+    gathered: Vec<bool>,
+}
+
+impl Roles {
+    fn of(kernel: &Kernel) -> Roles {
+        let none = vec![false; kernel.params.len()];
+        let mut roles = Roles { holders: none.clone(), gathered: none };
+        for stmt in kernel.scalar.iter().chain(&kernel.vector) {
+            match stmt {
+                Stmt::Comment(_) => {}
+                Stmt::Let(_, value) | Stmt::Flag(_, value) => roles.expr(value),
+                Stmt::Store { place, value, when } => {
+                    roles.index(place.index);
+                    roles.expr(value);
+                    when.iter().for_each(|when| roles.expr(when));
+                }
             }
+        }
+        if let LoopShape::Select(condition) | LoopShape::Pairs(condition) = &kernel.shape {
+            roles.expr(condition);
+        }
+        roles
+    }
+
+    fn expr(&mut self, expr: &Expr) {
+        expr.walk(&mut |e| match e {
+            Expr::Load(place) => self.index(place.index),
+            Expr::Gather(ParamId(p), _) => self.gathered[*p as usize] = true,
+            _ => {}
         });
-    };
-    let mut targets = Vec::new();
-    for stmt in kernel.scalar.iter().chain(&kernel.vector) {
-        match stmt {
-            Stmt::Comment(_) => {}
-            Stmt::Let(_, value) | Stmt::Flag(_, value) => visit(value),
-            Stmt::Store { place, value, when } => {
-                targets.push(place.index);
-                visit(value);
-                when.iter().for_each(&mut visit);
-            }
+    }
+
+    fn index(&mut self, index: Index) {
+        if let Index::Via(ParamId(p)) = index {
+            self.holders[p as usize] = true;
         }
     }
-    if let LoopShape::Select(condition) | LoopShape::Pairs(condition) = &kernel.shape {
-        visit(condition);
-    }
-    targets.into_iter().for_each(mark);
-    holders
 }
 
 fn random_value(storage: Storage, rng: &mut Rng) -> Const {

@@ -86,6 +86,10 @@ impl Walker<'_> {
                 let arguments: Vec<f64> = arguments.iter().map(|a| self.float(a)).collect();
                 Const::f64(maths::eval(name, &arguments).expect("a known function"))
             }
+            Expr::Gather(param, index) => match self.expr(index) {
+                Const::I64(at) => self.arrays[param.0 as usize].get(usize::try_from(at).expect("an index in range")),
+                other => panic!("{other:?} is no index"),
+            },
             Expr::Table(name, _) => panic!("a kernel reads no table, such as `{name}`"),
         }
     }

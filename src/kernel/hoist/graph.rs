@@ -24,6 +24,7 @@ pub(super) enum Node {
     Cast(Type, NodeId),
     Call(&'static str, Vec<NodeId>),
     Table(&'static str, NodeId),
+    Gather(ParamId, NodeId),
 }
 
 impl Node {
@@ -31,7 +32,7 @@ impl Node {
     pub(super) fn operands(&self) -> &[NodeId] {
         match self {
             Node::Const(_) | Node::Load(..) | Node::Element => &[],
-            Node::Unary(_, x) | Node::Cast(_, x) | Node::Table(_, x) => std::slice::from_ref(x),
+            Node::Unary(_, x) | Node::Cast(_, x) | Node::Table(_, x) | Node::Gather(_, x) => std::slice::from_ref(x),
             Node::Binary(_, operands) => operands,
             Node::Select(operands) => operands,
             Node::Call(_, operands) => operands,
@@ -114,6 +115,7 @@ impl Graph {
             (Expr::Cast(ty, _), [x]) => Node::Cast(*ty, *x),
             (Expr::Call(name, _), _) => Node::Call(name, operands),
             (Expr::Table(name, _), [x]) => Node::Table(name, *x),
+            (Expr::Gather(param, _), [x]) => Node::Gather(*param, *x),
             _ => unreachable!("an expression has as many children as it has operands"),
         };
         self.add(&kernel.params, node)
@@ -151,7 +153,7 @@ impl Graph {
     fn type_of(&self, params: &[Param], node: &Node) -> Type {
         match node {
             Node::Const(c) => c.ty(),
-            Node::Load(place, _) => params[place.param.0 as usize].storage.ty(),
+            Node::Load(Place { param, .. }, _) | Node::Gather(param, _) => params[param.0 as usize].storage.ty(),
             Node::Element => Type::I32,
             Node::Unary(UnaryOp::ToBits, _) => Type::I64,
             Node::Unary(UnaryOp::FromBits, _) | Node::Call(..) | Node::Table(..) => Type::F64,
@@ -175,7 +177,8 @@ impl Graph {
                 let values: Option<Vec<f64>> = arguments.iter().map(|x| self.as_f64(*x)).collect();
                 maths::eval(name, &values?).map(Const::f64)
             }
-            Node::Const(_) | Node::Load(..) | Node::Element | Node::Select(_) | Node::Table(..) => None,
+            Node::Const(_) | Node::Load(..) | Node::Element | Node::Select(_) => None,
+            Node::Table(..) | Node::Gather(..) => None,
         }
     }
 

@@ -45,7 +45,7 @@ pub fn hoist(kernel: Kernel) -> Kernel {
 }
 
 /// The same with the locals in the order in which they are computed.
-fn in_order(mut kernel: Kernel) -> Kernel {
+pub(super) fn in_order(mut kernel: Kernel) -> Kernel {
     let mut moved_to = vec![LocalId(0); kernel.locals.len()];
     let mut locals = Vec::with_capacity(kernel.locals.len());
     for stmt in kernel.scalar.iter_mut().chain(&mut kernel.vector) {
@@ -288,6 +288,7 @@ impl<'a> Emitter<'a> {
             Node::Cast(ty, x) => Expr::cast(*ty, operand(x)),
             Node::Call(name, arguments) => Expr::Call(name, arguments.iter().map(operand).collect()),
             Node::Table(name, index) => Expr::Table(name, Box::new(operand(index))),
+            Node::Gather(param, index) => Expr::Gather(*param, Box::new(operand(index))),
         }
     }
 }

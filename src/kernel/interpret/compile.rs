@@ -148,6 +148,11 @@ impl Builder<'_> {
                 }
                 self.pure(Code::Call(at), args, None)
             }
+            Expr::Gather(param, index) => {
+                let storage = self.kernel.params[param.0 as usize].storage;
+                let index = self.expr(index);
+                self.pure(Code::Gather(storage, Width::W64), [Some(index), None, None], Some(*param))
+            }
             Expr::Table(name, _) => unreachable!("a verified kernel reads no table, such as `{name}`"),
         }
     }
@@ -166,7 +171,7 @@ impl Builder<'_> {
     fn load(&mut self, place: Place) -> Value {
         let param = &self.kernel.params[place.param.0 as usize];
         let index = self.index_of(place);
-        let code = if index.is_some() { Code::Gather(param.storage) } else { Code::Load(param.storage) };
+        let code = if index.is_some() { Code::Gather(param.storage, Width::W32) } else { Code::Load(param.storage) };
         if place.index == Index::Zero && !param.written && param.storage != Storage::F32 {
             let key = ValueKey::Op(code, [None; 3], Some((place.param, 0)));
             return self.known_or(key, |_| Home::Scalar(place.param));
@@ -213,11 +218,11 @@ impl Builder<'_> {
         if let Some(value) = self.known.get(&key) {
             return *value;
         }
-        let reads_block = match memory {
-            Some(p) => !self.kernel.params[p.0 as usize].scalar,
-            None => code == Code::Element,
+        let varies = match (code, memory) {
+            (Code::Load(_), Some(p)) => !self.kernel.params[p.0 as usize].scalar,
+            _ => code == Code::Element,
         };
-        let single = !reads_block && args.iter().flatten().all(|a| self.home(*a).is_single());
+        let single = !varies && args.iter().flatten().all(|a| self.home(*a).is_single());
         let args = if single { args } else { self.block_args(code, args) };
         let home = if single {
             self.program.singles += 1;

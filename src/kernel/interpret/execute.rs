@@ -181,10 +181,10 @@ impl Frame<'_> {
     /// # Safety
     /// The indices are in range; `out` is apart from them and from the memory.
     #[inline(always)]
-    unsafe fn gather<T: Copy, R>(&self, op: &Op, f: impl Fn(T) -> R) {
+    unsafe fn gather<I: Copy, T: Copy, R>(&self, op: &Op, offset: impl Fn(I) -> isize, f: impl Fn(T) -> R) {
         let memory = self.pointer(op.args[2]).cast::<T>();
         // SAFETY: as promised.
-        unsafe { self.map(op, |index: i32| f(*memory.offset(index as isize))) }
+        unsafe { self.map(op, |index: I| f(*memory.offset(offset(index)))) }
     }
 
     /// `out = f(a, out, b)`, which chooses.
@@ -260,12 +260,8 @@ unsafe fn run(ops: &[Op], frame: &Frame) -> u64 {
                     }
                 }
                 Code::Load(storage) | Code::Store(storage) => copy(storage, code_loads(op.code), op, frame),
-                Code::Gather(storage) => match storage {
-                    Storage::Bool => frame.gather(op, |x: u8| x),
-                    Storage::I32 => frame.gather(op, |x: u32| x),
-                    Storage::F32 => frame.gather(op, |x: f32| f64::from(x)),
-                    Storage::I64 | Storage::F64 => frame.gather(op, |x: u64| x),
-                },
+                Code::Gather(storage, Width::W64) => gather(storage, op, frame, |index: i64| index as isize),
+                Code::Gather(storage, _) => gather(storage, op, frame, |index: i32| index as isize),
                 Code::StoreWhen(storage) => match storage {
                     // By masks: a condition becomes a branch around the store, which is not vectorised.
                     Storage::Bool => {
@@ -323,6 +319,21 @@ unsafe fn copy(storage: Storage, load: bool, op: &Op, frame: &Frame) {
 /// # Safety
 /// As for [`run`].
 #[inline(always)]
+unsafe fn gather<I: Copy>(storage: Storage, op: &Op, frame: &Frame, offset: impl Fn(I) -> isize) {
+    // SAFETY: as promised.
+    unsafe {
+        match storage {
+            Storage::Bool => frame.gather(op, offset, |x: u8| x),
+            Storage::I32 => frame.gather(op, offset, |x: u32| x),
+            Storage::F32 => frame.gather(op, offset, |x: f32| f64::from(x)),
+            Storage::I64 | Storage::F64 => frame.gather(op, offset, |x: u64| x),
+        }
+    }
+}
+
+/// # Safety
+/// As for [`run`].
+#[inline(always)]
 unsafe fn scatter(storage: Storage, when: bool, op: &Op, frame: &Frame) {
     // SAFETY: as promised.
     unsafe {
@@ -371,6 +382,7 @@ unsafe fn unary(kind: UnaryOp, ty: Type, op: &Op, frame: &Frame) {
             (UnaryOp::Sqrt, _) => frame.map(op, f64::sqrt),
             (UnaryOp::Floor, _) => frame.map(op, f64::floor),
             (UnaryOp::Trunc, _) => frame.map(op, f64::trunc),
+            (UnaryOp::Round32, _) => frame.map(op, operators::round32),
             (UnaryOp::ToBits | UnaryOp::FromBits, _) => frame.map(op, |x: u64| x),
         }
     }

@@ -2,7 +2,7 @@
 //! what has no meaning is `None`.
 
 use crate::kernel::ir::{BinaryOp, Const, Type, UnaryOp};
-use crate::kernel::maths::operators::{div_i32, div_i64, mod_i32, mod_i64, to_i32, to_i64};
+use crate::kernel::maths::operators::{div_i32, div_i64, mod_i32, mod_i64, round32, to_i32, to_i64};
 
 /// An operation on a constant of a type it takes; `None` for the bits of a NaN, which have no meaning.
 pub fn unary(op: UnaryOp, x: Const) -> Option<Const> {
@@ -19,6 +19,7 @@ pub fn unary(op: UnaryOp, x: Const) -> Option<Const> {
                 UnaryOp::Sqrt => Const::f64(x.sqrt()),
                 UnaryOp::Floor => Const::f64(x.floor()),
                 UnaryOp::Trunc => Const::f64(x.trunc()),
+                UnaryOp::Round32 => Const::f64(round32(x)),
                 UnaryOp::ToBits if !x.is_nan() => Const::I64(bits as i64),
                 UnaryOp::ToBits | UnaryOp::Not | UnaryOp::FromBits => return None,
             }

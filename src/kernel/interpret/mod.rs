@@ -237,7 +237,7 @@ impl Encoder<'_> {
         if let Some(param) = raw.memory {
             match raw.code {
                 Code::Load(_) => args[0] = block(param),
-                Code::Gather(_) => args[2] = whole(param),
+                Code::Gather(..) => args[2] = whole(param),
                 Code::Store(_) | Code::StoreWhen(_) => out = block(param),
                 _ => out = whole(param),
             }

@@ -37,8 +37,8 @@ pub(super) enum Code {
     Element,
     /// `out = memory`
     Load(Storage),
-    /// `out = memory[a]`
-    Gather(Storage),
+    /// `out = memory[a]`, for indices of 32 or 64 bits.
+    Gather(Storage, Width),
     /// `memory = a`
     Store(Storage),
     /// `memory = b ? a : memory`

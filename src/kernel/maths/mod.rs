@@ -29,6 +29,7 @@ mod generated;
 pub mod operators;
 
 pub use block::{Block, Scalar};
+pub use generated::exp;
 
 /// The text of the library.
 pub const LIBRARY: &str = include_str!("library.ir");

@@ -40,3 +40,9 @@ pub fn to_i64(x: f64) -> i64 {
     const LIMIT: f64 = 9223372036854775808.0;
     if (-LIMIT..LIMIT).contains(&x) { x as i64 } else { i64::MIN }
 }
+
+/// The nearest single-precision float as a double.
+#[inline(always)]
+pub fn round32(x: f64) -> f64 {
+    f64::from(x as f32)
+}

@@ -16,10 +16,11 @@
 //! ```
 //!
 //! * Places: `v[e]` is the element the loop is at, `v[0]` the only one, `v[i[e]]` the one whose number `i` holds.
+//!   `gather v[x]` is the value at any index.
 //! * Shapes: `each`, `indexed`; `select` and `pairs` end with `emit CONDITION`. `flag N when CONDITION` sets a flag.
 //! * Numbers: `1` is I64, `1i32` is I32, `1.0`, `0x1.8p1`, `inf` and `nan` are doubles; `true`, `false`.
 //! * Operators, from the loosest: `< <= == !=`, `|`, `^`, `&`, `<< >>`, `+ -`, `* / // %`, `- not`; `select(c, x, y)`,
-//!   `abs sqrt floor trunc`, `bits(x)` and `float(i)` between a double and its bits, `bool i32 i64 f64` convert.
+//!   `abs sqrt floor trunc round32`, `bits(x)` and `float(i)` between a double and its bits, `bool i32 i64 f64` convert.
 //! * A name that is a word of this language, or is not a plain word, stands in backticks.
 //!
 //! A library of functions has the same statements, and sugar that parsing expands:
@@ -50,10 +51,10 @@ pub use print::{print_expr, print_function, print_kernel, storage_name};
 use super::ir::{BinaryOp, Storage, Type, UnaryOp};
 
 /// Words that have a meaning where a name can stand.
-const RESERVED: [&str; 33] = [
+const RESERVED: [&str; 35] = [
     "abs", "bits", "bool", "const", "def", "element", "emit", "false", "flag", "float", "floor", "fn", "f32", "f64",
-    "i32", "i64", "inf", "kernel", "let", "local", "nan", "not", "paired", "param", "poly", "return", "scalar",
-    "select", "sqrt", "store", "table", "true", "trunc",
+    "gather", "i32", "i64", "inf", "kernel", "let", "local", "nan", "not", "paired", "param", "poly", "return",
+    "round32", "scalar", "select", "sqrt", "store", "table", "true", "trunc",
 ];
 
 const STORAGES: [(&str, Storage); 5] = [
@@ -67,13 +68,14 @@ const STORAGES: [(&str, Storage); 5] = [
 const TYPES: [(&str, Type); 4] = [("bool", Type::Bool), ("i32", Type::I32), ("i64", Type::I64), ("f64", Type::F64)];
 
 /// The operations written as a call.
-const UNARY_CALLS: [(&str, UnaryOp); 6] = [
+const UNARY_CALLS: [(&str, UnaryOp); 7] = [
     ("abs", UnaryOp::Abs),
     ("sqrt", UnaryOp::Sqrt),
     ("floor", UnaryOp::Floor),
     ("trunc", UnaryOp::Trunc),
     ("bits", UnaryOp::ToBits),
     ("float", UnaryOp::FromBits),
+    ("round32", UnaryOp::Round32),
 ];
 
 /// Infix operators and how strongly they bind.

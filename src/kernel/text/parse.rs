@@ -326,6 +326,14 @@ impl<'a, 'k> Parser<'a, 'k> {
                 self.symbol("]")?;
                 Ok(Expr::Table(name, Box::new(index)))
             }
+            Token::Word("gather") => {
+                let name = self.name()?;
+                let param = self.param_id(name)?;
+                self.symbol("[")?;
+                let index = self.expr(0)?;
+                self.symbol("]")?;
+                Ok(Expr::Gather(param, Box::new(index)))
+            }
             Token::Word(word) if self.takes(Token::Symbol("(")) => self.call(word),
             token @ (Token::Int(..) | Token::Float(_) | Token::Word("inf" | "nan")) => {
                 self.number(token, false).map(Expr::Const)

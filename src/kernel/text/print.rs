@@ -144,6 +144,7 @@ impl Printer<'_> {
             Expr::Select(c, x, y) => self.call("select", &[c, x, y]),
             Expr::Cast(ty, x) => format!("{}({})", type_name(*ty), self.expr(x, 0)),
             Expr::Call(function, arguments) => self.call(function, &arguments.iter().collect::<Vec<_>>()),
+            Expr::Gather(param, index) => format!("gather {}[{}]", self.param(*param), self.expr(index, 0)),
             Expr::Table(table, index) => format!("table {table}[{}]", self.expr(index, 0)),
         }
     }

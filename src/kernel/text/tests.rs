@@ -40,6 +40,7 @@ fn expr(locals: u32, params: u16) -> BoxedStrategy<Expr> {
         UnaryOp::Trunc,
         UnaryOp::ToBits,
         UnaryOp::FromBits,
+        UnaryOp::Round32,
     ]);
     let binary = prop::sample::select(OPERATORS.map(|(_, op, _)| op).to_vec());
     let cast = prop::sample::select(TYPES.map(|(_, ty)| ty).to_vec());
@@ -51,7 +52,11 @@ fn expr(locals: u32, params: u16) -> BoxedStrategy<Expr> {
                 (inner.clone(), inner.clone(), inner.clone()).prop_map(|(c, x, y)| Expr::select(c, x, y)),
                 (cast.clone(), inner.clone()).prop_map(|(ty, x)| Expr::cast(ty, x)),
                 inner.clone().prop_map(|x| Expr::Call("exp", vec![x])),
-                (inner.clone(), inner).prop_map(|(x, y)| Expr::Call("pow", vec![x, y])),
+                (inner.clone(), inner.clone()).prop_map(|(x, y)| Expr::Call("pow", vec![x, y])),
+                (0..params.max(1), inner).prop_map(move |(p, x)| match params {
+                    0 => x,
+                    _ => Expr::Gather(ParamId(p), Box::new(x)),
+                }),
             ]
         })
         .boxed()
