@@ -1,5 +1,8 @@
 //! Methods of integration: statements and errors for equations, as data, and the numbers that the statements give.
 
+#[path = "integrate/noise.rs"]
+mod noise;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -10,10 +13,11 @@ use saltus::integrate::propagator::propagator;
 use saltus::integrate::{Choice, Integration, Method, integrate};
 use saltus::model::block::{Ode, OdeSystem, Rates};
 
-/// Equations as in models, one a line; units may be left out.
+/// Equations as in models, one a line; units may be left out. A line `steady NAME` says that this function is.
 fn system(source: &str) -> OdeSystem {
     let text = Text::new("equations", source);
-    let mut system = OdeSystem { odes: Vec::new(), subexpressions: Default::default(), text };
+    let mut system =
+        OdeSystem { odes: Vec::new(), subexpressions: Default::default(), steady: Default::default(), text };
     let mut start = 0;
     for line in source.split_inclusive('\n') {
         let (equation, flags) = line.split_once(" : ").unwrap_or((line.trim_end(), ""));
@@ -35,6 +39,7 @@ fn system(source: &str) -> OdeSystem {
                 None => drop(system.subexpressions.insert(left.to_string(), rhs)),
             }
         }
+        system.steady.extend(line.strip_prefix("steady ").map(|name| name.trim().to_string()));
         start += line.len();
     }
     system
@@ -127,14 +132,16 @@ fn names_of_methods() {
         ("EULER", Method::Euler),
         ("rk2", Method::Rk2),
         ("rk4", Method::Rk4),
+        ("Heun", Method::Heun),
+        ("milstein", Method::Milstein),
     ] {
         assert_eq!(Method::from_name(name), Ok(method));
     }
-    let all = "the methods are `exact`, `exponential_euler`, `euler`, `rk2` and `rk4`";
+    let all = "the methods are `exact`, `exponential_euler`, `euler`, `rk2`, `rk4`, `heun` and `milstein`";
     for (name, message, hint) in [
         ("eulr", "there is no method `eulr`", format!("did you mean `euler`? {all}")),
         ("nonsense", "there is no method `nonsense`", all.to_string()),
-        ("Heun", "the method `heun` is not available yet", all.to_string()),
+        ("GSL", "the method `gsl` is not available yet", all.to_string()),
         ("gsl_rkf45", "the method `gsl_rkf45` is not available yet", all.to_string()),
     ] {
         let error = Method::from_name(name).expect_err(name);
@@ -170,6 +177,9 @@ fn value(expr: &Expr, state: &Values, system: &OdeSystem) -> f64 {
         ExprKind::Compare(CompareOp::Gt, x, y) => f64::from(at(x) > at(y)),
         ExprKind::Call(name, arguments) => {
             let arguments: Vec<f64> = arguments.iter().map(at).collect();
+            if let Some(value) = noise::call(name, &arguments) {
+                return value;
+            }
             match (name.as_str(), arguments.as_slice()) {
                 ("exp", [x]) => x.exp(),
                 ("exprel", [x]) => {
@@ -220,6 +230,18 @@ fn add_propagator(integration: &Integration, state: &mut Values, system: &OdeSys
 
 /// Runs some steps; protected variables are stored only while `not_refractory` is 1.
 fn run(source: &str, method: &str, given: &[(&str, f64)], dt: f64, steps: usize) -> Values {
+    run_with_noise(source, method, given, dt, steps, &|name, _| panic!("{name} is noise"))
+}
+
+/// The same, where `normal(name, step)` is what `randn()` gives for a noise.
+fn run_with_noise(
+    source: &str,
+    method: &str,
+    given: &[(&str, f64)],
+    dt: f64,
+    steps: usize,
+    normal: &dyn Fn(&str, usize) -> f64,
+) -> Values {
     let system = system(source);
     let integration = integrate(&system, choice(method)).unwrap_or_else(|e| panic!("{e}"));
     let mut state: Values = given.iter().map(|(name, v)| (name.to_string(), *v)).collect();
@@ -230,7 +252,12 @@ fn run(source: &str, method: &str, given: &[(&str, f64)], dt: f64, steps: usize)
         // Stores must not change what subexpressions mean: they are evaluated in the state at the start.
         let mut current = state.clone();
         for statement in &integration.block.statements {
-            let new = value(&statement.value, &current, &system);
+            let noise = Expr::call("randn", Vec::new());
+            let drawn = statement.value.children().contains(&&noise).then(|| {
+                let normal = normal(statement.target.trim_start_matches('_'), step);
+                statement.value.map_children(|e| if *e == noise { Expr::float(normal) } else { e.clone() })
+            });
+            let new = value(drawn.as_ref().unwrap_or(&statement.value), &current, &system);
             let protected = system.odes.iter().any(|o| o.name == statement.target && o.unless_refractory);
             if !(protected && state["not_refractory"] == 0.0) {
                 current.insert(statement.target.clone(), new);

@@ -2,14 +2,15 @@
 //!
 //! Names take fixed pseudo-random values in the integers modulo the prime 2^61 - 1, where `+ - * /` and whole powers are
 //! exact; all other operations (functions, comparisons, `//`, `%`) stand for unknown values that depend on their
-//! operands. Rational functions that differ then agree at a point with a probability near 2^-61 for each degree, so
+//! operands only, but each call that draws a random number has a value of its own. Rational functions that differ then agree at a point with a probability near 2^-61 for each degree, so
 //! equality at two points is taken as equality; the points are the same in every run. Literals count as what they are in
 //! binary: `0.1 + 0.2 - 0.3` is not zero.
 
+use std::cell::Cell;
 use std::ops::{Add, Mul, Sub};
 
 use super::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
-use super::simplify::integer;
+use super::simplify::{integer, is_random};
 
 /// An integer modulo 2^61 - 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,16 +144,24 @@ struct Point<'a> {
     seed: u64,
     /// Names that have other values than they would have at a point of the same seed without.
     moved: &'a dyn Fn(&str) -> bool,
+    /// How many random numbers have been drawn.
+    drawn: Cell<u64>,
+}
+
+impl<'a> Point<'a> {
+    fn new(seed: u64, moved: &'a dyn Fn(&str) -> bool) -> Point<'a> {
+        Point { seed, moved, drawn: Cell::new(0) }
+    }
 }
 
 /// The value at the point with this number; `None` where a divisor is zero or a literal is not finite.
 pub fn residue(expr: &Expr, point: u64) -> Option<Residue> {
-    value(expr, &Point { seed: point, moved: &|_| false })
+    value(expr, &Point::new(point, &|_| false))
 }
 
 /// The value at a point of doubles, where names have values between 1/2 and 3/2.
 pub fn approximate(expr: &Expr, point: u64) -> Option<f64> {
-    value(expr, &Point { seed: point, moved: &|_| false })
+    value(expr, &Point::new(point, &|_| false))
 }
 
 /// Whether the expression is zero whatever the values of its names.
@@ -166,7 +175,7 @@ pub fn depends_on(expr: &Expr, kind: &dyn Fn(&str) -> bool) -> bool {
     expr.walk(&mut |e| mentioned |= matches!(&e.kind, ExprKind::Name(n) if kind(n)));
     mentioned
         && (1..=2).any(|seed| {
-            let there: Option<Residue> = value(expr, &Point { seed, moved: kind });
+            let there: Option<Residue> = value(expr, &Point::new(seed, kind));
             there.is_none() || there != residue(expr, seed)
         })
 }
@@ -200,6 +209,10 @@ fn value<N: Number>(expr: &Expr, at: &Point<'_>) -> Option<N> {
 /// The value of an operation that only is known to be a function of its operands.
 fn unknown<N: Number>(operation: &str, expr: &Expr, at: &Point<'_>) -> Option<N> {
     let mut words: Vec<u64> = operation.bytes().map(u64::from).collect();
+    if is_random(operation) {
+        at.drawn.set(at.drawn.get() + 1);
+        words.push(at.drawn.get());
+    }
     for child in expr.children() {
         words.push(value::<N>(child, at)?.bits());
     }
@@ -241,6 +254,8 @@ mod tests {
             "0.1*v - 0.1*v",
             "x**-2 - 1/x/x",
             "int(v > w)*0",
+            "f(t, a + b) - f(t, b + a)",
+            "rand()*(v - v)",
         ] {
             assert!(is_zero(&parse(source)), "{source}");
         }
@@ -258,6 +273,11 @@ mod tests {
             "1/(v - v)",
             "v**0.5 - v",
             "inf - inf + 1e308*v",
+            "f(t) - g(t)",
+            "f(t) - f(t, 0)",
+            "rand() - rand()",
+            "poisson(v) - poisson(v)",
+            "randn()/randn() - 1",
         ] {
             assert!(!is_zero(&parse(source)), "{source}");
         }
@@ -273,6 +293,9 @@ mod tests {
             ("exp(x - x)", false),
             ("int(x > 0)", true),
             ("y", false),
+            ("rand()*y", false),
+            ("rand()*x - rand()*x", true),
+            ("f(y, x)", true),
         ] {
             assert_eq!(depends_on(&parse(source), &|n| n == "x"), expected, "{source}");
         }

@@ -3,8 +3,30 @@
 //!
 //! Only literals that are integers are computed with, and only where the result is exact. A minus sign is kept on the
 //! leftmost factor of a product, where it prints without parentheses. `0*x` is 0 also for an `x` that is not finite.
+//! Two calls that draw random numbers are never the same: `rand() - rand()` stays.
 
 use super::ast::{BinaryOp, Expr, ExprKind, LogicOp, UnaryOp};
+use super::check::RANDOM_FUNCTIONS;
+
+/// Whether the call of a function is a number drawn anew each time.
+pub fn is_random(function: &str) -> bool {
+    RANDOM_FUNCTIONS.contains(&function)
+}
+
+/// The calls that draw random numbers, in the order in which they stand.
+pub fn random_calls(expr: &Expr) -> Vec<&Expr> {
+    let mut calls = Vec::new();
+    expr.walk(&mut |e| {
+        if matches!(&e.kind, ExprKind::Call(function, _) if is_random(function)) {
+            calls.push(e);
+        }
+    });
+    calls
+}
+
+fn have_the_same_value(x: &Expr, y: &Expr) -> bool {
+    x == y && random_calls(x).is_empty()
+}
 
 /// The value of an integer literal, with its sign.
 pub fn integer(expr: &Expr) -> Option<i64> {
@@ -105,7 +127,7 @@ pub fn sub(x: Expr, y: Expr) -> Expr {
     if is_zero(&x) {
         return neg(y);
     }
-    if x == y {
+    if have_the_same_value(&x, &y) {
         return Expr::int(0);
     }
     if let Some(difference) = folded(&x, &y, i64::checked_sub) {
@@ -156,7 +178,7 @@ pub fn div(x: Expr, y: Expr) -> Expr {
     if is_one(&y) {
         return x;
     }
-    if x == y && !is_zero(&y) {
+    if !is_zero(&y) && have_the_same_value(&x, &y) {
         return Expr::int(1);
     }
     if let Some(quotient) = folded(&x, &y, |a, b| (a.checked_rem(b)? == 0).then(|| a.checked_div(b))?) {
@@ -296,6 +318,10 @@ mod tests {
             ("x/-tau", "-x/tau"),
             ("x - x", "0"),
             ("x/x", "1"),
+            ("f(x, t) - f(x, t)", "0"),
+            ("rand() - rand()", "rand() - rand()"),
+            ("(a + randn())/(a + randn())", "(a + randn())/(a + randn())"),
+            ("0*rand()", "0"),
             ("2*3 + 4", "10"),
             ("2 - 3", "-1"),
             ("6/3", "2"),

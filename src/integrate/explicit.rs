@@ -1,24 +1,15 @@
-//! Explicit one-step methods: forward Euler, midpoint, classical Runge-Kutta.
+//! Explicit methods with stages: midpoint, classical Runge-Kutta.
 //!
 //! A stage computes the subexpressions that depend on a variable or on `t` anew, as locals; they are never put in, so
 //! that a stage costs what it says. `t_in_timesteps`, parameters and `lastspike` stay those of the start of the step.
 
 use indexmap::IndexMap;
 
-use super::step::{Step, dt, increment, plus, while_not_refractory};
+use super::step::{Step, dt, plus, while_not_refractory};
 use super::subexpressions;
 use crate::expr::ast::Expr;
 use crate::expr::simplify::{add, div, mul};
 use crate::model::block::{Block, OdeSystem, transitive_closure};
-
-/// `x + dt*f(x)`. No rate needs a factor for refractoriness: each one shows in its own variable only.
-pub fn euler(system: &OdeSystem) -> Block {
-    let mut step = Step::default();
-    for ode in &system.odes {
-        step.update(ode, plus(ode, increment(dt(), &ode.rhs)));
-    }
-    step.finish()
-}
 
 /// `x + dt*f(x + dt/2*f(x))`
 pub fn rk2(system: &OdeSystem) -> Block {

@@ -12,7 +12,7 @@ use crate::diag::Diagnostic;
 use crate::expr::ast::Expr;
 use crate::expr::identity;
 use crate::expr::polynomial::{Powers, powers};
-use crate::expr::simplify::mul;
+use crate::expr::simplify::{self, mul};
 use crate::model::block::{Block, Ode, OdeSystem};
 
 /// The step, if each equation is linear in its own variable.
@@ -25,6 +25,9 @@ pub fn step(system: &OdeSystem) -> Result<Block, Diagnostic> {
         let parts = parts.ok_or_else(|| too_large(system, &ode.name, &ode.rhs))?;
         if !is_linear(&parts, &ode.name) {
             return Err(not_linear(system, ode, &definitions, &parts));
+        }
+        if let Some(call) = drawn_twice(&ode.rhs, &parts) {
+            return Err(random_rate(system, ode, call));
         }
         step.update(ode, new_value(ode, &parts));
     }
@@ -49,6 +52,21 @@ fn is_linear(parts: &Powers, variable: &str) -> bool {
     let powers_are = parts.keys().all(|exponent| *exponent == 0 || *exponent == 1);
     let own = |n: &str| n == variable;
     powers_are && (parts.contains_key(&1) || parts.get(&0).is_none_or(|b| !identity::depends_on(b, &own)))
+}
+
+/// A random number in the coefficient of the variable that would be drawn there and again in the rate.
+fn drawn_twice<'a>(rhs: &Expr, parts: &'a Powers) -> Option<&'a Expr> {
+    let calls = simplify::random_calls(parts.get(&1)?);
+    let only_there = !parts.contains_key(&0) && calls.len() == simplify::random_calls(rhs).len();
+    calls.first().copied().filter(|_| !only_there)
+}
+
+fn random_rate(system: &OdeSystem, ode: &Ode, call: &Expr) -> Diagnostic {
+    let message = format!(
+        "`exponential_euler` would draw `{call}` in the equation of `{}` twice, as it multiplies `{}`",
+        ode.name, ode.name
+    );
+    Diagnostic::error(&system.text, call.span, message).hint(format!("use {}", listed(&["rk4", "rk2", "euler"], "or")))
 }
 
 fn not_linear(system: &OdeSystem, ode: &Ode, definitions: &Definitions, parts: &Powers) -> Diagnostic {

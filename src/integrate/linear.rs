@@ -1,5 +1,9 @@
-//! Recognises linear systems: `dx/dt = A x + b` with coefficients that are constant over a step.
+//! Recognises linear systems: `dx/dt = A x + b` with coefficients that are constant over a step; and sums of multiples
+//! of any names.
 
+use std::collections::BTreeSet;
+
+use super::constancy::{with_steady_time, without_steady_time};
 use super::subexpressions::{Definitions, too_large};
 use super::{exponential_euler, listed};
 use crate::diag::Diagnostic;
@@ -10,13 +14,17 @@ use crate::model::block::{Ode, OdeSystem, Rates};
 
 /// Why an expression is no row of a linear system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+pub enum Refusal {
+    /// It is no sum of multiples of the names.
     NotLinear,
+    /// A coefficient is not constant over a step.
     ChangesWithTime,
+    /// It is too large to be written out.
     TooLarge,
 }
 
-/// The rates of the system, in the order of its equations. Coefficients mention no variable of the system, nor `t`.
+/// The rates of the system, in the order of its equations. Coefficients mention no variable of the system, and `t` only
+/// in steady functions.
 pub fn rates(system: &OdeSystem) -> Result<Rates, Diagnostic> {
     let variables: Vec<&str> = system.odes.iter().map(|ode| ode.name.as_str()).collect();
     // `not_refractory` is looked for because coupled equations are solved once with and once without it.
@@ -24,7 +32,8 @@ pub fn rates(system: &OdeSystem) -> Result<Rates, Diagnostic> {
     let definitions = Definitions::depending_on(system, &looked_for)?;
     let mut rates = Rates::default();
     for ode in &system.odes {
-        let row = definitions.put_in(&ode.rhs).ok_or(Refusal::TooLarge).and_then(|rhs| row(&rhs, &variables));
+        let row = definitions.put_in(&ode.rhs).ok_or(Refusal::TooLarge);
+        let row = row.and_then(|rhs| constant_row(&rhs, &variables, &system.steady));
         let (a, b) = row.map_err(|refusal| explain(system, ode, &variables, &definitions, refusal))?;
         rates.a.push(a);
         rates.b.push(b);
@@ -32,40 +41,48 @@ pub fn rates(system: &OdeSystem) -> Result<Rates, Diagnostic> {
     Ok(rates)
 }
 
-type Row = (Vec<Option<Expr>>, Option<Expr>);
+/// The coefficients of some names, and the rest; absent where zero.
+pub type Row = (Vec<Option<Expr>>, Option<Expr>);
 
-/// The coefficients of the variables, and the rest.
-fn row(rhs: &Expr, variables: &[&str]) -> Result<Row, Refusal> {
-    let mut rest = rhs.clone();
+/// The coefficients of the names and the rest, none of which mentions the names.
+pub fn row(expr: &Expr, names: &[&str]) -> Result<Row, Refusal> {
+    let mut rest = expr.clone();
     let mut coefficients = Vec::new();
-    for variable in variables {
-        let mut parts = powers(&rest, variable).map_err(|_| Refusal::TooLarge)?;
+    for name in names {
+        let mut parts = powers(&rest, name).map_err(|_| Refusal::TooLarge)?;
         coefficients.push(parts.remove(&1));
         rest = parts.remove(&0).unwrap_or_else(|| Expr::int(0));
         if !parts.is_empty() {
             return Err(Refusal::NotLinear);
         }
     }
-    let a =
-        coefficients.into_iter().map(|c| c.map(|c| constant(&c, variables)).transpose()).collect::<Result<_, _>>()?;
-    let b = constant(&rest, variables)?;
-    Ok((a, (!identity::is_zero(&b)).then_some(b)))
+    let free = |e: Expr| free_of(e, &|n| names.contains(&n)).ok_or(Refusal::NotLinear);
+    let coefficients = coefficients.into_iter().map(|c| c.map(free).transpose()).collect::<Result<_, _>>()?;
+    let rest = free(rest)?;
+    Ok((coefficients, (!identity::is_zero(&rest)).then_some(rest)))
 }
 
-/// The coefficient without variables and `t`, which it may mention as long as they cancel.
-fn constant(coefficient: &Expr, variables: &[&str]) -> Result<Expr, Refusal> {
-    if identity::depends_on(coefficient, &|n| variables.contains(&n)) {
-        return Err(Refusal::NotLinear);
+/// The same with everything constant over a step.
+fn constant_row(rhs: &Expr, variables: &[&str], steady: &BTreeSet<String>) -> Result<Row, Refusal> {
+    let (a, b) = row(&without_steady_time(rhs, steady), variables)?;
+    let constant = |e: Expr| match free_of(e, &|n| n == "t") {
+        Some(e) if simplify::random_calls(&e).is_empty() => Ok(with_steady_time(&e)),
+        _ => Err(Refusal::ChangesWithTime),
+    };
+    let a = a.into_iter().map(|c| c.map(constant).transpose()).collect::<Result<_, _>>()?;
+    Ok((a, b.map(constant).transpose()?))
+}
+
+/// The expression without names of this kind, which it may mention as long as they cancel.
+fn free_of(expr: Expr, kind: &dyn Fn(&str) -> bool) -> Option<Expr> {
+    if !expr.names().iter().any(|n| kind(n)) {
+        return Some(expr);
     }
-    if identity::depends_on(coefficient, &|n| n == "t") {
-        return Err(Refusal::ChangesWithTime);
-    }
-    let cancels = |n: &str| n == "t" || variables.contains(&n);
-    if !coefficient.names().iter().any(|n| cancels(n)) {
-        return Ok(coefficient.clone());
+    if identity::depends_on(&expr, kind) {
+        return None;
     }
     // Any value will do where it does not matter.
-    Ok(simplify::rebuild(&coefficient.substitute(&|n| cancels(n).then(|| Expr::int(1)))))
+    Some(simplify::rebuild(&expr.substitute(&|n| kind(n).then(|| Expr::int(1)))))
 }
 
 fn explain(
@@ -80,7 +97,7 @@ fn explain(
     }
     let guilty = |term: &Expr| {
         let Some(term) = definitions.put_in(term) else { return false };
-        row(&term, variables).is_err_and(|r| r == refusal)
+        constant_row(&term, variables, &system.steady).is_err_and(|r| r == refusal)
     };
     let term = culprit(&ode.rhs, definitions, &guilty);
     let message = match refusal {

@@ -6,23 +6,29 @@
 //! * A variable marked `unless refractory` is stored only where `not_refractory` is true; whoever lowers the block sees
 //!   to that. Rates are multiplied by `int(not_refractory)` only where a value inside the step would show otherwise.
 //! * Subexpressions keep their names where they stand for their value at the start of the step.
+//! * Noise, `xi` and `xi_NAME`, is drawn at the start of the step with calls of `randn()`, once for each name. Statements
+//!   hold no other trace of it; subexpressions that mention it are put in.
+//! * Functions with other names than the language knows are opaque: their value depends on their arguments only.
 //! * Powers with a negative whole exponent are reciprocals here, also of integers.
 //!
-//! `automatic` choice follows Brian2: `exact` where Brian2 has it, else `euler` (see [`automatic`]).
+//! `automatic` choice follows Brian2: `exact` where Brian2 has it, else `euler` (see [`automatic`]); with noise,
+//! `euler` where it is additive, else `heun`.
 
 pub mod automatic;
+mod constancy;
 mod exact;
 mod explicit;
 mod exponential_euler;
 mod linear;
+mod noise;
 pub mod propagator;
 mod step;
+mod stochastic;
 mod subexpressions;
 
 use crate::diag::Diagnostic;
-use crate::expr::ast::{Expr, ExprKind};
 use crate::expr::simplify;
-use crate::model::block::{Block, Ode, OdeSystem, Propagator};
+use crate::model::block::{Block, OdeSystem, Propagator};
 
 /// The methods there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,12 +37,16 @@ pub enum Method {
     Exact,
     /// Each variable by the solution of its own equation, linear in it, with all others held.
     ExponentialEuler,
-    /// Forward Euler, of order 1.
+    /// Forward Euler, of order 1; with additive noise, the method of Maruyama.
     Euler,
     /// The midpoint method, of order 2.
     Rk2,
     /// The classical Runge-Kutta method, of order 4.
     Rk4,
+    /// Heun's method for noise, in Stratonovich's sense; the rest of the equation by forward Euler.
+    Heun,
+    /// Milstein's method without derivatives, in Stratonovich's sense, for equations with a noise of their own each.
+    Milstein,
 }
 
 /// Which method to use.
@@ -60,11 +70,19 @@ pub struct Integration {
 }
 
 /// Names of Brian2's methods that are not among [`Method`].
-const UNAVAILABLE: [&str; 8] = ["heun", "milstein", "gsl", "gsl_rk2", "gsl_rk4", "gsl_rkf45", "gsl_rkck", "gsl_rk8pd"];
+const UNAVAILABLE: [&str; 6] = ["gsl", "gsl_rk2", "gsl_rk4", "gsl_rkf45", "gsl_rkck", "gsl_rk8pd"];
 
 impl Method {
     /// All methods.
-    pub const ALL: [Method; 5] = [Method::Exact, Method::ExponentialEuler, Method::Euler, Method::Rk2, Method::Rk4];
+    pub const ALL: [Method; 7] = [
+        Method::Exact,
+        Method::ExponentialEuler,
+        Method::Euler,
+        Method::Rk2,
+        Method::Rk4,
+        Method::Heun,
+        Method::Milstein,
+    ];
 
     /// Its name in models.
     pub fn name(self) -> &'static str {
@@ -74,6 +92,8 @@ impl Method {
             Method::Euler => "euler",
             Method::Rk2 => "rk2",
             Method::Rk4 => "rk4",
+            Method::Heun => "heun",
+            Method::Milstein => "milstein",
         }
     }
 
@@ -124,53 +144,62 @@ fn listed(names: &[&str], last: &str) -> String {
 /// let text = Text::new("equations", "(E - v)/tau");
 /// let rhs = parser::expression(&text, &mut Diagnostics::default()).unwrap();
 /// let ode = Ode { name: "v".into(), rhs, unless_refractory: false, span: Span::default() };
-/// let system = OdeSystem { odes: vec![ode], subexpressions: Default::default(), text };
+/// let system =
+///     OdeSystem { odes: vec![ode], subexpressions: Default::default(), steady: Default::default(), text };
 /// let step = integrate(&system, Choice::Named(Method::Euler)).unwrap();
 /// assert_eq!(step.block.statements[0].to_string(), "_v = v + dt/tau*(E - v)");
 /// assert_eq!(step.block.statements[1].to_string(), "v = _v");
 /// ```
 pub fn integrate(system: &OdeSystem, choice: Choice) -> Result<Integration, Diagnostic> {
     let system = &with_float_powers(system);
-    refuse_noise(system)?;
-    let plain = |method, block| Ok(Integration { method, block, propagator: None });
+    noise::check_names(system)?;
     match choice {
-        Choice::Named(Method::Exact) => Ok(exact::step(system, &linear::rates(system)?)),
-        Choice::Named(Method::ExponentialEuler) => plain(Method::ExponentialEuler, exponential_euler::step(system)?),
-        Choice::Named(Method::Euler) => plain(Method::Euler, explicit::euler(system)),
-        Choice::Named(Method::Rk2) => plain(Method::Rk2, explicit::rk2(system)),
-        Choice::Named(Method::Rk4) => plain(Method::Rk4, explicit::rk4(system)),
+        Choice::Named(method) => by_method(system, method),
+        Choice::Automatic if noise::has_noise(system) => {
+            let method = if noise::split(system)?.check_additive().is_ok() { Method::Euler } else { Method::Heun };
+            by_method(system, method)
+        }
         Choice::Automatic => match linear::rates(system) {
             Ok(rates) if automatic::brian2_has_exact(system, &rates) => Ok(exact::step(system, &rates)),
-            _ => plain(Method::Euler, explicit::euler(system)),
+            _ => by_method(system, Method::Euler),
         },
     }
 }
 
-fn with_float_powers(system: &OdeSystem) -> OdeSystem {
-    let subexpressions =
-        system.subexpressions.iter().map(|(name, e)| (name.clone(), simplify::reciprocal_powers(e))).collect();
-    let odes =
-        system.odes.iter().map(|ode| Ode { rhs: simplify::reciprocal_powers(&ode.rhs), ..ode.clone() }).collect();
-    OdeSystem { odes, subexpressions, text: system.text.clone() }
+fn by_method(system: &OdeSystem, method: Method) -> Result<Integration, Diagnostic> {
+    match method {
+        Method::Exact | Method::ExponentialEuler | Method::Rk2 | Method::Rk4 => noise::refuse(system, method)?,
+        Method::Euler | Method::Heun | Method::Milstein => {}
+    }
+    let block = match method {
+        Method::Exact => return Ok(exact::step(system, &linear::rates(system)?)),
+        Method::ExponentialEuler => exponential_euler::step(system)?,
+        Method::Rk2 => explicit::rk2(system),
+        Method::Rk4 => explicit::rk4(system),
+        Method::Euler => {
+            let noisy = noise::split(system)?;
+            noisy.check_additive()?;
+            stochastic::euler(&noisy)
+        }
+        Method::Heun => {
+            let noisy = noise::split(system)?;
+            noisy.check_factors()?;
+            stochastic::heun(&noisy)
+        }
+        Method::Milstein => {
+            let noisy = noise::split(system)?;
+            noisy.check_factors()?;
+            noisy.check_diagonal()?;
+            stochastic::milstein(&noisy)
+        }
+    };
+    Ok(Integration { method, block, propagator: None })
 }
 
-/// No method here can do stochastic equations.
-fn refuse_noise(system: &OdeSystem) -> Result<(), Diagnostic> {
-    let is_noise = |e: &Expr| matches!(&e.kind, ExprKind::Name(n) if n == "xi" || n.starts_with("xi_"));
-    let mut noise = None;
-    for expr in system.odes.iter().map(|ode| &ode.rhs).chain(system.subexpressions.values()) {
-        expr.walk(&mut |e| {
-            if noise.is_none() && is_noise(e) {
-                noise = Some(e);
-            }
-        });
+fn with_float_powers(system: &OdeSystem) -> OdeSystem {
+    let mut out = system.clone();
+    for expr in out.odes.iter_mut().map(|ode| &mut ode.rhs).chain(out.subexpressions.values_mut()) {
+        *expr = simplify::reciprocal_powers(expr);
     }
-    match noise {
-        Some(e) => Err(Diagnostic::error(
-            &system.text,
-            e.span,
-            format!("noise (`{e}`) is not supported yet by any of the methods"),
-        )),
-        None => Ok(()),
-    }
+    out
 }

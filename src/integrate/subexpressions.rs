@@ -1,6 +1,6 @@
 //! Subexpressions put in where a method has to look inside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::Diagnostic;
 use crate::expr::ast::{Expr, ExprKind};
@@ -17,6 +17,18 @@ pub fn depending_on<'a>(system: &'a OdeSystem, kind: &dyn Fn(&str) -> bool) -> V
         }
     }
     found
+}
+
+/// Every name in the expressions, and in the subexpressions that they use.
+pub fn reached<'a>(system: &OdeSystem, exprs: impl IntoIterator<Item = &'a Expr>) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = exprs.into_iter().flat_map(Expr::names).collect();
+    // Those that use others stand after them.
+    for (name, expr) in system.subexpressions.iter().rev() {
+        if names.contains(name) {
+            names.extend(expr.names());
+        }
+    }
+    names
 }
 
 /// Definitions of some subexpressions in terms of what is no such subexpression.

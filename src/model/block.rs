@@ -1,6 +1,8 @@
 //! What passes between equations, integrators and kernels: the differential equations of a group, and ordered
 //! statements that compute one step of them. All are trees, never text.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use crate::diag::{Span, Text};
@@ -13,6 +15,9 @@ pub struct OdeSystem {
     pub odes: Vec<Ode>,
     /// Subexpressions that the right-hand sides use, each after those it uses.
     pub subexpressions: IndexMap<String, Expr>,
+    /// Names of functions, of timed arrays, whose value at `t` does not change during a step: a call with just `t` as an
+    /// argument does not make an equation depend on time.
+    pub steady: BTreeSet<String>,
     /// The text the equations were written in, for messages.
     pub text: Text,
 }
@@ -22,7 +27,8 @@ pub struct OdeSystem {
 pub struct Ode {
     /// The variable.
     pub name: String,
-    /// Its rate of change; names of subexpressions stand for themselves.
+    /// Its rate of change; names of subexpressions stand for themselves. `xi` and names that begin with `xi_` are
+    /// white noise, of unit `second**-0.5`: each name is one process for every cell.
     pub rhs: Expr,
     /// Whether it is marked `unless refractory` in a group that has refractoriness: it changes only while
     /// `not_refractory` is true.
@@ -33,7 +39,8 @@ pub struct Ode {
 
 /// One step of one method.
 ///
-/// Statements run in order. Targets that start with `_` are local to the step; every state variable is written last, so
+/// Statements run in order, and draw random numbers in their order: `randn()` is standard normal, drawn anew at every
+/// call. Targets that start with `_` are local to the step; every state variable is written last, so
 /// that all new values come from old ones.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Block {
@@ -57,7 +64,8 @@ pub struct Propagator {
     pub refractory: Option<Rates>,
 }
 
-/// The equations `dx/dt = A x + b`. No entry mentions a variable of the system, `t` or `not_refractory`.
+/// The equations `dx/dt = A x + b`. No entry mentions a variable of the system or `not_refractory`, nor `t` but as an
+/// argument of a function that is [steady](OdeSystem::steady).
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Rates {
     /// `A`, row by row; absent where zero.
@@ -131,7 +139,7 @@ mod tests {
         assert_eq!(plain.entry_name(0, 1, true), "_refractory_propagator_v_ge");
         assert_eq!(plain.offset_name(1, false), "_offset_ge");
         let ambiguous = propagator(&["a", "a_b", "b_c", "c"]);
-        let mut names = std::collections::BTreeSet::new();
+        let mut names = BTreeSet::new();
         for row in 0..4 {
             for column in 0..4 {
                 assert!(names.insert(ambiguous.entry_name(row, column, false)));

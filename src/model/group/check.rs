@@ -378,7 +378,12 @@ fn system(equations: &Equations, order: &[String], has_refractory: bool) -> OdeS
         EquationKind::Subexpression(expr) => Some((name.clone(), expr.clone())),
         _ => None,
     });
-    OdeSystem { odes: odes.collect(), subexpressions: subexpressions.collect(), text: equations.text.clone() }
+    OdeSystem {
+        odes: odes.collect(),
+        subexpressions: subexpressions.collect(),
+        steady: BTreeSet::new(),
+        text: equations.text.clone(),
+    }
 }
 
 fn refractory(text: &Text, scope: &VariablesScope<'_>, diagnostics: &mut Diagnostics) -> Option<(Refractory, Text)> {
