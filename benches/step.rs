@@ -30,7 +30,7 @@ fn steps(network: &mut Network, iterations: u64) -> Duration {
     for _ in 0..runs {
         network.run(STEPS as f64 * 1e-4, &mut |_| ()).expect("a run");
         // Or the recorded spikes would fill the memory.
-        network.take_spikes("spikes");
+        network.take_events("spikes");
     }
     started.elapsed().mul_f64(iterations as f64 / (runs * STEPS) as f64)
 }

@@ -73,32 +73,30 @@ fn monitors(network: &mut Network) -> indexmap::IndexMap<String, MonitorData> {
     let names: Vec<String> = network.monitor_names().to_vec();
     let mut out = indexmap::IndexMap::new();
     for name in names {
-        if let Some(monitor) = network.take_spikes(&name) {
-            let group = &network.populations()[monitor.population].group;
+        if let Some(monitor) = network.take_events(&name) {
             let data = SpikeData {
-                event: None,
-                source: group.name.clone(),
-                source_size: group.n,
-                count: monitor.i.len(),
+                event: monitor.event_name,
+                source: monitor.source_name,
+                source_size: monitor.source.n(),
+                count: monitor.total as usize,
                 i: monitor.i,
                 t: monitor.t,
                 variables: monitor.variables.into_iter().map(|(n, (_, c))| (n, recorded(c))).collect(),
             };
             out.insert(name, MonitorData::Spikes(data));
         } else if let Some(monitor) = network.take_states(&name) {
-            let group = &network.populations()[monitor.population].group;
+            let record = monitor.cells();
             let data = StateData {
-                source: group.name.clone(),
+                source: monitor.source_name,
                 elements: Elements::Cells,
-                record: monitor.record,
+                record,
                 t: monitor.t,
                 values: monitor.variables.into_iter().map(|(n, (_, c))| (n, recorded(c))).collect(),
             };
             out.insert(name, MonitorData::State(data));
         } else if let Some(monitor) = network.rates(&name) {
-            let group = &network.populations()[monitor.population].group;
             let (t, rate) = (monitor.t.clone(), monitor.rate.clone());
-            let data = RateData { source: group.name.clone(), source_size: group.n, t, rate };
+            let data = RateData { source: monitor.source_name.clone(), source_size: monitor.source.n(), t, rate };
             out.insert(name, MonitorData::Rate(data));
         }
     }

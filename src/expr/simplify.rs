@@ -6,11 +6,11 @@
 //! Two calls that draw random numbers are never the same: `rand() - rand()` stays.
 
 use super::ast::{BinaryOp, Expr, ExprKind, LogicOp, UnaryOp};
-use super::check::RANDOM_FUNCTIONS;
+use super::check::draws;
 
 /// Whether the call of a function is a number drawn anew each time.
 pub fn is_random(function: &str) -> bool {
-    RANDOM_FUNCTIONS.contains(&function)
+    draws(function)
 }
 
 /// The calls that draw random numbers, in the order in which they stand.

@@ -227,7 +227,7 @@ impl CheckedFilter {
         let range = Elements::Range(source.start, source.stop);
         code.prepare(range, &memory.populations[source.population].arrays, streams);
         let mut cells = vec![0; source.n()];
-        let count = code.object.select_range(source.start, source.stop, &mut cells);
+        let count = code.object.select_range(source.start..source.stop, &mut cells);
         cells.truncate(count);
         Ok(cells)
     }
@@ -271,7 +271,7 @@ impl CheckedAssignment {
                 let range = if self.shared { 0..0 } else { self.source.start..self.source.stop };
                 // A shared variable is written by the scalar part, which runs once whatever the number of cells.
                 code.prepare(Elements::Range(range.start, range.end), guards, streams);
-                code.object.run_range(range.start, range.end);
+                code.object.run_range(range.start..range.end);
             }
         }
         Ok(code.object.take_divisions_by_zero())

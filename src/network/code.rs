@@ -129,7 +129,7 @@ impl Code {
         let Code { calls, arrays, drawing, scratch, .. } = self;
         for call in calls.iter_mut().filter(|call| call.scalar) {
             if let Some(code) = &mut call.code {
-                code.run_range(0, 0);
+                code.run_range(0..0);
             }
             call.evaluate(Elements::Range(0, 1), None, arrays, *drawing, streams, scratch);
         }
@@ -198,7 +198,7 @@ impl Call {
     fn compute_arguments(&mut self, elements: Elements<'_>) {
         if let Some(code) = &mut self.code {
             match elements {
-                Elements::Range(begin, end) => code.run_range(begin, end),
+                Elements::Range(begin, end) => code.run_range(begin..end),
                 Elements::List(list) => code.run_over(list),
             }
         }

@@ -171,7 +171,7 @@ impl PropagatorUpdater {
     pub fn update(&mut self, population: &mut Population, dt_seconds: f64, streams: &mut Streams) {
         let cells = if population.propagator_is_scalar { 1 } else { population.group.n };
         self.code.prepare(Elements::Range(0, cells), &population.arrays, streams);
-        self.code.object.run_range(0, cells);
+        self.code.object.run_range(0..cells);
         let width = self.places.len();
         if self.last.len() != cells * width {
             self.last = vec![f64::NAN; cells * width];

@@ -258,7 +258,7 @@ impl Network {
                 let n = population.group.n;
                 code.prepare(Elements::Range(0, n), &population.arrays, streams);
                 let space = &mut population.events[event];
-                space.count = code.object.select_range(0, n, &mut space.cells);
+                space.count = code.object.select_range(0..n, &mut space.cells);
                 if event == 0 && space.count > 0 {
                     population.mark_spikes(t_seconds);
                 }
@@ -319,7 +319,7 @@ impl Network {
         memory.refresh(source.population, &code.copies);
         let arrays = &memory.populations[source.population].arrays;
         code.prepare(Elements::Range(source.start, source.stop), arrays, streams);
-        code.object.run_range(source.start, source.stop);
+        code.object.run_range(source.start..source.stop);
     }
 
     fn update_propagator(&mut self, population: usize) {

@@ -1,4 +1,4 @@
-//! What a running network is made of below the model: the kernel ABI, arrays, clocks, the schedule.
+//! What a running network is made of below the model: the kernel ABI, arrays, clocks, the schedule, given spikes.
 
 pub mod abi;
 pub mod array;
@@ -7,3 +7,4 @@ pub mod fpu;
 pub mod memory;
 pub mod record;
 pub mod schedule;
+pub mod spike_source;

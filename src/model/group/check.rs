@@ -155,6 +155,7 @@ pub fn input_group(
         system: OdeSystem {
             odes: Vec::new(),
             subexpressions: IndexMap::new(),
+            steady: BTreeSet::new(),
             text,
         },
         events: spike.into_iter().collect(),
