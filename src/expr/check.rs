@@ -483,24 +483,43 @@ impl Checker<'_> {
         }
     }
 
-    /// Two draws in one expression look alike to algebra, which could cancel them: refused, as in Brian2.
+    /// Two draws in one calculation look alike to algebra, which could cancel them: refused, as in Brian2.
     fn refuse_repeated_draws(&mut self, expr: &Expr) -> Option<()> {
-        let mut seen: Vec<&str> = Vec::new();
         let mut repeated = None;
-        expr.walk(&mut |e| {
-            if let ExprKind::Call(name, _) = &e.kind
-                && (draws(name) || self.scope.function(name).is_some_and(|f| f.stateful))
-            {
-                if seen.contains(&name.as_str()) {
-                    repeated.get_or_insert((e, name));
-                }
-                seen.push(name);
-            }
-        });
-        let Some((again, name)) = repeated else { return Some(()) };
-        let message = format!("`{name}` is called twice in one expression");
+        self.find_repeated_draws(expr, &mut Vec::new(), &mut repeated);
+        let (again, name) = match repeated {
+            Some((again, name)) => (again.clone(), name),
+            None => return Some(()),
+        };
+        let (again, name) = (&again, &name);
+        let message = format!("`{name}` is called twice in one calculation");
         let hint = format!("draw in statements of their own: `a = {again}`, then `b = {again}`");
         self.fail(again, message, Some(hint))
+    }
+
+    /// Sides of comparisons and operands of `and`, `or`, `not` are calculations of their own.
+    fn find_repeated_draws<'e>(
+        &self,
+        expr: &'e Expr,
+        seen: &mut Vec<&'e str>,
+        repeated: &mut Option<(&'e Expr, String)>,
+    ) {
+        if let ExprKind::Call(name, _) = &expr.kind
+            && (draws(name) || self.scope.function(name).is_some_and(|f| f.stateful))
+        {
+            if seen.contains(&name.as_str()) {
+                repeated.get_or_insert((expr, name.clone()));
+            }
+            seen.push(name);
+        }
+        let is_apart =
+            matches!(expr.kind, ExprKind::Compare(..) | ExprKind::Logic(..) | ExprKind::Unary(UnaryOp::Not, _));
+        for child in expr.children() {
+            match is_apart {
+                true => self.find_repeated_draws(child, &mut Vec::new(), repeated),
+                false => self.find_repeated_draws(child, seen, repeated),
+            }
+        }
     }
 
     /// The kinds of the arguments, if they are what the function takes.

@@ -47,6 +47,8 @@ pub struct Call {
     pub scalar: bool,
     /// Name of a boolean array of the population: only elements where it is true are evaluated.
     pub guard: Option<String>,
+    /// Which array says by numbers other than 0 which elements are evaluated.
+    pub condition: Option<usize>,
     /// Whether its arguments depend on the results of earlier calls.
     pub depends_on_calls: bool,
 }
@@ -176,6 +178,7 @@ fn draw_in_turn(
     let mut drawing = calls.iter().filter(|call| !call.scalar && call.evaluator.draws());
     if let (Some(only), None, Elements::Range(begin, end)) = (drawing.next(), drawing.next(), elements)
         && only.guard.is_none()
+        && only.condition.is_none()
     {
         match only.evaluator {
             Evaluator::Uniform => return streams.fill_uniform(&mut arrays[only.result].as_f64_mut()[begin..end]),
@@ -186,7 +189,7 @@ fn draw_in_turn(
     for k in 0..elements.len() {
         let cell = elements.at(k);
         for call in calls.iter().filter(|call| !call.scalar && call.evaluator.draws()) {
-            if call.is_wanted(cell, Some(guards)) {
+            if call.is_wanted(cell, Some(guards), arrays, Drawing::Blocks) {
                 let value = call.draw(cell, arrays, Drawing::Blocks, streams);
                 arrays[call.result].as_f64_mut()[cell] = value;
             }
@@ -205,7 +208,19 @@ impl Call {
     }
 
     #[inline]
-    fn is_wanted(&self, cell: usize, guards: Option<&IndexMap<String, Array>>) -> bool {
+    fn is_wanted(
+        &self,
+        cell: usize,
+        guards: Option<&IndexMap<String, Array>>,
+        arrays: &IndexMap<String, Array>,
+        drawing: Drawing,
+    ) -> bool {
+        // What is drawn call by call is drawn for all.
+        if let (Some(condition), Drawing::Blocks) = (self.condition, drawing)
+            && arrays[condition].as_f64()[cell] == 0.0
+        {
+            return false;
+        }
         match (&self.guard, guards) {
             (Some(guard), Some(guards)) => guards.get(guard).is_none_or(|array| array.get_i64(cell) != 0),
             _ => true,
@@ -248,7 +263,7 @@ impl Call {
         }
         for k in 0..elements.len() {
             let cell = elements.at(k);
-            if self.is_wanted(cell, guards) {
+            if self.is_wanted(cell, guards, arrays, drawing) {
                 let value = self.draw(cell, arrays, drawing, streams);
                 arrays[self.result].as_f64_mut()[cell] = value;
             }

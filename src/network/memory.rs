@@ -109,7 +109,7 @@ impl Memory {
     ) -> Result<Code, Error> {
         let n = self.populations[context.source.population].n();
         for call in &lowered.calls {
-            for array in std::iter::once(&call.result).chain(&call.arguments) {
+            for array in std::iter::once(&call.result).chain(&call.arguments).chain(&call.condition) {
                 let len = if call.scalar { 1 } else { n };
                 arrays.insert(array.clone(), Array::zeros(ElementType::F64, len));
             }
@@ -138,6 +138,7 @@ impl Memory {
                 code,
                 scalar: *scalar,
                 guard: guard.clone(),
+                condition: call.condition.as_ref().map(place),
                 depends_on_calls: *depends_on_calls,
             });
         }

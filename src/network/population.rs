@@ -157,10 +157,13 @@ impl Population {
         if let Some(cells) = self.links.values_mut().find(|l| l.index.as_deref() == Some(name)) {
             return cells.cells.as_mut().map(Array::pointer);
         }
-        let is_size = matches!(self.group.variables.get(name).map(|v| &v.role), Some(Role::Size));
-        if !is_size && name != FIRST {
-            return None;
-        }
+        let whole = Source { population: source.population, start: 0, stop: self.n(), is_part: false };
+        let (source, is_first) = match name {
+            FIRST => (source, true),
+            COUNT => (source, false),
+            "N" => (whole, false),
+            _ => return None,
+        };
         let known = self.parts.iter().position(|(part, ..)| *part == source);
         let part = known.unwrap_or_else(|| {
             let (mut first, mut size) = (Array::zeros(ElementType::I32, 1), Array::zeros(ElementType::I32, 1));
@@ -170,7 +173,7 @@ impl Population {
             self.parts.len() - 1
         });
         let (_, first, size) = &mut self.parts[part];
-        Some(if is_size { size.pointer() } else { first.pointer() })
+        Some(if is_first { first.pointer() } else { size.pointer() })
     }
 
     /// The linked variables among these parameters whose values are copied first, and what they stand for.
@@ -223,6 +226,9 @@ impl Population {
 
 /// The parameter that is the number of the first cell of a part.
 pub const FIRST: &str = "_first";
+
+/// The parameter that is the number of cells of a part.
+pub const COUNT: &str = "_count";
 
 /// Kernels of populations.
 impl Memory {

@@ -1,6 +1,6 @@
 //! What the names of a model stand for in memory.
 
-use super::population::{FIRST, Linked, Population};
+use super::population::{COUNT, FIRST, Linked, Population};
 use crate::expr::check::{CONSTANTS, FunctionMeaning, ValueType};
 use crate::kernel::ir::Storage;
 use crate::kernel::lower::{FunctionSymbol, Symbol, Symbols};
@@ -77,6 +77,14 @@ pub struct ContextSymbols<'a> {
 
 impl Symbols for ContextSymbols<'_> {
     fn symbol(&self, name: &str) -> Option<Symbol> {
+        match name {
+            "i" if self.is_part => Some(Symbol::ElementFrom(FIRST.to_string())),
+            "N" if self.is_part => Some(Symbol::Value { param: COUNT.to_string(), storage: Storage::I32 }),
+            _ => self.symbol_in_subexpression(name),
+        }
+    }
+
+    fn symbol_in_subexpression(&self, name: &str) -> Option<Symbol> {
         let Population { group, propagator_arrays, propagator_is_scalar, links, .. } = self.population;
         let array = |storage, scalar| Some(Symbol::Array { storage, scalar, guard: None });
         if propagator_arrays.contains_key(name) {
@@ -86,7 +94,6 @@ impl Symbols for ContextSymbols<'_> {
             return NamespaceSymbols(&group.namespace).symbol(name);
         };
         match &variable.role {
-            Role::Index if self.is_part => Some(Symbol::ElementFrom(FIRST.to_string())),
             Role::Index => Some(Symbol::Element),
             Role::Size => array(Storage::I32, true),
             Role::Time | Role::Dt => array(Storage::F64, true),

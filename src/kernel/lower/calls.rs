@@ -74,6 +74,9 @@ pub struct HostCall {
     pub arguments: Vec<String>,
     /// What writes them, if there are any.
     pub kernel: Option<Kernel>,
+    /// Name of the array of doubles, one of the arguments', that says by numbers other than 0 for which elements it is
+    /// called: `and` and `or` stop once their value is known.
+    pub condition: Option<String>,
     /// Whether its arguments depend on results of earlier calls.
     pub depends_on_calls: bool,
 }
@@ -217,6 +220,14 @@ impl Lowerer<'_> {
             outputs.push(Output { name: unique(&format!("_argument_{k}")), storage: Storage::F64, scalar, value });
         }
         let names = outputs.iter().map(|o| o.name.clone()).collect();
+        let condition = self.reached.clone().into_iter().reduce(|a, b| Expr::binary(BinaryOp::And, a, b));
+        let condition = condition.map(|value| {
+            let value = self.convert(value, Type::I32);
+            let value = self.convert(value, Type::F64);
+            let name = unique("_wanted");
+            outputs.push(Output { name: name.clone(), storage: Storage::F64, scalar, value });
+            name
+        });
         let kernel = match outputs.is_empty() {
             true => None,
             false => {
@@ -241,6 +252,7 @@ impl Lowerer<'_> {
             guard,
             arguments: names,
             kernel,
+            condition,
             depends_on_calls,
         };
         let index = if scalar { Index::Zero } else { Index::Element };

@@ -39,6 +39,13 @@ pub enum Symbol {
     Element,
     /// The number of the cell, counted from the one whose number this single value, a 32-bit integer, is.
     ElementFrom(String),
+    /// A single value under the name of its parameter; never written.
+    Value {
+        /// Name of the parameter.
+        param: String,
+        /// Type in memory.
+        storage: Storage,
+    },
     /// An array with one element for each cell of something else, and the integers that say which one a cell has.
     Linked {
         /// Type in memory.
@@ -65,6 +72,10 @@ pub enum Symbol {
 pub trait Symbols {
     /// What `name` stands for.
     fn symbol(&self, name: &str) -> Option<Symbol>;
+    /// What `name` stands for in a subexpression: where code sees a part of a group, its subexpressions see the whole.
+    fn symbol_in_subexpression(&self, name: &str) -> Option<Symbol> {
+        self.symbol(name)
+    }
     /// The function of the model that has this name.
     fn function(&self, _name: &str) -> Option<FunctionSymbol> {
         None
@@ -120,8 +131,12 @@ pub struct Lowerer<'a> {
     /// Whether the value at hand is a rate of change, or goes into one smoothly.
     smooth: bool,
     calls: Vec<HostCall>,
+    /// Conditions under which the expression at hand is reached.
+    reached: Vec<Expr>,
     /// The guard of the variable that the statement at hand writes.
     guard: Option<String>,
+    /// How many subexpressions the expression at hand is inside of.
+    subexpression_depth: u32,
     /// How many functions the expression at hand is inside of: their bodies see parameters and plain constants only.
     function_depth: u32,
 }
@@ -145,7 +160,9 @@ impl<'a> Lowerer<'a> {
             overrides_guards: false,
             smooth: false,
             calls: Vec::new(),
+            reached: Vec::new(),
             guard: None,
+            subexpression_depth: 0,
             function_depth: 0,
         }
     }
@@ -202,7 +219,10 @@ impl<'a> Lowerer<'a> {
     /// What a name stands for at this point: in the body of a function, only parameters and plain constants have one.
     fn symbol(&self, name: &str) -> Option<Symbol> {
         if self.function_depth == 0 {
-            return self.symbols.symbol(name);
+            return match self.subexpression_depth {
+                0 => self.symbols.symbol(name),
+                _ => self.symbols.symbol_in_subexpression(name),
+            };
         }
         let (_, value) = CONSTANTS.iter().find(|(constant, _)| *constant == name)?;
         Some(Symbol::Literal(Number::Float(*value)))
@@ -230,7 +250,7 @@ impl<'a> Lowerer<'a> {
             }
             match self.symbol(name) {
                 Some(Symbol::Array { scalar, .. }) => scalar,
-                Some(Symbol::Literal(_) | Symbol::Constant(_)) => true,
+                Some(Symbol::Literal(_) | Symbol::Constant(_) | Symbol::Value { .. }) => true,
                 Some(Symbol::Subexpression { varies, .. }) => !varies,
                 Some(Symbol::Element | Symbol::ElementFrom(_) | Symbol::Linked { .. }) | None => false,
             }
@@ -402,6 +422,9 @@ impl<'a> Lowerer<'a> {
                 let first = Place { param: self.param(&first, Storage::I32, true), index: Index::Zero };
                 Ok(Expr::binary(BinaryOp::Sub, Expr::Element, Expr::Load(first)))
             }
+            Some(Symbol::Value { param, storage }) => {
+                Ok(Expr::Load(Place { param: self.param(&param, storage, true), index: Index::Zero }))
+            }
             Some(Symbol::Linked { storage, index }) => {
                 let index = Index::Via(self.param(&index, Storage::I32, false));
                 Ok(Expr::Load(Place { param: self.param(name, storage, false), index }))
@@ -424,7 +447,10 @@ impl<'a> Lowerer<'a> {
                 return Ok(Expr::Local(*local));
             }
         }
-        let value = self.expr(expr)?;
+        self.subexpression_depth += 1;
+        let value = self.expr(expr);
+        self.subexpression_depth -= 1;
+        let value = value?;
         let value = match ty {
             ValueType::Float => self.convert(value, Type::F64),
             ValueType::Boolean => self.convert(value, Type::Bool),
@@ -476,8 +502,17 @@ impl<'a> Lowerer<'a> {
                 Ok(Expr::unary(UnaryOp::Not, x))
             }
             ExprKind::Logic(op, x, y) => {
-                let (x, y) = (self.expr(x)?, self.expr(y)?);
-                let (x, y) = (self.convert(x, Type::Bool), self.convert(y, Type::Bool));
+                let x = self.expr(x)?;
+                let x = self.convert(x, Type::Bool);
+                // Both sides are computed, but where the first one decides, the second one calls nothing.
+                self.reached.push(match op {
+                    ast::LogicOp::And => x.clone(),
+                    ast::LogicOp::Or => Expr::unary(UnaryOp::Not, x.clone()),
+                });
+                let y = self.expr(y);
+                self.reached.pop();
+                let y = y?;
+                let y = self.convert(y, Type::Bool);
                 let op = match op {
                     ast::LogicOp::And => BinaryOp::And,
                     ast::LogicOp::Or => BinaryOp::Or,

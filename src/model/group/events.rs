@@ -82,22 +82,23 @@ pub(super) fn events(given: &GroupText, scope: &VariablesScope<'_>, found: &mut 
         let fits = written.starts_with(|c: char| c.is_ascii_alphabetic())
             && written.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
             && !KEYWORDS.contains(&written);
-        if written == SPIKE {
+        if written == SPIKE && given.threshold.is_some() {
             let error = Diagnostic::error(name, name.whole(), "`spike` is the event of the threshold");
-            found.push(error.hint("give the group a `threshold`, or the event another name"));
+            found.push(error.hint("leave the `threshold` out, or give the event another name"));
         } else if !fits {
             found.push(Diagnostic::error(name, name.whole(), format!("`{written}` cannot name an event")));
-        } else if !names.insert(written) {
+        } else if !names.insert(written) && written != SPIKE {
             found.push(Diagnostic::error(name, name.whole(), format!("there are two events `{written}`")));
         }
         let what = format!("the condition of `{written}`");
-        events.extend(condition(text, &what, scope, found).map(|condition| Event {
+        let event = condition(text, &what, scope, found).map(|condition| Event {
             name: written.to_string(),
             condition,
             text: text.clone(),
             when: when.clone(),
             order: *order,
-        }));
+        });
+        if written == SPIKE { events.splice(0..0, event).for_each(drop) } else { events.extend(event) }
     }
     events
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Checker;
 use crate::diag::{Diagnostic, Text};
 use crate::expr::check::{Argument, CONSTANTS, FunctionMeaning, Kind, Meaning, Scope, Unknown, ValueType, check};
+use crate::expr::ast::{Expr, ExprKind, UnaryOp};
 use crate::expr::parser;
 use crate::model::namespace::{self, FunctionBody, Namespace};
 use crate::network::error::Error;
@@ -138,7 +139,7 @@ impl Checker<'_> {
     }
 
     fn expression(&mut self, parameters: Vec<String>, text: &Text) -> Option<FunctionBody> {
-        let expr = parser::expression(text, self.diagnostics)?;
+        let expr = with_conditions_as_numbers(&parser::expression(text, self.diagnostics)?);
         let kinds = parameters.iter().map(|p| (p.as_str(), Kind::plain(ValueType::Float))).collect();
         let scope = ParameterScope { parameters: kinds, namespace: &self.constants.namespace };
         let kind = check(&expr, &scope, text, self.diagnostics)?;
@@ -149,6 +150,22 @@ impl Checker<'_> {
         }
         Some(FunctionBody::Expression { parameters, expr, text: text.clone() })
     }
+}
+
+/// In the expression of a function, a condition that is calculated with is 0 or 1, as in NumPy.
+fn with_conditions_as_numbers(expr: &Expr) -> Expr {
+    let rebuilt = expr.map_children(with_conditions_as_numbers);
+    let is_calculation = matches!(rebuilt.kind, ExprKind::Binary(..) | ExprKind::Unary(UnaryOp::Neg, _));
+    if !is_calculation {
+        return rebuilt;
+    }
+    rebuilt.map_children(|operand| {
+        let is_condition = matches!(
+            operand.kind,
+            ExprKind::Compare(..) | ExprKind::Logic(..) | ExprKind::Bool(_) | ExprKind::Unary(UnaryOp::Not, _)
+        );
+        if is_condition { Expr::call("int", vec![operand.clone()]) } else { operand.clone() }
+    })
 }
 
 /// The parameters of a function, `pi`, `e` and `inf`, and the functions before it.

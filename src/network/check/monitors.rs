@@ -140,6 +140,10 @@ impl Checker<'_> {
             return Some((0, "thresholds".to_string(), 1));
         }
         if let Some(number) = group.event(event.as_str()) {
+            if source.is_part {
+                // Where Brian2 has them: other events than spikes are those of the step before.
+                return Some((number, "thresholds".to_string(), 2));
+            }
             let default = if event.as_str() == SPIKE { "thresholds" } else { "after_thresholds" };
             let slot = group.events[number].when.as_ref().map_or(default, |w| w.as_str());
             return Some((number, slot.to_string(), group.events[number].order + 1));
