@@ -1,9 +1,14 @@
-//! What a running network is made of below the model: the kernel ABI, arrays, clocks, the schedule.
+//! What a running network is made of below the model: the kernel ABI, arrays, clocks, the schedule, and the files in
+//! which its records and its state are kept.
 
 pub mod abi;
 pub mod array;
 pub mod clock;
+pub mod column_file;
 pub mod fpu;
 pub mod memory;
+pub mod new_file;
+pub mod npy;
 pub mod record;
 pub mod schedule;
+pub mod state_file;
