@@ -1,12 +1,13 @@
-//! Files that are complete or not there: written beside their place under another name, then renamed over it.
+//! Files that are complete or not there.
 //!
 //! A device, a pipe or the like is written to directly, since renaming would replace it. Symbolic links are kept.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::OutputError;
+use crate::runtime::new_file::NewFile;
 
 /// Writes a file by `write`, all or nothing.
 pub(super) fn write_whole(
@@ -15,35 +16,18 @@ pub(super) fn write_whole(
 ) -> Result<(), OutputError> {
     let failed = |source: io::Error| OutputError::Write { path: path.to_owned(), source };
     match fs::metadata(path) {
-        Ok(found) if found.is_dir() => Err(failed(io::ErrorKind::IsADirectory.into())),
-        Ok(found) if !found.is_file() => {
+        Ok(found) if !found.is_file() && !found.is_dir() => {
             let file = File::options().write(true).open(path).map_err(failed)?;
             write_buffered(&file, write).map_err(failed)
         }
-        Ok(_) => replace(&fs::canonicalize(path).map_err(failed)?, write).map_err(failed),
-        Err(_) => replace(path, write).map_err(failed),
+        _ => replace(path, write).map_err(failed),
     }
 }
 
 fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".saltus-").suffix(".part");
-    #[cfg(unix)]
-    {
-        // As any program's new file, less what the umask takes; private is right for scratch files only.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let file = builder.tempfile_in(folder).map_err(without_name)?;
-    write_buffered(file.as_file(), write)?;
-    // Some file systems tell of a full disk or quota only now.
-    file.as_file().sync_data()?;
-    file.persist(path)?;
-    Ok(())
+    let new = NewFile::beside(path)?;
+    write_buffered(new.file(), write)?;
+    new.publish()
 }
 
 /// The error without the name of the temporary file, which nobody has heard of.
