@@ -121,7 +121,9 @@ pub enum EngineError {
     #[error(transparent)]
     Toolchain(#[from] ToolchainError),
     /// A function in C, without permission to run one.
-    #[error("the function `{name}` is written in C, which runs only with permission: `--allow-native`, or `Options::allow_native`")]
+    #[error(
+        "the function `{name}` is written in C, which runs only with permission: `--allow-native`, or `Options::allow_native`"
+    )]
     NativeForbidden {
         /// The function.
         name: String,

@@ -228,13 +228,7 @@ impl Call {
     }
 
     #[inline]
-    fn draw(
-        &self,
-        cell: usize,
-        arrays: &IndexMap<String, Array>,
-        drawing: Drawing,
-        streams: &mut Streams,
-    ) -> f64 {
+    fn draw(&self, cell: usize, arrays: &IndexMap<String, Array>, drawing: Drawing, streams: &mut Streams) -> f64 {
         let mean = || self.arguments.first().map_or(0.0, |k| arrays[*k].as_f64()[cell]);
         match (&self.evaluator, drawing) {
             (Evaluator::Uniform, Drawing::Blocks) => streams.next_uniform(),

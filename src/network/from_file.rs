@@ -3,8 +3,9 @@
 use std::ops::RangeInclusive;
 
 use super::model::{
-    AnyGroup, Assigned, Assignment, Filter, Function, FunctionText, Model, Monitor, MonitorKind, NeuronGroup, Operation,
-    Parameter, PoissonGroup, PoissonInput, Rates, Record, Samples, SpikeGeneratorGroup, Subgroup, TimedArray, Value,
+    AnyGroup, Assigned, Assignment, Filter, Function, FunctionText, Model, Monitor, MonitorKind, NeuronGroup,
+    Operation, Parameter, PoissonGroup, PoissonInput, Rates, Record, Samples, SpikeGeneratorGroup, Subgroup,
+    TimedArray, Value,
 };
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::check::ValueType;
@@ -46,7 +47,8 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
             model.init.push(assignment(&group.name, variable, None, given));
         }
     }
-    model.poisson_inputs = file.poisson_inputs.iter().filter(|p| is_known(file, &p.target)).map(poisson_input).collect();
+    model.poisson_inputs =
+        file.poisson_inputs.iter().filter(|p| is_known(file, &p.target)).map(poisson_input).collect();
     let monitors = file.monitors.iter().filter(|monitor| is_known(file, &monitor.source));
     model.monitors = monitors.map(|given| monitor(given, file)).collect();
     let runs = file.runs.iter().map(|r| run(r, file)).collect();
@@ -128,8 +130,7 @@ fn neurons(name: String, given: &file::Neurons, diagnostics: &mut Diagnostics) -
         Some(given) => {
             let message = "`refractory` is a time or a condition, written as a string";
             let error = Diagnostic::error(&given.text, given.text.whole(), message);
-            diagnostics
-                .push(error.hint("write a time such as \"5*ms\", or a condition such as \"v > 0*mV\""));
+            diagnostics.push(error.hint("write a time such as \"5*ms\", or a condition such as \"v > 0*mV\""));
             None
         }
     };
@@ -184,9 +185,7 @@ fn monitor(given: &file::Monitor, file: &ModelFile) -> Monitor {
         record: true,
     };
     let (kind, when) = match &given.kind {
-        file::MonitorKind::Spikes { variables } => {
-            (events(Text::new("event", SPIKE), false, variables), None)
-        }
+        file::MonitorKind::Spikes { variables } => (events(Text::new("event", SPIKE), false, variables), None),
         file::MonitorKind::Event { event, variables } => (events(event.clone(), true, variables), None),
         file::MonitorKind::State { variables, record, dt, when } => {
             let record = record.as_ref().map_or(Record::All, |r| {
@@ -194,7 +193,7 @@ fn monitor(given: &file::Monitor, file: &ModelFile) -> Monitor {
                 Record::Cells(r.value.iter().copied().filter(|index| (0..size).contains(index)).collect())
             });
             let dt = dt.as_ref().map(value);
-            (MonitorKind::State { variables: Some(variables.clone()), record, dt }, when.clone())
+            (MonitorKind::State { variables: variables.clone(), record, dt }, when.clone())
         }
         file::MonitorKind::Rate => (MonitorKind::Rate, None),
     };

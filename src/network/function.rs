@@ -35,12 +35,7 @@ pub struct NativeText {
 
 impl NativeText {
     /// A function that depends on nothing so far.
-    pub fn new(
-        name: &str,
-        source: &str,
-        parameters: &[Parameter],
-        arrays: &[NativeArray],
-    ) -> NativeText {
+    pub fn new(name: &str, source: &str, parameters: &[Parameter], arrays: &[NativeArray]) -> NativeText {
         NativeText {
             name: name.to_string(),
             sources: vec![source.to_string()],

@@ -19,7 +19,6 @@ use crate::engine::{Engine, Options};
 use crate::expr::ast::Expr;
 use crate::kernel::ir::LoopShape;
 use crate::kernel::lower::Lowered;
-use crate::model::group::SPIKE;
 use crate::random::{Binomial, Streams, seed_from_entropy};
 use crate::runtime::array::{Array, ElementType};
 use crate::runtime::clock::Clock;
@@ -167,8 +166,7 @@ impl Network {
         for event in 0..self.memory.populations[population].group.events.len() {
             let lowered = self.memory.thresholder(population, event)?;
             let given = &self.memory.populations[population].group.events[event];
-            let default = if given.name == SPIKE { "thresholds" } else { "after_thresholds" };
-            let slot = given.when.as_ref().map_or(default, |w| w.as_str()).to_string();
+            let slot = given.slot().to_string();
             let (name, order) = (format!("{owner}_{}_thresholder", given.name), given.order);
             let code = self.add_code(whole, &name, "threshold", lowered, IndexMap::new())?;
             self.place(&slot, order, &name, &owner, clock, Action::Threshold { population, event, code });
@@ -178,8 +176,7 @@ impl Network {
             let group = &self.memory.populations[population].group;
             let given = &group.event_code[number];
             let (event, event_name) = (given.event, group.events[given.event].name.clone());
-            let default = if event_name == SPIKE { "resets" } else { "after_resets" };
-            let slot = given.when.as_ref().map_or(default, |w| w.as_str()).to_string();
+            let slot = given.slot().to_string();
             let (name, order) = (format!("{owner}_{event_name}_resetter"), given.order);
             let code = self.add_code(whole, &name, "reset", lowered, IndexMap::new())?;
             self.place(&slot, order, &name, &owner, clock, Action::Reset { population, event, code });

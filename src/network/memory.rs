@@ -123,8 +123,7 @@ impl Memory {
                     read.extend(kernel.params.iter().cloned());
                     let pointers = self.pointers(context, kernel, &mut arrays)?;
                     let suffix = if number == 0 { String::new() } else { format!("_{number}") };
-                    let arguments =
-                        Lowered { kernel: kernel.clone(), sites: Vec::new(), calls: Vec::new() };
+                    let arguments = Lowered { kernel: kernel.clone(), sites: Vec::new(), calls: Vec::new() };
                     // SAFETY: as below.
                     Some(unsafe { CodeObject::bind(format!("{name}_arguments{suffix}"), kind, arguments, pointers) })
                 }

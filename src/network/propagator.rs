@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
-use super::error::Error;
 use super::code::{Code, Elements};
+use super::error::Error;
 use super::memory::Memory;
 use super::population::Population;
 use crate::expr::ast::Expr;

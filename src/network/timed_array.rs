@@ -69,9 +69,10 @@ impl TimedArrayData {
             return Some(array.pointer());
         }
         let parts = self.values.parts(dt_seconds);
-        let (_, epsilon, steps) = self.grids.get_mut(clock)?.get_or_insert_with(|| {
-            (dt_seconds, Array::scalar(self.values.dt_seconds / parts), Array::scalar(parts))
-        });
+        let (_, epsilon, steps) = self
+            .grids
+            .get_mut(clock)?
+            .get_or_insert_with(|| (dt_seconds, Array::scalar(self.values.dt_seconds / parts), Array::scalar(parts)));
         match part {
             "epsilon" => Some(epsilon.pointer()),
             "steps" => Some(steps.pointer()),

@@ -201,13 +201,7 @@ impl Lowerer<'_> {
         Ok(Expr::select(exists, Expr::Gather(values, Box::new(place)), Expr::f64(f64::NAN)))
     }
 
-    fn host_call(
-        &mut self,
-        name: &str,
-        function: HostFunction,
-        arguments: Vec<Expr>,
-        result: Type,
-    ) -> Result<Expr> {
+    fn host_call(&mut self, name: &str, function: HostFunction, arguments: Vec<Expr>, result: Type) -> Result<Expr> {
         let number = self.calls.iter().filter(|call| call.function == function).count() + 1;
         let unique = |part: &str| match number {
             1 => format!("_{name}{part}"),

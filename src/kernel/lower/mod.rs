@@ -578,7 +578,8 @@ fn is_smooth(expr: &ast::Expr) -> bool {
         ast::ExprKind::Compare(..) | ast::ExprKind::Binary(ast::BinaryOp::FloorDiv | ast::BinaryOp::Mod, ..) => false,
         // Of functions of the model nothing is known.
         ast::ExprKind::Call(name, _) => {
-            function(name).is_some() && !["int", "floor", "ceil", "sign", "timestep", "poisson"].contains(&name.as_str())
+            function(name).is_some()
+                && !["int", "floor", "ceil", "sign", "timestep", "poisson"].contains(&name.as_str())
         }
         _ => true,
     }

@@ -174,7 +174,11 @@ fn monitor(name: Text, fields: &Fields<'_>) -> Option<Monitor> {
         "spikes" => MonitorKind::Spikes { variables: variables.unwrap_or_default() },
         "event" => MonitorKind::Event { event: fields.text("event")?, variables: variables.unwrap_or_default() },
         "state" => MonitorKind::State {
-            variables: variables?,
+            variables: match fields.boolean("variables") {
+                Some(true) => None,
+                Some(false) => Some(Vec::new()),
+                None => Some(variables?),
+            },
             record: match fields.boolean("record") {
                 Some(true) => None,
                 Some(false) => fields.located("record").map(|text| Located { value: Vec::new(), text }),

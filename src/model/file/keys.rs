@@ -403,8 +403,8 @@ static MONITOR: Table = Table {
         Key::required("source", Shape::Object(&["groups", "synapses"]), "the group or the synapses recorded from"),
         Key::optional(
             "variables",
-            Shape::Any(&[TEXTS, Shape::Text]),
-            "variables to record at each spike, event or sample",
+            Shape::Any(&[Shape::Boolean, TEXTS, Shape::Text]),
+            "variables to record at each spike, event or sample; of samples, `true` for all",
         )
         .of_kinds(&["spikes", "event", "state"])
         .required_in(&["state"]),

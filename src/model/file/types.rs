@@ -310,8 +310,8 @@ pub enum MonitorKind {
     },
     /// Variables at regular times.
     State {
-        /// The variables.
-        variables: Vec<Text>,
+        /// The variables; `None`: all that the equations define.
+        variables: Option<Vec<Text>>,
         /// The elements; `None`: all.
         record: Option<Located<Vec<i64>>>,
         /// Time between two samples.

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::events::{Event, SPIKE, event_code, events};
 use super::{Code, Group, GroupText, Refractory, Role, SinglePrecision, Variable, VariablesScope};
 use crate::diag::{Diagnostic, Diagnostics, Span, Text};
-use crate::expr::ast::{CompareOp, BinaryOp, Expr, ExprKind};
+use crate::expr::ast::{BinaryOp, CompareOp, Expr, ExprKind};
 use crate::expr::check::{Kind, ValueType, check, described, is_noise};
 use crate::expr::parser;
 use crate::model::block::{Ode, OdeSystem};
@@ -39,13 +39,8 @@ pub fn check_group(given: &GroupText, namespace: &Arc<Namespace>, diagnostics: &
             }
         }
     }
-    let scope = |code| VariablesScope {
-        variables: &variables,
-        in_error: &equations.in_error,
-        namespace,
-        has_refractory,
-        code,
-    };
+    let scope =
+        |code| VariablesScope { variables: &variables, in_error: &equations.in_error, namespace, has_refractory, code };
     for (name, line) in &equations.lines {
         let code = match line.kind {
             EquationKind::Differential(_) => Code::Differential,
@@ -152,12 +147,7 @@ pub fn input_group(
         name: name.to_string(),
         n,
         variables,
-        system: OdeSystem {
-            odes: Vec::new(),
-            subexpressions: IndexMap::new(),
-            steady: BTreeSet::new(),
-            text,
-        },
+        system: OdeSystem { odes: Vec::new(), subexpressions: IndexMap::new(), steady: BTreeSet::new(), text },
         events: spike.into_iter().collect(),
         event_code: Vec::new(),
         written: BTreeSet::new(),
@@ -183,7 +173,9 @@ fn variables(equations: &Equations, has_refractory: bool, diagnostics: &mut Diag
             let reason = match flag {
                 Flag::EventDriven | Flag::ClockDriven | Flag::Summed => "belongs to synapses",
                 Flag::PointCurrent => "belongs to neurons with compartments",
-                Flag::Constant | Flag::Shared | Flag::UnlessRefractory | Flag::Linked | Flag::ConstantOverDt => continue,
+                Flag::Constant | Flag::Shared | Flag::UnlessRefractory | Flag::Linked | Flag::ConstantOverDt => {
+                    continue;
+                }
             };
             diagnostics.push(Diagnostic::error(&equations.text, *span, format!("the flag `{}` {reason}", flag.name())));
         }

@@ -63,10 +63,27 @@ pub struct EventCode {
     pub statements: Vec<Statement>,
     /// Where they stand.
     pub text: Text,
-    /// Slot of the schedule; `resets` for the reset, `after_resets` for others if absent.
+    /// Slot of the schedule, if it is asked for.
     pub when: Option<Text>,
+    /// The slot if it is not.
+    pub default_slot: &'static str,
     /// Order within the slot.
     pub order: i32,
+}
+
+impl EventCode {
+    /// The slot of the schedule.
+    pub fn slot(&self) -> &str {
+        self.when.as_ref().map_or(self.default_slot, |when| when.as_str())
+    }
+}
+
+impl Event {
+    /// The slot of the schedule in which its condition is looked at.
+    pub fn slot(&self) -> &str {
+        let default = if self.name == SPIKE { "thresholds" } else { "after_thresholds" };
+        self.when.as_ref().map_or(default, |when| when.as_str())
+    }
 }
 
 /// Checks the events of a group, spikes first.
@@ -125,10 +142,11 @@ pub(super) fn event_code(
         let error = Diagnostic::error(text, text.whole(), "a reset without a threshold never happens");
         found.push(error.hint("give the group a `threshold`"));
     }
-    let reset = given.reset.iter().map(|text| (SPIKE, text, text, &None, 0));
-    let further = given.on_event.iter().map(|e| (e.event.as_str(), &e.event, &e.code, &e.when, e.order));
+    let reset = given.reset.iter().map(|text| (SPIKE, text, text, (&None, 0, "resets")));
+    let further =
+        given.on_event.iter().map(|e| (e.event.as_str(), &e.event, &e.code, (&e.when, e.order, "after_resets")));
     let mut seen = BTreeSet::new();
-    for (event, place, text, when, order) in reset.chain(further) {
+    for (event, place, text, (when, order, default_slot)) in reset.chain(further) {
         let statements = parser::statements(text, found);
         check_statements(&statements, &CodeScope::events(scope, scope.variables), text, found);
         if !names(given).iter().any(|n| n == event) {
@@ -144,7 +162,7 @@ pub(super) fn event_code(
         }
         // An event with an error in its condition is not there, which has been said.
         let Some(event) = events.iter().position(|e| e.name == event) else { continue };
-        checked.push(EventCode { event, statements, text: text.clone(), when: when.clone(), order });
+        checked.push(EventCode { event, statements, text: text.clone(), when: when.clone(), default_slot, order });
     }
     checked
 }

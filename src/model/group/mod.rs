@@ -289,4 +289,3 @@ impl Scope for VariablesScope<'_> {
 fn noise_dimension() -> Dimension {
     Dimension::SECOND.powf(-0.5)
 }
-

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Checker;
 use crate::diag::{Diagnostic, Text};
-use crate::expr::check::{Argument, CONSTANTS, FunctionMeaning, Kind, Meaning, Scope, Unknown, ValueType, check};
 use crate::expr::ast::{Expr, ExprKind, UnaryOp};
+use crate::expr::check::{Argument, CONSTANTS, FunctionMeaning, Kind, Meaning, Scope, Unknown, ValueType, check};
 use crate::expr::parser;
 use crate::model::namespace::{self, FunctionBody, Namespace};
 use crate::network::error::Error;

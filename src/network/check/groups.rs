@@ -5,7 +5,7 @@ use crate::diag::{Diagnostic, Text};
 use crate::expr::parser;
 use crate::integrate::{self, Choice, Integration, Method};
 use crate::model::block::Block;
-use crate::model::group::{Group, RatesText, SPIKE, check_group, input_group};
+use crate::model::group::{Group, RatesText, check_group, input_group};
 use crate::model::statements::{CodeScope, check_statements};
 use crate::network::error::Error;
 use crate::network::model::{AnyGroup, NeuronGroup, Operation, PoissonGroup, Rates, SpikeGeneratorGroup, Subgroup};
@@ -30,9 +30,9 @@ impl Checker<'_> {
                 let text = match given {
                     AnyGroup::Neurons(group) => group.text.equations.clone(),
                     AnyGroup::Subgroup(group) => group.of.clone(),
-                    AnyGroup::Poisson(PoissonGroup { rates: Rates::Expression(text) | Rates::Values(_, text), .. }) => {
-                        text.clone()
-                    }
+                    AnyGroup::Poisson(PoissonGroup {
+                        rates: Rates::Expression(text) | Rates::Values(_, text), ..
+                    }) => text.clone(),
                     AnyGroup::SpikeGenerator(group) => group.indices.1.clone(),
                 };
                 self.error(&text, format!("there are two groups `{name}`"));
@@ -74,12 +74,10 @@ impl Checker<'_> {
         let clock = self.clock(given.dt.as_ref(), 0)?;
         let Some(group) = check_group(&given.text, &self.namespace, self.diagnostics) else { return Ok(None) };
         for event in &group.events {
-            let default = if event.name == SPIKE { "thresholds" } else { "after_thresholds" };
-            self.slot(event.when.as_ref(), default, &event.text);
+            self.slot(event.when.as_ref(), event.slot(), &event.text);
         }
         for code in &group.event_code {
-            let default = if group.events[code.event].name == SPIKE { "resets" } else { "after_resets" };
-            self.slot(code.when.as_ref(), default, &code.text);
+            self.slot(code.when.as_ref(), code.slot(), &code.text);
         }
         let Some((group, integration)) = self.integrated(group, clock) else { return Ok(None) };
         let source = self.add(group, integration, clock, GroupInput::Neurons);

@@ -154,19 +154,15 @@ impl Checker<'_> {
         })
     }
 
-    fn linked_cells(
-        &mut self,
-        link: &Link,
-        target: Source,
-        source: Source,
-        is_single: bool,
-    ) -> Option<LinkedCells> {
+    fn linked_cells(&mut self, link: &Link, target: Source, source: Source, is_single: bool) -> Option<LinkedCells> {
         let n = self.groups[target.population].group.n;
         match &link.index {
             None if is_single => Some(LinkedCells::Single),
             None if source.n() == 1 => Some(LinkedCells::Cells(vec![source.start as i32; n])),
             None if source.n() == n && source.start == 0 && !source.is_part => Some(LinkedCells::Same),
-            None if source.n() == n => Some(LinkedCells::Cells((source.start..source.stop).map(|k| k as i32).collect())),
+            None if source.n() == n => {
+                Some(LinkedCells::Cells((source.start..source.stop).map(|k| k as i32).collect()))
+            }
             None => {
                 let message =
                     format!("`{}` has {} cells, but the linked variable {n}", link.source.as_str(), source.n());
@@ -174,7 +170,10 @@ impl Checker<'_> {
                 None
             }
             Some(LinkIndex::Cells(_)) if is_single => {
-                self.error(&link.source_variable, "a shared variable has one value, so there is nothing to choose".into());
+                self.error(
+                    &link.source_variable,
+                    "a shared variable has one value, so there is nothing to choose".into(),
+                );
                 None
             }
             Some(LinkIndex::Cells(cells)) => {

@@ -67,8 +67,11 @@ impl Checker<'_> {
             MonitorKind::Events { variables, .. } => variables,
             MonitorKind::State { variables: Some(variables), .. } => variables,
             MonitorKind::State { variables: None, .. } => {
-                let lines = &self.groups[source.population].group.equations.lines;
-                all = lines.keys().map(|name| Text::new("variables", name.as_str())).collect();
+                let group = &self.groups[source.population].group;
+                let refractory = group.refractory.iter().flat_map(|_| ["lastspike", "not_refractory"]);
+                let noisy = |name: &&str| group.variables.get(*name).is_some_and(|v| v.noisy);
+                let names = group.equations.lines.keys().map(String::as_str).chain(refractory);
+                all = names.filter(|name| !noisy(name)).map(|name| Text::new("variables", name)).collect();
                 &all
             }
             MonitorKind::Rate => &[],
@@ -144,9 +147,7 @@ impl Checker<'_> {
                 // Where Brian2 has them: other events than spikes are those of the step before.
                 return Some((number, "thresholds".to_string(), 2));
             }
-            let default = if event.as_str() == SPIKE { "thresholds" } else { "after_thresholds" };
-            let slot = group.events[number].when.as_ref().map_or(default, |w| w.as_str());
-            return Some((number, slot.to_string(), group.events[number].order + 1));
+            return Some((number, group.events[number].slot().to_string(), group.events[number].order + 1));
         }
         if event.as_str() == SPIKE {
             let message = format!("the group `{}` has no threshold, so it never spikes", group.name);
