@@ -190,7 +190,7 @@ impl Network {
 
     fn start_engine(&mut self) {
         let Network { engine, code, propagators, spike_monitors, state_monitors, .. } = self;
-        engine.start(all_code(code, propagators, spike_monitors, state_monitors));
+        engine.start(all_code_mut(code, propagators, spike_monitors, state_monitors));
     }
 
     /// The first step of the tier `compiled` waits for all code.
