@@ -36,6 +36,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 const UNSAFE: &[&str] = &[
     "src/engine/code_object.rs",
     "src/engine/once.rs",
+    "src/engine/threads.rs",
     "src/kernel/interpret/execute.rs",
     "src/kernel/interpret/mod.rs",
     "src/kernel/maths/block.rs",

@@ -8,8 +8,10 @@
 mod code_object;
 mod native;
 mod once;
+mod threads;
 mod worker;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +21,7 @@ use std::time::Instant;
 pub use self::code_object::{CodeObject, Interpreted};
 pub use self::native::{Evaluate, native};
 pub use self::once::{run_once, run_once_over, select_once};
+pub use self::threads::Threads;
 use self::worker::{Arrival, Job, News};
 use crate::build::{Env, Key, OptLevel, ToolchainError};
 use crate::kernel::hoist::hoist;
@@ -67,6 +70,9 @@ pub struct Options {
     pub opt_level: Option<OptLevel>,
     /// Where compiled kernels are kept.
     pub cache: CacheChoice,
+    /// Threads that run a kernel together, where that changes no bit and pays: at most one for each processor. 1: the
+    /// thread that runs the network.
+    pub threads: NonZeroUsize,
     /// The environment in which the compiler and the store are looked for.
     pub env: Env,
     /// Whether functions that the user wrote in C may run.
@@ -81,6 +87,7 @@ impl Default for Options {
             cc: None,
             opt_level: None,
             cache: CacheChoice::Default,
+            threads: NonZeroUsize::MIN,
             env: Env::of_process(),
             allow_native: false,
         }
@@ -214,11 +221,16 @@ pub struct Engine {
     interpreted: usize,
     full_speed: Option<Instant>,
     warnings: Vec<String>,
+    threads: Arc<Threads>,
 }
 
 impl Engine {
     /// Nothing is done yet.
     pub fn new(options: Options) -> Engine {
+        let (threads, warning) = match Threads::new(options.threads) {
+            Ok(threads) => (threads, None),
+            Err(cause) => (Threads::one(), Some(format!("cannot start threads to run kernels: {cause}"))),
+        };
         Engine {
             options,
             mailbox: Mailbox::new(),
@@ -228,14 +240,17 @@ impl Engine {
             outstanding: 0,
             interpreted: 0,
             full_speed: None,
-            warnings: Vec::new(),
+            warnings: warning.into_iter().collect(),
+            threads: Arc::new(threads),
         }
     }
 
-    /// Starts to make code for these code objects; what arrives is numbered in their order.
-    pub fn start<'a>(&mut self, objects: impl Iterator<Item = &'a CodeObject>) {
+    /// Starts to make code for these code objects, and lets them use the engine's threads; what arrives is numbered in
+    /// their order.
+    pub fn start<'a>(&mut self, objects: impl Iterator<Item = &'a mut CodeObject>) {
         let mut jobs = Vec::new();
         for (number, object) in objects.enumerate() {
+            object.divide_among(&self.threads);
             self.reports.push(Report {
                 name: object.name.clone(),
                 kind: object.kind,

@@ -240,7 +240,7 @@ impl Network {
 
     fn start_engine(&mut self) {
         let Network { engine, code, propagators, .. } = self;
-        engine.start(all_code(code, propagators));
+        engine.start(all_code_mut(code, propagators));
     }
 
     /// The first step of the tier `compiled` waits for all code.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use saltus::kernel::arguments::{ArgumentError, Output, argument_kernel};
 use saltus::kernel::hoist::hoist;
-use saltus::kernel::ir::{Index, Kernel, Param, ParamId, Place, Stmt, Storage, Type};
+use saltus::kernel::ir::{Expr, Index, Kernel, Param, ParamId, Place, Stmt, Storage, Type};
 use saltus::kernel::text::{parse_kernel, print_kernel};
 use saltus::kernel::verify::verify;
 
@@ -21,6 +21,21 @@ fn storing(kernel: &Kernel, outputs: &[Output]) -> Kernel {
         part.push(Stmt::Store { place: Place { param, index }, value: value.clone(), when: None });
     }
     kernel
+}
+
+/// What is at each place that the kernel stores to, at the end of the part that stores there.
+fn stored(kernel: &Kernel) -> Vec<Output> {
+    let places = kernel.scalar.iter().chain(&kernel.vector).filter_map(|stmt| match stmt {
+        Stmt::Store { place, .. } => Some(*place),
+        _ => None,
+    });
+    let output = |(k, place): (usize, Place)| {
+        let Param { storage, scalar, .. } = kernel.params[place.param.0 as usize];
+        // Wide enough to show what became of a value on its way.
+        let storage = if storage == Storage::F32 { Storage::F64 } else { storage };
+        Output { name: format!("of_place_{k}"), storage, scalar, value: Expr::Load(place) }
+    };
+    places.enumerate().map(output).collect()
 }
 
 /// The arrays for the parameters of one kernel in the order of those of another, which has fewer.
@@ -54,18 +69,21 @@ proptest! {
     #[test]
     fn arguments_are_what_the_whole_kernel_computes(
         choices in prop::collection::vec(any::<u32>(), 0..200),
+        of_all in prop::collection::vec(any::<u32>(), 0..60),
+        of_each in prop::collection::vec(any::<u32>(), 0..120),
         seed in any::<u64>(),
     ) {
-        let (kernel, outputs) = generate::kernel_and_outputs(&choices, 2);
+        let (kernel, mut outputs) = generate::kernel_and_outputs(&choices, [&of_all, &of_each]);
+        outputs.extend(stored(&kernel));
+        for output in &outputs {
+            if let Err(error) = argument_kernel(&kernel, vec![output.clone()]) {
+                prop_assert!(has_index(&kernel, std::slice::from_ref(output)), "{}", error);
+            }
+        }
+        outputs.retain(|output| argument_kernel(&kernel, vec![output.clone()]).is_ok());
         let whole = storing(&kernel, &outputs);
         prop_assert_eq!(verify(&whole), Ok(()));
-        let ahead = match argument_kernel(&kernel, outputs.clone()) {
-            Ok(ahead) => ahead,
-            Err(error) => {
-                prop_assert!(has_index(&kernel, &outputs), "{}", error);
-                return Ok(());
-            }
-        };
+        let ahead = argument_kernel(&kernel, outputs).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(verify(&ahead), Ok(()));
         prop_assert!(ahead.params.iter().all(|p| p.written == p.name.starts_with("of_")));
         for n in SIZES {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use libloading::Library;
 use saltus::kernel::ir::{Kernel, LoopShape};
-use saltus::runtime::abi::{Call, ENTRY, KernelFn};
+use saltus::runtime::abi::{Call, ENTRY, Execute, KernelFn};
 
 use crate::memory::{After, Memory};
 
@@ -96,11 +96,8 @@ impl Compiled {
             selected_count: 0,
             flags: 0,
         };
-        // SAFETY: the symbol is a kernel; there is an array for each parameter, as long as the indices reach.
-        unsafe {
-            let entry = self.library.get::<KernelFn>(ENTRY).expect("the entry is there");
-            entry(memory.pointers().as_ptr(), &mut call);
-        }
+        // SAFETY: there is an array for each parameter, as long as the indices reach.
+        unsafe { self.execute(memory.pointers().as_ptr(), &mut call) };
         if matches!(kernel.shape, LoopShape::Select(_) | LoopShape::Pairs(_)) {
             selected.truncate(call.selected_count as usize);
         } else {
@@ -108,5 +105,15 @@ impl Compiled {
             selected.clear();
         }
         After { arrays: memory.arrays, selected, flags: call.flags }
+    }
+}
+
+impl Execute for Compiled {
+    unsafe fn execute(&self, arrays: *const *mut u8, call: &mut Call) {
+        // SAFETY: the symbol is a kernel; the rest is as the caller promised.
+        unsafe {
+            let entry = self.library.get::<KernelFn>(ENTRY).expect("the entry is there");
+            entry(arrays, call);
+        }
     }
 }

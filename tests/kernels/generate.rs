@@ -42,15 +42,16 @@ struct Generator<'a> {
 
 /// A well-formed kernel.
 pub fn kernel(choices: &[u32]) -> Kernel {
-    kernel_and_outputs(choices, 0).0
+    kernel_and_outputs(choices, [&[], &[]]).0
 }
 
-/// A well-formed kernel, and this number of values to be computed at the end of each of its parts.
-pub fn kernel_and_outputs(choices: &[u32], outputs: usize) -> (Kernel, Vec<Output>) {
+/// A well-formed kernel, and values to be computed at the ends of its scalar part and of its vector part, by lists of
+/// choices of their own.
+pub fn kernel_and_outputs<'a>(choices: &'a [u32], ends: [&'a [u32]; 2]) -> (Kernel, Vec<Output>) {
     let mut g = Generator { choices: choices.iter(), locals: Vec::new(), scalar_part: true };
     let shape = g.choose(4);
     let scalar = (0..g.choose(4)).map(|_| g.statement()).collect();
-    let mut computed: Vec<Output> = (0..outputs).map(|k| g.output(format!("of_all_{k}"))).collect();
+    let mut computed = g.outputs(ends[0], "of_all");
     g.scalar_part = false;
     let vector = (0..1 + g.choose(7)).map(|_| g.statement()).collect();
     let shape = match shape {
@@ -60,11 +61,11 @@ pub fn kernel_and_outputs(choices: &[u32], outputs: usize) -> (Kernel, Vec<Outpu
         _ => LoopShape::Pairs(g.expr(Type::Bool, 3)),
     };
     let params = PARAMS.map(|(name, storage, scalar, written)| Param { name: name.into(), storage, scalar, written });
-    computed.extend((0..outputs).map(|k| g.output(format!("of_each_{k}"))));
+    computed.extend(g.outputs(ends[1], "of_each"));
     (Kernel { shape, params: params.into(), locals: g.locals, scalar, vector }, computed)
 }
 
-impl Generator<'_> {
+impl<'a> Generator<'a> {
     /// A number below `n`; 0 once the choices are used up.
     fn choose(&mut self, n: usize) -> usize {
         self.choices.next().map_or(0, |c| *c as usize % n)
@@ -74,9 +75,17 @@ impl Generator<'_> {
         from[self.choose(from.len())]
     }
 
-    fn output(&mut self, name: String) -> Output {
-        let storage = self.pick(&[Storage::F64, Storage::F32, Storage::Bool, Storage::I32, Storage::I64]);
-        Output { name, storage, scalar: self.scalar_part, value: self.expr(storage.ty(), 4) }
+    /// A few values, none without choices.
+    fn outputs(&mut self, choices: &'a [u32], stem: &str) -> Vec<Output> {
+        let choices = std::mem::replace(&mut self.choices, choices.iter());
+        let mut outputs = Vec::new();
+        while self.choices.len() > 0 && outputs.len() < 3 {
+            let storage = self.pick(&[Storage::F64, Storage::F32, Storage::Bool, Storage::I32, Storage::I64]);
+            let name = format!("{stem}_{}", outputs.len());
+            outputs.push(Output { name, storage, scalar: self.scalar_part, value: self.expr(storage.ty(), 4) });
+        }
+        self.choices = choices;
+        outputs
     }
 
     fn statement(&mut self) -> Stmt {

@@ -6,6 +6,7 @@ mod compiled;
 mod generate;
 mod memory;
 mod reference;
+mod threads;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
