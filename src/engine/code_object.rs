@@ -112,26 +112,6 @@ impl CodeObject {
         self.execute(&mut call_over(&elements));
     }
 
-    /// Runs over the elements of a range.
-    #[inline]
-    pub fn run_range(&mut self, elements: Range<usize>) {
-        let mut call = Call { begin: elements.start as i64, ..Call::over(elements.end) };
-        self.execute(&mut call);
-    }
-
-    /// Puts the elements of a range that the kernel selects into `selected` and returns how many there are.
-    ///
-    /// # Panics
-    /// If `selected` has not room for all of them.
-    #[inline]
-    pub fn select_range(&mut self, elements: Range<usize>, selected: &mut [i32]) -> usize {
-        assert!(selected.len() >= elements.len(), "room for {} elements", elements.len());
-        let begin = elements.start as i64;
-        let mut call = Call { begin, selected: selected.as_mut_ptr(), ..Call::over(elements.end) };
-        self.execute(&mut call);
-        call.selected_count as usize
-    }
-
     /// Runs over the elements of a list, ascending and each once.
     #[inline]
     pub fn run_over(&mut self, indices: &[i32]) {
