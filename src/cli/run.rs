@@ -21,6 +21,7 @@ use crate::build::{OptLevel, ToolchainError};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::engine::{self, CacheChoice, EngineError, Options};
 use crate::network::{self, Ending, Network};
+use crate::runtime::archive;
 
 /// The options of the engine that the command line asks for.
 pub fn options(machine: &Machine, tier: Tier) -> Options {
@@ -57,6 +58,7 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let parsed = Instant::now();
     let refused = |error| refused_compiler(error, &arguments.machine);
     let mut network = Network::from_checked(checked, options(&arguments.machine, arguments.tier))?;
+    prepare_out(&mut network, arguments)?;
     let stop = Arc::new(AtomicBool::new(false));
     network.set_stop_flag(stop.clone());
     let prepared = Instant::now();
@@ -75,6 +77,7 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     for warning in network.engine_warnings() {
         say::warning(warning);
     }
+    network.finish_stream()?;
     let model = file.name.as_ref().map(|n| n.as_str().to_string());
     let result = report::result(model, &mut network, Stopwatch { start, parsed, prepared, finished });
     write(&result, arguments, format)?;
@@ -82,6 +85,22 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
         say::problem("interrupted: results are those up to the last whole step");
     }
     Ok(is_complete)
+}
+
+/// Whether what monitors record goes to disk during the run. The JSON and pictures need it in memory.
+fn streams(arguments: &Run) -> bool {
+    arguments.out.is_some() && arguments.json.is_none() && arguments.plot.is_none()
+}
+
+/// Makes the directory for results ready: its files, or at least nothing of a run that did not come to its end.
+fn prepare_out(network: &mut Network, arguments: &Run) -> Result<(), Failure> {
+    let Some(directory) = &arguments.out else { return Ok(()) };
+    if streams(arguments) {
+        return Ok(network.stream_to(directory)?);
+    }
+    let mut monitors = network.monitor_names().iter();
+    monitors.try_for_each(|name| archive::remove_parts(directory, name)).context("an earlier run is in the way")?;
+    Ok(())
 }
 
 /// Carries out all runs; false if one was interrupted.
@@ -120,7 +139,7 @@ fn write(result: &RunResult, arguments: &Run, format: Option<PlotFormat>) -> Res
         json::write(result, path)?;
     }
     if let Some(directory) = &arguments.out {
-        npz::write(result, directory)?;
+        if streams(arguments) { npz::write_run_file(result, directory) } else { npz::write(result, directory) }?;
     }
     if let (Some(path), Some(format)) = (&arguments.plot, format) {
         plot::write(result, format, path)?;

@@ -1,5 +1,6 @@
-//! The three ways in which making or running a network can fail.
+//! The ways in which making or running a network can fail.
 
+use super::stream::StreamError;
 use crate::diag::Diagnostics;
 use crate::engine::EngineError;
 use crate::kernel::lower::LowerError;
@@ -26,6 +27,9 @@ pub enum Error {
         /// Bytes that there are.
         free: u64,
     },
+    /// Monitors cannot stream to disk.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     /// We are wrong.
     #[error(transparent)]
     Lower(#[from] LowerError),

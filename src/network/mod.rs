@@ -28,6 +28,7 @@ pub mod monitor;
 pub mod population;
 pub mod propagator;
 pub mod run;
+pub mod stream;
 pub mod symbols;
 pub mod timed_array;
 
@@ -51,6 +52,7 @@ use self::monitor::{EventMonitor, RateMonitor, StateMonitor};
 use self::population::Population;
 use self::propagator::PropagatorUpdater;
 pub use self::run::{Ending, Progress};
+use self::stream::Stream;
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine::{CodeObject, Engine, Options, Report, Tier};
 use crate::kernel::ir::Param;
@@ -75,6 +77,7 @@ pub struct Network {
     state_monitors: Vec<StateMonitor>,
     rate_monitors: Vec<RateMonitor>,
     monitor_names: Vec<String>,
+    stream: Option<Stream>,
     /// Names of Poisson inputs, and the clocks of their targets.
     poisson_inputs: Vec<(String, usize)>,
     slots: Slots,
@@ -156,6 +159,7 @@ impl Network {
             state_monitors: Vec::new(),
             rate_monitors: Vec::new(),
             monitor_names: Vec::new(),
+            stream: None,
             poisson_inputs: Vec::new(),
             slots,
             schedule: Vec::new(),
@@ -203,13 +207,21 @@ impl Network {
     }
 
     /// Takes what a monitor of spikes or other events recorded.
+    ///
+    /// # Panics
+    /// If monitors stream to disk, where all of it has to go.
     pub fn take_events(&mut self, name: &str) -> Option<EventMonitor> {
+        assert!(self.stream.is_none(), "what monitors stream to disk is taken from there");
         let monitor = self.event_monitors.iter_mut().find(|m| m.name == name)?;
         Some(monitor.take())
     }
 
     /// Takes what a state monitor recorded.
+    ///
+    /// # Panics
+    /// As of [`Network::take_events`].
     pub fn take_states(&mut self, name: &str) -> Option<StateMonitor> {
+        assert!(self.stream.is_none(), "what monitors stream to disk is taken from there");
         let monitor = self.state_monitors.iter_mut().find(|m| m.name == name)?;
         Some(monitor.take())
     }
