@@ -157,8 +157,8 @@ impl Network {
         let written: Vec<_> =
             recordings.zip(&mut stream.monitors).map(|(recording, files)| files.write(recording)).collect();
         let archives = stream.monitors.into_iter().zip(written);
-        let made = archives.map(|(files, written)| written.and_then(|()| files.assemble()));
-        Ok(made.fold(Ok(()), |first, next| first.and(next)).map_err(StreamError::from)?)
+        let made: Vec<_> = archives.map(|(files, written)| written.and_then(|()| files.assemble())).collect();
+        Ok(made.into_iter().collect::<Result<(), _>>().map_err(StreamError::from)?)
     }
 
     /// Makes room for a chunk of each monitor, and says now if the disk is too small for a run.
