@@ -127,7 +127,7 @@ fn differences(expected: &Value, actual: &Value) -> Vec<String> {
             continue;
         }
         match e["kind"].as_str() {
-            Some("spikes") => compare_events(name, e, a, &mut out),
+            Some("spikes" | "event") => compare_events(name, e, a, &mut out),
             Some("rate") => {
                 out.extend(compare_arrays(&format!("{name}.t"), &e["t"], &a["t"]));
                 out.extend(compare_arrays(&format!("{name}.rate"), &e["rate"], &a["rate"]));
