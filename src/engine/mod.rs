@@ -279,6 +279,15 @@ impl Engine {
         }
     }
 
+    /// Starts anew, after code objects were exchanged.
+    pub fn restart<'a>(&mut self, objects: impl Iterator<Item = &'a mut CodeObject>) {
+        self.wait();
+        self.mailbox.take().into_iter().for_each(drop);
+        self.reports.clear();
+        (self.outstanding, self.interpreted) = (0, 0);
+        self.start(objects);
+    }
+
     /// Whether code may still arrive.
     #[inline]
     pub fn is_busy(&self) -> bool {

@@ -3,6 +3,7 @@
 use crate::diag::Diagnostics;
 use crate::engine::EngineError;
 use crate::kernel::lower::LowerError;
+use crate::runtime::state_file::StateFileError;
 
 /// Why a network could not be made or run.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,15 @@ pub enum Error {
         /// Bytes that there are.
         free: u64,
     },
+    /// A state that does not fit.
+    #[error("the state does not fit the network: {0}")]
+    State(String),
+    /// A state that could not be kept or read.
+    #[error(transparent)]
+    StateFile(#[from] StateFileError),
+    /// Something that is only possible between runs.
+    #[error("{0} is not possible while the network runs")]
+    Running(&'static str),
     /// We are wrong.
     #[error(transparent)]
     Lower(#[from] LowerError),

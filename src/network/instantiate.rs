@@ -10,7 +10,7 @@ use super::error::Error;
 use super::memory::{Context, Memory};
 use super::monitor::{Column, EventMonitor, Origin, RateMonitor, StateMonitor};
 use super::population::{Linked, Population};
-use super::propagator::{self, PropagatorUpdater};
+use super::propagator;
 use super::symbols::{element_type, variable_storage};
 use super::timed_array::TimedArrayData;
 use super::{Action, Network, Scheduled};
@@ -149,7 +149,8 @@ impl Network {
         let whole = self.memory.whole(population);
         let owner = self.memory.populations[population].group.name.clone();
         let clock = self.memory.populations[population].clock;
-        self.add_propagator(population)?;
+        let updater = self.make_propagator(population)?;
+        self.propagators.push(updater);
         if let Some(lowered) = self.memory.subexpression_updater(population)? {
             let name = format!("{owner}_subexpression_update");
             let code = self.add_code(whole, &name, "stateupdate", lowered, IndexMap::new())?;
@@ -181,21 +182,6 @@ impl Network {
             let code = self.add_code(whole, &name, "reset", lowered, IndexMap::new())?;
             self.place(&slot, order, &name, &owner, clock, Action::Reset { population, event, code });
         }
-        Ok(())
-    }
-
-    fn add_propagator(&mut self, population: usize) -> Result<(), Error> {
-        let system = self.memory.populations[population].integration.propagator.clone();
-        let updater = match (propagator::rates(&self.memory, population)?, system) {
-            (Some(propagator::RatesCode { kernel, arrays, every_step }), Some(system)) => {
-                let name = format!("{}_propagator", self.memory.populations[population].group.name);
-                let whole = self.memory.whole(population);
-                let code = self.memory.code(Context::from(whole), name, "propagator", kernel, arrays)?;
-                Some(PropagatorUpdater::new(code, every_step, &system))
-            }
-            _ => None,
-        };
-        self.propagators.push(updater);
         Ok(())
     }
 

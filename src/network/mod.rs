@@ -17,6 +17,7 @@
 pub mod assign;
 pub mod check;
 pub mod code;
+pub mod control;
 pub mod error;
 pub mod evaluate;
 pub mod from_file;
@@ -28,18 +29,22 @@ pub mod monitor;
 pub mod population;
 pub mod propagator;
 pub mod run;
+pub mod state;
+pub mod summary;
 pub mod symbols;
 pub mod timed_array;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 
 use self::assign::{CheckedAssignment, check_assignment, check_selection};
 pub use self::check::{CheckedModel, CheckedRun, Source, check};
 use self::code::Code;
+pub use self::control::NetworkOperation;
+use self::control::Operation as HostOperation;
 pub use self::error::Error;
 pub use self::from_file::{Run, from_file};
 use self::memory::Memory;
@@ -50,7 +55,9 @@ pub use self::model::{
 use self::monitor::{EventMonitor, RateMonitor, StateMonitor};
 use self::population::Population;
 use self::propagator::PropagatorUpdater;
-pub use self::run::{Ending, Progress};
+use self::run::Halt;
+pub use self::run::{Ending, Progress, RunProgress};
+pub use self::state::{RandomState, State};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine::{CodeObject, Engine, Options, Report, Tier};
 use crate::kernel::ir::Param;
@@ -77,12 +84,17 @@ pub struct Network {
     monitor_names: Vec<String>,
     /// Names of Poisson inputs, and the clocks of their targets.
     poisson_inputs: Vec<(String, usize)>,
+    operations: Vec<HostOperation>,
     slots: Slots,
     schedule: Vec<Scheduled>,
     runs: Vec<CheckedRun>,
     first_step: Option<Instant>,
     t_seconds: f64,
     stop: Arc<AtomicBool>,
+    is_running: bool,
+    is_profiling: bool,
+    /// Why the run is to end after the current step.
+    halt: Option<Halt>,
     warnings: Diagnostics,
 }
 
@@ -105,6 +117,8 @@ enum Action {
     RecordRate { monitor: usize },
     /// Runs code on every cell.
     Operate { source: Source, code: usize },
+    /// Runs code of the user's.
+    Call { operation: usize },
 }
 
 #[derive(Debug)]
@@ -115,11 +129,14 @@ struct Scheduled {
     clock: usize,
     action: Action,
     active: bool,
+    /// How long it took, and how often it ran, while that was measured.
+    time: Duration,
+    calls: u64,
 }
 
 impl Scheduled {
     fn new(place: Place, owner: &str, clock: usize, action: Action) -> Scheduled {
-        Scheduled { place, owner: owner.to_string(), clock, action, active: true }
+        Scheduled { place, owner: owner.to_string(), clock, action, active: true, time: Duration::ZERO, calls: 0 }
     }
 }
 
@@ -157,12 +174,16 @@ impl Network {
             rate_monitors: Vec::new(),
             monitor_names: Vec::new(),
             poisson_inputs: Vec::new(),
+            operations: Vec::new(),
             slots,
             schedule: Vec::new(),
             runs: Vec::new(),
             first_step: None,
             t_seconds: 0.0,
             stop: Arc::new(AtomicBool::new(false)),
+            is_running: false,
+            is_profiling: false,
+            halt: None,
             warnings: Diagnostics::default(),
         }
     }

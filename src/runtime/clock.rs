@@ -67,10 +67,31 @@ impl Clock {
         self.publish();
     }
 
+    /// Goes to a step, with no run before it.
+    pub fn set_step(&mut self, step: i64) {
+        (self.step, self.end) = (step, step);
+        self.publish();
+    }
+
     /// Goes on to the next step.
     pub fn advance(&mut self) {
         self.step += 1;
         self.publish();
+    }
+
+    /// Whether steps of another length can go on from `t_seconds`, where a step of the current length begins (Brian2's
+    /// rule).
+    pub fn fits(&self, dt_seconds: f64, t_seconds: f64) -> bool {
+        let old = (t_seconds / self.dt).round() * self.dt;
+        let new = (t_seconds / dt_seconds).round() * dt_seconds;
+        (new - old).abs() / dt_seconds <= EPSILON
+    }
+
+    /// Goes on from `t_seconds` with steps of another length.
+    pub fn set_dt(&mut self, dt_seconds: f64, t_seconds: f64) {
+        self.dt = dt_seconds;
+        self.dt_array.set(0, dt_seconds);
+        self.set_interval(t_seconds, t_seconds);
     }
 
     fn nearest_step(&self, t_seconds: f64) -> i64 {
