@@ -193,8 +193,10 @@ impl Network {
     /// made for the old length cannot follow: Poisson inputs, spikes of which two would fall into one step.
     pub fn set_step_of(&mut self, name: &str, dt: &str) -> Result<(), Error> {
         let value = Value::expression(&format!("{name}.dt"), dt);
-        let found = self.schedule.iter().find(|s| s.owner == name || s.place.name == name).map(|s| s.clock);
-        let clock = match found {
+        let group = self.memory.sources.get(name).filter(|source| !source.is_part);
+        let group = group.map(|source| self.memory.populations[source.population].clock);
+        let object = || self.schedule.iter().find(|s| s.owner == name || s.place.name == name).map(|s| s.clock);
+        let clock = match group.or_else(object) {
             Some(0) => Err(format!("`{name}` has no step of its own: it follows the model's")),
             Some(clock) => Ok(clock),
             None => Err(format!("there is no object `{name}` that runs in steps")),
