@@ -240,7 +240,7 @@ fn profiles_name_every_object_that_ran() {
 #[test]
 fn random_numbers_can_be_seeded_again_and_go_back_to_a_state() {
     let mut network = network(&Model::new().seed(1).group(NeuronGroup::new("g", 2, "v : 1")));
-    let mut draw = |network: &mut Network| {
+    let draw = |network: &mut Network| {
         network.assign(&Assignment::expression("g", "v", "randn() + rand()")).expect("a value");
         network.values("g", "v").expect("v")
     };

@@ -1,7 +1,9 @@
 //! Durations, and lengths of steps that change between runs.
 
+use saltus::engine::Options;
 use saltus::network::{
-    Model, Monitor, Network, NetworkOperation, NeuronGroup, PoissonInput, SpikeGeneratorGroup, TimedArray,
+    Model, Monitor, Network, NetworkOperation, NeuronGroup, Operation, PoissonInput, Record, SpikeGeneratorGroup,
+    TimedArray,
 };
 use serde_json::json;
 
@@ -150,6 +152,32 @@ fn the_method_is_chosen_anew_for_the_new_step() {
     // By forward Euler, as in a network that had this step from its start; Brian2 stays with the method it had.
     let euler = before[7] + 0.2 * (2.0 - before[7]);
     assert!((last - euler).abs() < 1e-12, "{last}, expected {euler}");
+}
+
+#[test]
+fn code_runs_at_given_times_that_need_not_be_steps() {
+    // Trap 72. Brian2's numbers.
+    let group = NeuronGroup::new("g", 2, "dv/dt = 1/ms : 1\nu : 1\nw : 1").method("euler");
+    let group = group.operation(Operation::at("u += 1 + v + t/second*1000", &[0.25e-3, 0.1e-3, 0.7e-3]));
+    let group = group.operation(Operation::at("w += 10 + dt/ms; v = 0", &[0.1e-3, 0.45e-3]).when("end"));
+    let model = Model::new().group(group);
+    let mut network =
+        network(&model.monitor(Monitor::state("m", "g", &["v", "u", "w"]).record(Record::Cells(vec![0]))));
+    network.run_for("0.5*ms").expect("a run");
+    network.run_for("0.3*ms").expect("a run");
+    assert_close(&trace(&network, "v"), &json!([0.0, 0.1, 0.0, 0.1, 0.2, 0.0, 0.1, 0.2]), "v");
+    assert_close(&trace(&network, "u"), &json!([0.0, 1.2, 1.2, 2.6, 2.6, 2.6, 2.6, 4.5]), "u");
+    assert_close(&trace(&network, "w"), &json!([0.0, 0.0, 10.1, 10.1, 10.1, 20.2, 20.2, 20.2]), "w");
+    let summary = network.scheduling_summary();
+    assert!(summary.0.iter().any(|entry| entry.name == "g_run_at_1" && entry.when == "end"), "{summary}");
+    network.record_single_timestep("m").expect("a state monitor");
+    assert_close(&trace(&network, "v")[8..], &json!([0.3]), "the state at the end");
+    assert_close(&times(&network)[8..], &json!([0.8e-3]), "its time");
+    for (times, reason) in [([1e-3, 1e-3], "is given twice"), ([-1.0, 0.0], "code cannot run at -1 s")] {
+        let group = NeuronGroup::new("g", 1, "v : 1").operation(Operation::at("v = 1", &times));
+        let error = Network::new(&Model::new().group(group), Options::interpreted()).err().expect(reason);
+        assert!(error.to_string().contains(reason), "{error}");
+    }
 }
 
 #[test]
