@@ -193,8 +193,10 @@ impl Network {
     /// made for the old length cannot follow: Poisson inputs, spikes of which two would fall into one step.
     pub fn set_step_of(&mut self, name: &str, dt: &str) -> Result<(), Error> {
         let value = Value::expression(&format!("{name}.dt"), dt);
-        let found = self.schedule.iter().find(|s| s.owner == name || s.place.name == name).map(|s| s.clock);
-        let clock = match found {
+        let group = self.memory.sources.get(name).filter(|source| !source.is_part);
+        let group = group.map(|source| self.memory.populations[source.population].clock);
+        let object = || self.schedule.iter().find(|s| s.owner == name || s.place.name == name).map(|s| s.clock);
+        let clock = match group.or_else(object) {
             Some(0) => Err(format!("`{name}` has no step of its own: it follows the model's")),
             Some(clock) => Ok(clock),
             None => Err(format!("there is no object `{name}` that runs in steps")),
@@ -211,6 +213,9 @@ impl Network {
             let error = wrong(value.text(), message);
             Err(Error::Model(Diagnostics(vec![if hint.is_empty() { error } else { error.hint(hint) }])))
         };
+        if self.memory.clocks[number].has_times() {
+            return fail("what runs at given times has no step".to_string(), "");
+        }
         if self.is_running {
             return fail("a step cannot be changed while the network runs".to_string(), "");
         }
@@ -328,6 +333,25 @@ impl Network {
             }
             Err(error) => fail(error.to_string()),
         }
+    }
+
+    /// Lets a state monitor record once more, at the current time: the last values of a run, which it has not seen.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if there is no such monitor; [`Error::Running`] within a run.
+    pub fn record_single_timestep(&mut self, monitor: &str) -> Result<(), Error> {
+        if self.is_running {
+            return Err(Error::Running("recording a single step"));
+        }
+        let Some(number) = self.state_monitors.iter().position(|m| m.name == monitor) else {
+            let text = Text::new("monitor", monitor);
+            let names = self.state_monitors.iter().map(|m| m.name.as_str());
+            let error = wrong(&text, format!("there is no state monitor `{monitor}`")).suggest(monitor, names);
+            return Err(Error::Model(Diagnostics(vec![error])));
+        };
+        let clock = self.memory.clocks[self.state_monitors[number].clock].t_seconds();
+        self.act(Action::RecordState { monitor: number }, clock);
+        Ok(())
     }
 
     /// Starts the random numbers again from a seed.

@@ -1,5 +1,7 @@
 //! Putting a checked model into memory: arrays, code objects and their places in a step.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 
 use super::assign::CheckedAssignment;
@@ -35,7 +37,7 @@ pub fn instantiate(checked: CheckedModel, options: Options) -> Result<Network, E
     let timed = checked.timed.into_iter().map(|(name, values)| (name, TimedArrayData::new(values, clocks)));
     let mut memory = Memory {
         constants: checked.constants,
-        clocks: checked.clocks.into_iter().map(Clock::new).collect(),
+        clocks: clocks_of(&checked.clocks, &checked.times),
         populations: Vec::with_capacity(checked.groups.len()),
         sources: checked.sources,
         timed: timed.collect(),
@@ -71,6 +73,11 @@ pub fn instantiate(checked: CheckedModel, options: Options) -> Result<Network, E
         network.apply(assignment)?;
     }
     Ok(network)
+}
+
+fn clocks_of(steps: &[f64], times: &BTreeMap<usize, Vec<f64>>) -> Vec<Clock> {
+    let clock = |(number, dt): (usize, &f64)| times.get(&number).map_or_else(|| Clock::new(*dt), |t| Clock::at(t));
+    steps.iter().enumerate().map(clock).collect()
 }
 
 /// Says that a model does not fit before it is put into memory: afterwards it would be too late.
@@ -186,14 +193,13 @@ impl Network {
     }
 
     fn add_operation_code(&mut self, operation: CheckedOperation) -> Result<(), Error> {
-        let CheckedOperation { name, source, clock, slot, order, text, statements } = operation;
+        let CheckedOperation { name, owner, source, clock, slot, order, text, statements } = operation;
         let lowered = self.memory.lower(source.into(), &text, |lowerer| {
             lowerer.statements(&statements)?;
             Ok(LoopShape::Each)
         })?;
         // `t` and `dt` are the group's, however often the code runs (as in Brian2).
         let code = self.add_code(source, &name, "stateupdate", lowered, IndexMap::new())?;
-        let owner = name.rsplit_once("_run_regularly").map_or(name.clone(), |(owner, _)| owner.to_string());
         self.place(&slot, order, &name, &owner, clock, Action::Operate { source, code });
         Ok(())
     }

@@ -362,6 +362,14 @@ impl Network {
         Some(if is_single { array.to_f64() } else { (source.start..source.stop).map(|k| array.get(k)).collect() })
     }
 
+    /// The cells of a group or a subgroup that an event last happened to, ascending and counted from its own first one;
+    /// none between runs.
+    pub fn last_events(&self, group: &str, event: &str) -> Option<Vec<i32>> {
+        let source = self.memory.sources.get(group)?;
+        let space = self.memory.populations[source.population].events.iter().find(|e| e.name == event)?;
+        Some(space.of(source).iter().map(|cell| cell - source.start as i32).collect())
+    }
+
     /// The values of a variable for the cells of a filter, in its order.
     ///
     /// # Errors

@@ -185,7 +185,8 @@ impl Network {
         for (number, clock) in self.memory.clocks.iter().enumerate() {
             let same = |class: &&mut Vec<usize>| {
                 let first = &self.memory.clocks[class[0]];
-                first.dt_seconds() == clock.dt_seconds() && first.step() == clock.step()
+                let regular = !first.has_times() && !clock.has_times();
+                regular && first.dt_seconds() == clock.dt_seconds() && first.step() == clock.step()
             };
             match classes.iter_mut().find(same) {
                 Some(class) => class.push(number),
@@ -264,7 +265,8 @@ impl Network {
             actions.map(|(clock, action, number)| (class_of(clock), clock, action, number)).collect();
         let firsts: Vec<usize> = classes.iter().map(|class| class[0]).collect();
         let start = self.t_seconds;
-        let end = self.memory.clocks.iter().map(|c| c.end() as f64 * c.dt_seconds()).fold(0.0, f64::max);
+        let regular = self.memory.clocks.iter().filter(|c| !c.has_times());
+        let end = regular.map(|c| c.end() as f64 * c.dt_seconds()).fold(0.0, f64::max);
         let mut is_due = Vec::with_capacity(firsts.len());
         while let Some(first) = due(&self.memory.clocks, &firsts, &mut is_due) {
             if !self.memory.clocks[first].is_running() {
@@ -290,7 +292,7 @@ impl Network {
     }
 
     #[inline]
-    fn act(&mut self, action: Action, t_seconds: f64) {
+    pub(super) fn act(&mut self, action: Action, t_seconds: f64) {
         let Network { memory, code, streams, .. } = self;
         match action {
             Action::StateUpdate { population, code } => {

@@ -12,7 +12,7 @@ pub struct ScheduleEntry {
     pub name: String,
     /// The object that it is part of: a group, a monitor, or itself.
     pub part_of: String,
-    /// Length of its steps in seconds.
+    /// Length of its steps in seconds; infinite if it runs at given times.
     pub dt_seconds: f64,
     /// Slot of the schedule.
     pub when: String,
@@ -115,7 +115,10 @@ impl fmt::Display for SchedulingSummary {
                 entry.when.clone(),
                 if entry.active { "yes".to_string() } else { "no".to_string() },
                 entry.order.to_string(),
-                format!("{} ms{every}", milliseconds(entry.dt_seconds)),
+                match entry.dt_seconds.is_finite() {
+                    true => format!("{} ms{every}", milliseconds(entry.dt_seconds)),
+                    false => "at given times".to_string(),
+                },
             ]
         };
         let rows: Vec<Vec<String>> = self.0.iter().map(row).collect();
