@@ -27,6 +27,7 @@ pub mod model;
 pub mod monitor;
 pub mod population;
 pub mod propagator;
+pub mod rate;
 pub mod run;
 pub mod symbols;
 pub mod timed_array;
@@ -50,6 +51,7 @@ pub use self::model::{
 use self::monitor::{EventMonitor, RateMonitor, StateMonitor};
 use self::population::Population;
 use self::propagator::PropagatorUpdater;
+pub use self::rate::{RateError, RatesOverTime, Window};
 pub use self::run::{Ending, Progress};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine::{CodeObject, Engine, Options, Report, Tier};
