@@ -28,6 +28,7 @@ pub mod model;
 pub mod monitor;
 pub mod population;
 pub mod propagator;
+pub mod rate;
 pub mod run;
 pub mod state;
 pub mod summary;
@@ -55,6 +56,7 @@ pub use self::model::{
 use self::monitor::{EventMonitor, RateMonitor, StateMonitor};
 use self::population::Population;
 use self::propagator::PropagatorUpdater;
+pub use self::rate::{RateError, RatesOverTime, Window};
 use self::run::Halt;
 pub use self::run::{Ending, Progress, RunProgress};
 pub use self::state::{RandomState, State};
