@@ -1,9 +1,10 @@
 //! Whole models: the results are Brian2's, and the same to the bit whatever runs the kernels.
 //!
 //! Each `tests/models/NAME.toml` has the results of Brian2 beside it. Events must be the same; recorded and final values
-//! must agree within a millionth of each variable's largest magnitude. Between tiers, compilers and optimisation levels
-//! every number must be the same.
+//! must agree within a millionth of each variable's largest magnitude. Between tiers, compilers, optimisation levels and
+//! numbers of threads every number must be the same.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -36,7 +37,11 @@ fn models() -> Vec<(String, PathBuf)> {
 /// Runs a model; its results as the text of a JSON document without timing and kernels, and whether all kernels were
 /// compiled.
 fn run(path: &Path, options: Options) -> (String, bool) {
-    let text = std::fs::read_to_string(path).expect("a readable model");
+    run_text(path, std::fs::read_to_string(path).expect("a readable model"), options)
+}
+
+/// The same for the text of a model.
+fn run_text(path: &Path, text: String, options: Options) -> (String, bool) {
     let file = Arc::new(File { name: path.file_name().unwrap().to_string_lossy().into_owned(), text });
     let (file, mut diagnostics) = file::parse(file);
     let (model, runs) = network::from_file(&file, &mut diagnostics);
@@ -127,7 +132,7 @@ fn differences(expected: &Value, actual: &Value) -> Vec<String> {
             continue;
         }
         match e["kind"].as_str() {
-            Some("spikes") => compare_events(name, e, a, &mut out),
+            Some("spikes" | "event") => compare_events(name, e, a, &mut out),
             Some("rate") => {
                 out.extend(compare_arrays(&format!("{name}.t"), &e["t"], &a["t"]));
                 out.extend(compare_arrays(&format!("{name}.rate"), &e["rate"], &a["rate"]));
@@ -207,4 +212,41 @@ fn clang_optimising_gives_the_interpreters_bits() {
 #[test]
 fn clang_not_optimising_gives_the_interpreters_bits() {
     compiled_gives_the_same_bits("clang", &[OptLevel::O0, OptLevel::O1]);
+}
+
+/// Models with a list of one boolean for each cell of a group, which fits no larger group.
+const ONE_A_CELL: &[&str] = &["runs_set", "runs_set_more"];
+
+/// The text of a model with so many more cells in each of its groups.
+fn with_more_cells(text: &str, more: usize) -> String {
+    let mut in_group = false;
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        if line.starts_with('[') {
+            in_group = line.starts_with("[groups.");
+        }
+        let n = line.strip_prefix("N = ").and_then(|n| n.split_whitespace().next()?.parse::<usize>().ok());
+        lines.push(match n {
+            Some(n) if in_group => format!("N = {}", n + more),
+            _ => line.to_string(),
+        });
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn threads_give_the_bits_of_one() {
+    let mut failures = Vec::new();
+    for (name, path) in models().into_iter().filter(|(name, _)| !ONE_A_CELL.contains(&name.as_str())) {
+        let given = std::fs::read_to_string(&path).expect("a readable model");
+        let text = with_more_cells(&given, 200);
+        assert_ne!(text, given, "{name}");
+        let (expected, _) = run_text(&path, text.clone(), Options::interpreted());
+        let threads = NonZeroUsize::new(2).expect("not zero");
+        let options = Options { threads, least_elements: Some(1), ..Options::interpreted() };
+        if run_text(&path, text, options).0 != expected {
+            failures.push(name);
+        }
+    }
+    assert!(failures.is_empty(), "other bits than those of one thread:\n{}", failures.join("\n"));
 }

@@ -20,9 +20,11 @@ use saltus::kernel::lower::Lowered;
 use saltus::load::library::{CompiledKernel, load};
 use saltus::model::file;
 use saltus::model::group::check_group;
+use saltus::network::check::GroupInput;
 use saltus::network::evaluate::Constants;
-use saltus::network::neuron_group::Population;
-use saltus::network::{Model, Network, NeuronGroup, from_file};
+use saltus::network::memory::Memory;
+use saltus::network::population::Population;
+use saltus::network::{AnyGroup, Model, Network, NeuronGroup, from_file};
 use saltus::render::{Language, render};
 use saltus::runtime::abi::{ABI_VERSION, Call, Execute, KernelFn};
 use saltus::runtime::clock::Clock;
@@ -42,7 +44,9 @@ pub fn model_of_file(relative: &str, n: usize) -> Model {
     assert!(!diagnostics.has_errors(), "{diagnostics}");
     model.monitors.clear();
     for group in &mut model.groups {
-        group.text.n = n;
+        if let AnyGroup::Neurons(group) = group {
+            group.text.n = n;
+        }
     }
     model
 }
@@ -80,11 +84,9 @@ pub fn network(model: &Model, options: Options) -> Network {
     network
 }
 
-/// The first group of a model, checked and in memory, with its constants and its clock.
+/// The first group of a model, checked and in memory.
 pub struct Parts {
-    pub population: Population,
-    pub constants: Constants,
-    pub clock: Clock,
+    pub memory: Memory,
 }
 
 impl Parts {
@@ -95,7 +97,7 @@ impl Parts {
         for (name, value) in &model.constants {
             constants.define(name, value, &mut diagnostics).expect("a constant");
         }
-        let given = &model.groups[0];
+        let AnyGroup::Neurons(given) = &model.groups[0] else { panic!("the first group has no equations") };
         let group = check_group(&given.text, &Arc::new(constants.namespace.clone()), &mut diagnostics);
         let group = group.unwrap_or_else(|| panic!("{diagnostics}"));
         let choice = match &group.method {
@@ -104,19 +106,47 @@ impl Parts {
         };
         let integration = integrate(&group.system, choice).expect("integrable equations");
         let dt = constants.time(&model.dt, "dt", &mut diagnostics).expect("a step").expect("a time");
-        Parts { population: Population::new(group, integration, 0), constants, clock: Clock::new(dt) }
+        let memory = Memory {
+            constants,
+            clocks: vec![Clock::new(dt)],
+            populations: vec![Population::new(group, integration, 0, GroupInput::Neurons)],
+            sources: IndexMap::new(),
+            timed: IndexMap::new(),
+            evaluators: IndexMap::new(),
+        };
+        Parts { memory }
+    }
+
+    fn population(&mut self) -> &mut Population {
+        &mut self.memory.populations[0]
     }
 
     /// The state updater, not yet optimised.
     pub fn state_updater(&self) -> Lowered {
-        self.population.state_updater().expect("a kernel").expect("a group with equations")
+        self.memory.state_updater(0).expect("a kernel").expect("a group with equations")
     }
 
     /// The kernels of a step, not yet optimised.
     pub fn kernels(&self) -> Vec<Lowered> {
-        let population = &self.population;
-        let all = [population.state_updater(), population.thresholder(), population.resetter()];
-        all.into_iter().filter_map(|lowered| lowered.expect("a kernel")).collect()
+        let group = &self.memory.populations[0].group;
+        let thresholders = (0..group.events.len()).map(|event| self.memory.thresholder(0, event).expect("a kernel"));
+        let resetters = (0..group.event_code.len()).filter_map(|code| self.memory.resetter(0, code).expect("a kernel"));
+        std::iter::once(self.state_updater()).chain(thresholders).chain(resetters).collect()
+    }
+
+    /// Where the arrays are that a kernel over all cells knows by these names.
+    fn pointers(&mut self, kernel: &Kernel) -> Vec<*mut u8> {
+        let whole = self.memory.whole(0);
+        let Memory { constants, clocks, populations, .. } = &mut self.memory;
+        let mut pointer = |name: &str| match name {
+            "t" => clocks[0].t.pointer(),
+            "dt" => clocks[0].dt_array.pointer(),
+            name => match populations[0].pointer(name, whole) {
+                Some(pointer) => pointer,
+                None => constants.arrays.get_mut(name).expect("an array for each name").pointer(),
+            },
+        };
+        kernel.params.iter().map(|param| pointer(&param.name)).collect()
     }
 }
 
@@ -135,12 +165,10 @@ impl Bound {
         let mut network = Network::new(model, Options::interpreted()).expect("a model without errors");
         network.run_for("20*ms").expect("a run");
         let mut parts = Parts::of(model);
-        let name = parts.population.group.name.clone();
+        let name = parts.population().group.name.clone();
         let start = network.final_state().swap_remove(&name).expect("the group");
         let kernel = optimised(parts.state_updater()).expect("a well-formed kernel").kernel;
-        let Parts { population, constants, clock } = &mut parts;
-        let none = &mut IndexMap::new();
-        let arrays = population.bind(&kernel, none, clock, &mut constants.arrays).expect("arrays for all names");
+        let arrays = parts.pointers(&kernel);
         let mut bound = Bound { kernel, parts, arrays, start };
         bound.reset();
         bound
@@ -148,13 +176,13 @@ impl Bound {
 
     /// Number of cells.
     pub fn n(&self) -> usize {
-        self.parts.population.n()
+        self.parts.memory.populations[0].n()
     }
 
     /// Back to the state after 20 ms.
     pub fn reset(&mut self) {
         for (name, values) in &self.start {
-            let array = &mut self.parts.population.arrays[name.as_str()];
+            let array = &mut self.parts.population().arrays[name.as_str()];
             values.iter().enumerate().for_each(|(k, value)| array.set(k, *value));
         }
     }
@@ -162,13 +190,13 @@ impl Bound {
     /// One step.
     pub fn step(&mut self, code: &dyn Execute) {
         let mut call = Call::over(self.n());
-        // SAFETY: `bind` gave arrays for all parameters of the kernel, which `self` owns and nobody else uses.
+        // SAFETY: `pointers` gave arrays for all parameters of the kernel, which `self` owns and nobody else uses.
         unsafe { code.execute(self.arrays.as_ptr(), &mut call) };
     }
 
     /// All values of state variables, by name.
     pub fn state(&self) -> Vec<(String, Vec<f64>)> {
-        self.parts.population.arrays.iter().map(|(name, array)| (name.clone(), array.to_f64())).collect()
+        self.parts.memory.populations[0].arrays.iter().map(|(name, array)| (name.clone(), array.to_f64())).collect()
     }
 
     /// The state after some steps from the start.

@@ -1,5 +1,6 @@
 //! The arguments of the command line.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -113,6 +114,21 @@ pub struct Run {
     #[command(flatten)]
     #[allow(missing_docs, reason = "the group has its own")]
     pub machine: Machine,
+    /// Threads that run the kernels of large groups; results are the same
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
+    pub threads: NonZeroUsize,
+    /// Start from the state in this file, which `--save-state` has written for the same model
+    #[arg(long, value_name = "FILE")]
+    pub load_state: Option<PathBuf>,
+    /// Write the state at the end to a file, to go on from later
+    #[arg(long, value_name = "FILE")]
+    pub save_state: Option<PathBuf>,
+    /// Measure how long each object takes and print a table
+    #[arg(long)]
+    pub profile: bool,
+    /// Allow functions written in C, which can do anything; model files have none
+    #[arg(long)]
+    pub allow_native: bool,
     /// Print no summary and no progress
     #[arg(long, short)]
     pub quiet: bool,
@@ -144,6 +160,9 @@ pub struct Inspect {
     /// Show parameters with types and sizes
     #[arg(long, group = "what")]
     pub params: bool,
+    /// Show in which order objects run within a step
+    #[arg(long, group = "what")]
+    pub schedule: bool,
     /// Show the constants that the model knows, with their values in SI units
     #[arg(long, group = "what")]
     pub namespace: bool,

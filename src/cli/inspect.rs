@@ -28,6 +28,9 @@ pub fn inspect(arguments: &Inspect) -> Result<(), Failure> {
     if arguments.namespace {
         return say::answer(&namespace(network.namespace(), arguments.glob.as_deref())?);
     }
+    if arguments.schedule {
+        return say::answer(&network.scheduling_summary().to_string());
+    }
     let options = options(&arguments.machine, Tier::Auto);
     let all = kernels(&network, options.language);
     let chosen = chosen(&all, arguments.glob.as_deref())?;

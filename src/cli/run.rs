@@ -20,7 +20,8 @@ use super::say;
 use crate::build::{OptLevel, ToolchainError};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::engine::{self, CacheChoice, EngineError, Options};
-use crate::network::{self, Ending, Network};
+use crate::network::{self, Ending, Network, RandomState};
+use crate::runtime::state_file::StateFileError;
 use crate::runtime::archive;
 
 /// The options of the engine that the command line asks for.
@@ -57,7 +58,18 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     }
     let parsed = Instant::now();
     let refused = |error| refused_compiler(error, &arguments.machine);
-    let mut network = Network::from_checked(checked, options(&arguments.machine, arguments.tier))?;
+    let options = Options {
+        threads: arguments.threads,
+        allow_native: arguments.allow_native,
+        ..options(&arguments.machine, arguments.tier)
+    };
+    let mut network = Network::from_checked(checked, options)?;
+    if let Some(path) = &arguments.load_state {
+        // A seed on the command line asks for other random numbers.
+        let random = if arguments.changes.seed.is_some() { RandomState::Keep } else { RandomState::Restore };
+        network.load_state(path, random).map_err(|error| refused_state(error, path))?;
+    }
+    network.set_profiling(arguments.profile);
     prepare_out(&mut network, arguments)?;
     let stop = Arc::new(AtomicBool::new(false));
     network.set_stop_flag(stop.clone());
@@ -69,6 +81,9 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let finished = Instant::now();
     network.finish().map_err(refused)?;
 
+    if let Some(path) = &arguments.save_state {
+        network.save_state(path)?;
+    }
     let is_new = |warning: &Diagnostic| !warnings.0.contains(warning);
     let news = Diagnostics(network.warnings().0.iter().filter(|warning| is_new(warning)).cloned().collect());
     if !news.0.is_empty() {
@@ -81,15 +96,32 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let model = file.name.as_ref().map(|n| n.as_str().to_string());
     let result = report::result(model, &mut network, Stopwatch { start, parsed, prepared, finished });
     write(&result, arguments, format)?;
+    if let Some(profile) = network.profiling_summary() {
+        say::answer(&profile.to_string())?;
+    }
     if !is_complete {
         say::problem("interrupted: results are those up to the last whole step");
     }
     Ok(is_complete)
 }
 
-/// Whether what monitors record goes to disk during the run. The JSON and pictures need it in memory.
+/// A file that holds no state, or that of another model, was named by mistake.
+fn refused_state(error: network::Error, path: &Path) -> Failure {
+    match error {
+        network::Error::State(reason) => {
+            Failure::Usage(format!("the state `{}` does not fit the model: {reason}", path.display()))
+        }
+        network::Error::StateFile(error) if !matches!(error, StateFileError::Write { .. }) => {
+            Failure::Usage(error.to_string())
+        }
+        error => error.into(),
+    }
+}
+
+/// Whether what monitors record goes to disk during the run. JSON, pictures and states need it in memory.
 fn streams(arguments: &Run) -> bool {
-    arguments.out.is_some() && arguments.json.is_none() && arguments.plot.is_none()
+    let needed = [&arguments.json, &arguments.plot, &arguments.load_state, &arguments.save_state];
+    arguments.out.is_some() && needed.iter().all(|path| path.is_none())
 }
 
 /// Makes the directory for results ready: its files, or at least nothing of a run that did not come to its end.
@@ -110,8 +142,8 @@ fn run_all(network: &mut Network, progress: bool) -> Result<bool, network::Error
     let progress = Progress::start(total, progress);
     let mut done = 0.0;
     for (k, duration) in durations.iter().enumerate() {
-        let ending = network.run_planned(k, &mut |fraction| {
-            progress.update(if total > 0.0 { (done + fraction * duration) / total } else { 1.0 });
+        let ending = network.run_planned(k, &mut |run| {
+            progress.update(if total > 0.0 { (done + run.completed * duration) / total } else { 1.0 });
         })?;
         done += duration;
         if ending == Ending::Stopped {
@@ -163,7 +195,8 @@ fn plot_format(path: Option<&Path>) -> Result<Option<PlotFormat>, Failure> {
 
 /// A long run whose results cannot be written would be lost: the places for them are tried before it starts.
 fn check_places(arguments: &Run) -> Result<(), Failure> {
-    for (option, file) in [("--json", &arguments.json), ("--plot", &arguments.plot)] {
+    let files = [("--json", &arguments.json), ("--plot", &arguments.plot), ("--save-state", &arguments.save_state)];
+    for (option, file) in files {
         if let Some(file) = file {
             places::check_file(option, file, &arguments.model)?;
         }

@@ -73,6 +73,9 @@ pub struct Options {
     /// Threads that run a kernel together, where that changes no bit and pays: at most one for each processor. 1: the
     /// thread that runs the network.
     pub threads: NonZeroUsize,
+    /// The fewest elements that a thread gets, instead of those that pay: for tests.
+    #[doc(hidden)]
+    pub least_elements: Option<usize>,
     /// The environment in which the compiler and the store are looked for.
     pub env: Env,
     /// Whether functions that the user wrote in C may run.
@@ -88,6 +91,7 @@ impl Default for Options {
             opt_level: None,
             cache: CacheChoice::Default,
             threads: NonZeroUsize::MIN,
+            least_elements: None,
             env: Env::of_process(),
             allow_native: false,
         }
@@ -250,7 +254,10 @@ impl Engine {
     pub fn start<'a>(&mut self, objects: impl Iterator<Item = &'a mut CodeObject>) {
         let mut jobs = Vec::new();
         for (number, object) in objects.enumerate() {
-            object.divide_among(&self.threads);
+            match self.options.least_elements {
+                Some(least) => object.divide(&self.threads, least),
+                None => object.divide_among(&self.threads),
+            }
             self.reports.push(Report {
                 name: object.name.clone(),
                 kind: object.kind,
@@ -277,6 +284,15 @@ impl Engine {
                 self.outstanding = 0;
             }
         }
+    }
+
+    /// Starts anew, after code objects were exchanged.
+    pub fn restart<'a>(&mut self, objects: impl Iterator<Item = &'a mut CodeObject>) {
+        self.wait();
+        self.mailbox.take().into_iter().for_each(drop);
+        self.reports.clear();
+        (self.outstanding, self.interpreted) = (0, 0);
+        self.start(objects);
     }
 
     /// Whether code may still arrive.

@@ -4,6 +4,7 @@ use super::stream::StreamError;
 use crate::diag::Diagnostics;
 use crate::engine::EngineError;
 use crate::kernel::lower::LowerError;
+use crate::runtime::state_file::StateFileError;
 
 /// Why a network could not be made or run.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,18 @@ pub enum Error {
         /// Bytes that there are.
         free: u64,
     },
+    /// A state that does not fit.
+    #[error("the state does not fit the network: {0}")]
+    State(String),
+    /// A state that could not be kept or read.
+    #[error(transparent)]
+    StateFile(#[from] StateFileError),
+    /// Something that is only possible between runs.
+    #[error("{0} is not possible while the network runs")]
+    Running(&'static str),
+    /// A state has everything in it, and part of it is on disk.
+    #[error("a state cannot be stored or gone back to while monitors stream what they record to disk")]
+    Streaming,
     /// Monitors cannot stream to disk.
     #[error(transparent)]
     Stream(#[from] StreamError),

@@ -157,6 +157,7 @@ fn neurons(name: String, given: &file::Neurons, diagnostics: &mut Diagnostics) -
     let run_regularly = given.run_regularly.iter().map(|o| Operation {
         code: o.code.clone(),
         dt: o.dt.as_ref().map(value),
+        times_seconds: None,
         when: o.when.clone(),
         order: o.order,
     });

@@ -1,5 +1,7 @@
 //! Putting a checked model into memory: arrays, code objects and their places in a step.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 
 use super::assign::CheckedAssignment;
@@ -10,7 +12,7 @@ use super::error::Error;
 use super::memory::{Context, Memory};
 use super::monitor::{Column, EventMonitor, Origin, RateMonitor, StateMonitor};
 use super::population::{Linked, Population};
-use super::propagator::{self, PropagatorUpdater};
+use super::propagator;
 use super::symbols::{element_type, variable_storage};
 use super::timed_array::TimedArrayData;
 use super::{Action, Network, Scheduled};
@@ -35,7 +37,7 @@ pub fn instantiate(checked: CheckedModel, options: Options) -> Result<Network, E
     let timed = checked.timed.into_iter().map(|(name, values)| (name, TimedArrayData::new(values, clocks)));
     let mut memory = Memory {
         constants: checked.constants,
-        clocks: checked.clocks.into_iter().map(Clock::new).collect(),
+        clocks: clocks_of(&checked.clocks, &checked.times),
         populations: Vec::with_capacity(checked.groups.len()),
         sources: checked.sources,
         timed: timed.collect(),
@@ -71,6 +73,11 @@ pub fn instantiate(checked: CheckedModel, options: Options) -> Result<Network, E
         network.apply(assignment)?;
     }
     Ok(network)
+}
+
+fn clocks_of(steps: &[f64], times: &BTreeMap<usize, Vec<f64>>) -> Vec<Clock> {
+    let clock = |(number, dt): (usize, &f64)| times.get(&number).map_or_else(|| Clock::new(*dt), |t| Clock::at(t));
+    steps.iter().enumerate().map(clock).collect()
 }
 
 /// Says that a model does not fit before it is put into memory: afterwards it would be too late.
@@ -149,7 +156,8 @@ impl Network {
         let whole = self.memory.whole(population);
         let owner = self.memory.populations[population].group.name.clone();
         let clock = self.memory.populations[population].clock;
-        self.add_propagator(population)?;
+        let updater = self.make_propagator(population)?;
+        self.propagators.push(updater);
         if let Some(lowered) = self.memory.subexpression_updater(population)? {
             let name = format!("{owner}_subexpression_update");
             let code = self.add_code(whole, &name, "stateupdate", lowered, IndexMap::new())?;
@@ -184,30 +192,14 @@ impl Network {
         Ok(())
     }
 
-    fn add_propagator(&mut self, population: usize) -> Result<(), Error> {
-        let system = self.memory.populations[population].integration.propagator.clone();
-        let updater = match (propagator::rates(&self.memory, population)?, system) {
-            (Some(propagator::RatesCode { kernel, arrays, every_step }), Some(system)) => {
-                let name = format!("{}_propagator", self.memory.populations[population].group.name);
-                let whole = self.memory.whole(population);
-                let code = self.memory.code(Context::from(whole), name, "propagator", kernel, arrays)?;
-                Some(PropagatorUpdater::new(code, every_step, &system))
-            }
-            _ => None,
-        };
-        self.propagators.push(updater);
-        Ok(())
-    }
-
     fn add_operation_code(&mut self, operation: CheckedOperation) -> Result<(), Error> {
-        let CheckedOperation { name, source, clock, slot, order, text, statements } = operation;
+        let CheckedOperation { name, owner, source, clock, slot, order, text, statements } = operation;
         let lowered = self.memory.lower(source.into(), &text, |lowerer| {
             lowerer.statements(&statements)?;
             Ok(LoopShape::Each)
         })?;
         // `t` and `dt` are the group's, however often the code runs (as in Brian2).
         let code = self.add_code(source, &name, "stateupdate", lowered, IndexMap::new())?;
-        let owner = name.rsplit_once("_run_regularly").map_or(name.clone(), |(owner, _)| owner.to_string());
         self.place(&slot, order, &name, &owner, clock, Action::Operate { source, code });
         Ok(())
     }

@@ -4,6 +4,8 @@
 //! over time. A [`Context`] says from where a name is looked at: from a population, or from a part of it, which counts
 //! cells from its own first one.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use super::check::Source;
@@ -53,6 +55,12 @@ impl From<Source> for Context<'_> {
 }
 
 impl Memory {
+    /// The names of the values over time that do not change during a step of this length.
+    pub fn steady_functions(&self, dt_seconds: f64) -> BTreeSet<String> {
+        let steady = self.timed.iter().filter(|(_, data)| data.values().is_steady(dt_seconds));
+        steady.map(|(name, _)| name.clone()).collect()
+    }
+
     /// All cells of a population.
     pub fn whole(&self, population: usize) -> Source {
         Source { population, start: 0, stop: self.populations[population].n(), is_part: false }

@@ -17,6 +17,7 @@
 pub mod assign;
 pub mod check;
 pub mod code;
+pub mod control;
 pub mod error;
 pub mod evaluate;
 pub mod from_file;
@@ -27,20 +28,25 @@ pub mod model;
 pub mod monitor;
 pub mod population;
 pub mod propagator;
+pub mod rate;
 pub mod run;
+pub mod state;
+pub mod summary;
 pub mod stream;
 pub mod symbols;
 pub mod timed_array;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 
 use self::assign::{CheckedAssignment, check_assignment, check_selection};
 pub use self::check::{CheckedModel, CheckedRun, Source, check};
 use self::code::Code;
+pub use self::control::NetworkOperation;
+use self::control::Operation as HostOperation;
 pub use self::error::Error;
 pub use self::from_file::{Run, from_file};
 use self::memory::Memory;
@@ -51,7 +57,10 @@ pub use self::model::{
 use self::monitor::{EventMonitor, RateMonitor, StateMonitor};
 use self::population::Population;
 use self::propagator::PropagatorUpdater;
-pub use self::run::{Ending, Progress};
+pub use self::rate::{RateError, RatesOverTime, Window};
+use self::run::Halt;
+pub use self::run::{Ending, Progress, RunProgress};
+pub use self::state::{RandomState, State};
 use self::stream::Stream;
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine::{CodeObject, Engine, Options, Report, Tier};
@@ -80,12 +89,17 @@ pub struct Network {
     stream: Option<Stream>,
     /// Names of Poisson inputs, and the clocks of their targets.
     poisson_inputs: Vec<(String, usize)>,
+    operations: Vec<HostOperation>,
     slots: Slots,
     schedule: Vec<Scheduled>,
     runs: Vec<CheckedRun>,
     first_step: Option<Instant>,
     t_seconds: f64,
     stop: Arc<AtomicBool>,
+    is_running: bool,
+    is_profiling: bool,
+    /// Why the run is to end after the current step.
+    halt: Option<Halt>,
     warnings: Diagnostics,
 }
 
@@ -108,6 +122,8 @@ enum Action {
     RecordRate { monitor: usize },
     /// Runs code on every cell.
     Operate { source: Source, code: usize },
+    /// Runs code of the user's.
+    Call { operation: usize },
 }
 
 #[derive(Debug)]
@@ -118,11 +134,14 @@ struct Scheduled {
     clock: usize,
     action: Action,
     active: bool,
+    /// How long it took, and how often it ran, while that was measured.
+    time: Duration,
+    calls: u64,
 }
 
 impl Scheduled {
     fn new(place: Place, owner: &str, clock: usize, action: Action) -> Scheduled {
-        Scheduled { place, owner: owner.to_string(), clock, action, active: true }
+        Scheduled { place, owner: owner.to_string(), clock, action, active: true, time: Duration::ZERO, calls: 0 }
     }
 }
 
@@ -161,12 +180,16 @@ impl Network {
             monitor_names: Vec::new(),
             stream: None,
             poisson_inputs: Vec::new(),
+            operations: Vec::new(),
             slots,
             schedule: Vec::new(),
             runs: Vec::new(),
             first_step: None,
             t_seconds: 0.0,
             stop: Arc::new(AtomicBool::new(false)),
+            is_running: false,
+            is_profiling: false,
+            halt: None,
             warnings: Diagnostics::default(),
         }
     }
@@ -351,6 +374,14 @@ impl Network {
         let array = self.memory.populations[source.population].arrays.get(variable)?;
         let is_single = array.len() == 1;
         Some(if is_single { array.to_f64() } else { (source.start..source.stop).map(|k| array.get(k)).collect() })
+    }
+
+    /// The cells of a group or a subgroup that an event last happened to, ascending and counted from its own first one;
+    /// none between runs.
+    pub fn last_events(&self, group: &str, event: &str) -> Option<Vec<i32>> {
+        let source = self.memory.sources.get(group)?;
+        let space = self.memory.populations[source.population].events.iter().find(|e| e.name == event)?;
+        Some(space.of(source).iter().map(|cell| cell - source.start as i32).collect())
     }
 
     /// The values of a variable for the cells of a filter, in its order.

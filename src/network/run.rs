@@ -25,8 +25,30 @@ const REPORT_EVERY: Duration = Duration::from_millis(100);
 /// Steps between two looks at the wall clock: cheap for short steps, and often enough for long ones.
 const STEPS_BETWEEN_LOOKS: u32 = 16;
 
-/// Hears how much of a run is done, from 0 to 1.
-pub type Progress<'a> = &'a mut dyn FnMut(f64);
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RunProgress {
+    /// Wall time since it began.
+    pub elapsed: Duration,
+    /// How much of it is done, from 0 to 1.
+    pub completed: f64,
+    /// Simulated time at which it began, in seconds.
+    pub start_seconds: f64,
+    /// Simulated time that it is to take, in seconds.
+    pub duration_seconds: f64,
+}
+
+/// Hears how far a run is: at its start, now and then, and at its end.
+pub type Progress<'a> = &'a mut dyn FnMut(RunProgress);
+
+/// Why a run ends after the current step.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// That was asked for.
+    Stop,
+    /// Something failed.
+    Failed(Error),
+}
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +74,9 @@ impl Network {
     /// # Errors
     /// If code that the run waits for cannot be made.
     pub fn run(&mut self, duration_seconds: f64, progress: Progress<'_>) -> Result<Ending, Error> {
+        if self.is_running {
+            return Err(Error::Running("a run within a run"));
+        }
         let start = self.t_seconds;
         let end = start + duration_seconds;
         for clock in &mut self.memory.clocks {
@@ -62,23 +87,33 @@ impl Network {
         self.prepare_monitors()?;
         self.wait_for_code()?;
         self.first_step.get_or_insert_with(Instant::now);
+        self.halt = None;
+        self.is_running = true;
+        let report = Report::new(progress, start, duration_seconds);
         let environment = default_environment();
-        let ending = match self.clock_classes() {
-            classes if classes.len() == 1 => self.run_single(progress),
-            classes => self.run_several(&classes, progress),
+        let ending = match (self.clock_classes(), self.is_profiling) {
+            (classes, false) if classes.len() == 1 => self.run_single::<false>(report),
+            (classes, true) if classes.len() == 1 => self.run_single::<true>(report),
+            (classes, false) => self.run_several::<false>(&classes, report),
+            (classes, true) => self.run_several::<true>(&classes, report),
         };
         drop(environment);
-        let ending = ending?;
-        self.t_seconds = match ending {
-            Ending::Complete => end,
-            Ending::Stopped => self.memory.clocks.iter().map(|c| c.t_seconds()).fold(f64::INFINITY, f64::min),
+        self.is_running = false;
+        let ending = match (ending, self.halt.take()) {
+            (_, Some(Halt::Failed(error))) => Err(error),
+            (ending, _) => ending,
+        };
+        let is_complete = matches!(ending, Ok(Ending::Complete));
+        self.t_seconds = match is_complete {
+            true => end,
+            false => self.memory.clocks.iter().map(|c| c.t_seconds()).fold(f64::INFINITY, f64::min),
         };
         for event in self.memory.populations.iter_mut().flat_map(|p| &mut p.events) {
             event.count = 0;
         }
         self.collect_divisions();
         self.warn_of_nan();
-        Ok(ending)
+        ending
     }
 
     /// Brings everything that follows the lengths of steps, and links, up to date.
@@ -149,7 +184,8 @@ impl Network {
         for (number, clock) in self.memory.clocks.iter().enumerate() {
             let same = |class: &&mut Vec<usize>| {
                 let first = &self.memory.clocks[class[0]];
-                first.dt_seconds() == clock.dt_seconds() && first.step() == clock.step()
+                let regular = !first.has_times() && !clock.has_times();
+                regular && first.dt_seconds() == clock.dt_seconds() && first.step() == clock.step()
             };
             match classes.iter_mut().find(same) {
                 Some(class) => class.push(number),
@@ -169,25 +205,45 @@ impl Network {
         }
     }
 
-    /// The actions that are carried out, each with its clock.
-    fn active_actions(&self) -> Vec<(usize, Action)> {
-        self.schedule.iter().filter(|s| s.active).map(|s| (s.clock, s.action)).collect()
+    /// What is carried out: its clock, the action, and its number in the schedule.
+    fn active_actions(&self) -> Vec<(usize, Action, usize)> {
+        let numbered = self.schedule.iter().enumerate().filter(|(_, s)| s.active);
+        numbered.map(|(number, s)| (s.clock, s.action, number)).collect()
+    }
+
+    /// Carries out an action, and measures it if that is asked for.
+    #[inline]
+    fn carry_out<const PROFILE: bool>(&mut self, action: Action, number: usize, t_seconds: f64) {
+        if !PROFILE {
+            return self.act(action, t_seconds);
+        }
+        let before = Instant::now();
+        self.act(action, t_seconds);
+        // An operation may have added objects; the place of others is then theirs from the next run on.
+        if let Some(scheduled) = self.schedule.get_mut(number) {
+            scheduled.time += before.elapsed();
+            scheduled.calls += 1;
+        }
+    }
+
+    /// Whether the run is to end here.
+    #[inline]
+    fn is_halted(&self) -> bool {
+        self.halt.is_some() || self.stop.load(Ordering::Relaxed)
     }
 
     /// All clocks in step: every object is due at every step.
-    fn run_single(&mut self, progress: Progress<'_>) -> Result<Ending, Error> {
-        let stop = self.stop.clone();
-        let actions: Vec<Action> = self.active_actions().into_iter().map(|(_, action)| action).collect();
+    fn run_single<const PROFILE: bool>(&mut self, mut report: Report<'_>) -> Result<Ending, Error> {
+        let actions = self.active_actions();
         let (first, end) = (self.memory.clocks[0].step(), self.memory.clocks[0].end());
-        let mut report = Report::new(progress);
         while self.memory.clocks[0].is_running() {
-            if stop.load(Ordering::Relaxed) {
+            if self.is_halted() {
                 return Ok(Ending::Stopped);
             }
             self.take_new_code()?;
             let t = self.memory.clocks[0].t_seconds();
-            for action in &actions {
-                self.act(*action, t);
+            for (_, action, number) in &actions {
+                self.carry_out::<PROFILE>(*action, *number, t);
             }
             self.memory.clocks.iter_mut().for_each(Clock::advance);
             let looked = report.step(|| (self.memory.clocks[0].step() - first) as f64 / (end - first) as f64);
@@ -198,28 +254,32 @@ impl Network {
     }
 
     /// Several clocks: at each time, the objects of all clocks that are due run in the order of the schedule.
-    fn run_several(&mut self, classes: &[Vec<usize>], progress: Progress<'_>) -> Result<Ending, Error> {
-        let stop = self.stop.clone();
+    fn run_several<const PROFILE: bool>(
+        &mut self,
+        classes: &[Vec<usize>],
+        mut report: Report<'_>,
+    ) -> Result<Ending, Error> {
         let class_of = |clock: usize| classes.iter().position(|class| class.contains(&clock)).unwrap_or(0);
-        let actions = self.active_actions().into_iter().map(|(clock, action)| (class_of(clock), clock, action));
-        let actions: Vec<(usize, usize, Action)> = actions.collect();
+        let actions = self.active_actions().into_iter();
+        let actions: Vec<(usize, usize, Action, usize)> =
+            actions.map(|(clock, action, number)| (class_of(clock), clock, action, number)).collect();
         let firsts: Vec<usize> = classes.iter().map(|class| class[0]).collect();
         let start = self.t_seconds;
-        let end = self.memory.clocks.iter().map(|c| c.end() as f64 * c.dt_seconds()).fold(0.0, f64::max);
-        let mut report = Report::new(progress);
+        let regular = self.memory.clocks.iter().filter(|c| !c.has_times());
+        let end = regular.map(|c| c.end() as f64 * c.dt_seconds()).fold(0.0, f64::max);
         let mut is_due = Vec::with_capacity(firsts.len());
         while let Some(first) = due(&self.memory.clocks, &firsts, &mut is_due) {
             if !self.memory.clocks[first].is_running() {
                 break;
             }
-            if stop.load(Ordering::Relaxed) {
+            if self.is_halted() {
                 return Ok(Ending::Stopped);
             }
             self.take_new_code()?;
-            for (class, clock, action) in &actions {
+            for (class, clock, action, number) in &actions {
                 if is_due[*class] {
                     let t = self.memory.clocks[*clock].t_seconds();
-                    self.act(*action, t);
+                    self.carry_out::<PROFILE>(*action, *number, t);
                 }
             }
             for (class, _) in classes.iter().zip(&is_due).filter(|(_, due)| **due) {
@@ -233,7 +293,7 @@ impl Network {
     }
 
     #[inline]
-    fn act(&mut self, action: Action, t_seconds: f64) {
+    pub(super) fn act(&mut self, action: Action, t_seconds: f64) {
         let Network { memory, code, streams, .. } = self;
         match action {
             Action::StateUpdate { population, code } => {
@@ -275,6 +335,7 @@ impl Network {
                 }
             }
             Action::Operate { source, code } => self.operate(source, code),
+            Action::Call { operation } => self.call(operation, t_seconds),
             Action::RecordEvents { monitor } => {
                 let monitor = &mut self.event_monitors[monitor];
                 let cells = memory.populations[monitor.source.population].events[monitor.event].of(&monitor.source);
@@ -345,14 +406,28 @@ fn compute(code: &mut Code, arrays: &IndexMap<String, Array>, cells: &[i32], str
 /// Tells the caller of progress, without looking at the wall clock at every step.
 struct Report<'a> {
     progress: Progress<'a>,
+    start: Instant,
     last: Instant,
     steps: u32,
+    start_seconds: f64,
+    duration_seconds: f64,
 }
 
 impl<'a> Report<'a> {
-    fn new(progress: Progress<'a>) -> Report<'a> {
-        progress(0.0);
-        Report { progress, last: Instant::now(), steps: 0 }
+    fn new(progress: Progress<'a>, start_seconds: f64, duration_seconds: f64) -> Report<'a> {
+        let now = Instant::now();
+        let mut report = Report { progress, start: now, last: now, steps: 0, start_seconds, duration_seconds };
+        report.tell(0.0, now);
+        report
+    }
+
+    fn tell(&mut self, completed: f64, now: Instant) {
+        (self.progress)(RunProgress {
+            elapsed: now.duration_since(self.start),
+            completed,
+            start_seconds: self.start_seconds,
+            duration_seconds: self.duration_seconds,
+        });
     }
 
     /// One step more; what the clock says, if it was looked at.
@@ -366,12 +441,12 @@ impl<'a> Report<'a> {
         let now = Instant::now();
         if now.duration_since(self.last) >= REPORT_EVERY {
             self.last = now;
-            (self.progress)(fraction());
+            self.tell(fraction(), now);
         }
         Some(now)
     }
 
-    fn end(self) {
-        (self.progress)(1.0);
+    fn end(mut self) {
+        self.tell(1.0, Instant::now());
     }
 }

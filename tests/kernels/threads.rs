@@ -35,7 +35,7 @@ fn run_divided(
     let mut memory = memory.clone();
     // As many places of the text as there are flags, each named by the number of its flag.
     let sites = (0..64).map(|flag| Site { text: Text::new("test", ""), span: Span::new(flag, flag) }).collect();
-    let lowered = Lowered { kernel: kernel.clone(), sites };
+    let lowered = Lowered { kernel: kernel.clone(), sites, calls: Vec::new() };
     // SAFETY: there is an array for each parameter, as long as the indices reach, and `memory` is not moved or dropped.
     let mut object = unsafe { CodeObject::bind("divided", "test", lowered, memory.pointers()) };
     object.divide(threads, least);

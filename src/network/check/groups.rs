@@ -178,10 +178,37 @@ impl Checker<'_> {
         }
     }
 
+    /// A clock with these steps.
+    fn clock_at(&mut self, times_seconds: &[f64], text: &Text) -> usize {
+        let mut times = times_seconds.to_vec();
+        times.sort_by(f64::total_cmp);
+        if let Some(wrong) = times.iter().find(|t| !(t.is_finite() && **t >= 0.0)) {
+            self.error(text, format!("code cannot run at {wrong} s"));
+        }
+        if let Some(pair) = times.windows(2).find(|pair| pair[0] == pair[1]) {
+            self.error(text, format!("the time {} s is given twice", pair[0]));
+        }
+        self.clocks.push(f64::INFINITY);
+        self.times.insert(self.clocks.len() - 1, times);
+        self.clocks.len() - 1
+    }
+
     fn operations_of(&mut self, owner: &str, given: &[Operation], source: Source) -> Result<(), Error> {
-        for (number, operation) in given.iter().enumerate() {
+        let (mut regular, mut at) = (0, 0);
+        for operation in given {
             let own = self.groups[source.population].clock;
-            let clock = self.clock(operation.dt.as_ref(), own)?;
+            let clock = match &operation.times_seconds {
+                Some(times) => self.clock_at(times, &operation.code),
+                None => self.clock(operation.dt.as_ref(), own)?,
+            };
+            let (kind, number) = match operation.times_seconds {
+                Some(_) => ("run_at", &mut at),
+                None => ("run_regularly", &mut regular),
+            };
+            // Brian2's names: the first has no number.
+            let suffix = if *number == 0 { String::new() } else { format!("_{number}") };
+            let name = format!("{owner}_{kind}{suffix}");
+            *number += 1;
             let before = self.diagnostics.0.len();
             let text = &operation.code;
             let statements = parser::statements(text, self.diagnostics);
@@ -193,11 +220,9 @@ impl Checker<'_> {
             }
             let group = &mut self.groups[source.population].group;
             group.written.extend(statements.iter().map(|s| s.target.clone()));
-            // Brian2's names: the first has no number.
-            let suffix = if number == 0 { String::new() } else { format!("_{number}") };
-            let name = format!("{owner}_run_regularly{suffix}");
+            let owner = owner.to_string();
             let (order, text) = (operation.order, text.clone());
-            self.operations.push(CheckedOperation { name, source, clock, slot, order, text, statements });
+            self.operations.push(CheckedOperation { name, owner, source, clock, slot, order, text, statements });
         }
         Ok(())
     }

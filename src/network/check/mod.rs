@@ -6,7 +6,7 @@ pub(super) mod groups;
 mod inputs;
 mod monitors;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -41,6 +41,8 @@ pub struct CheckedModel {
     pub(super) slots: Slots,
     /// Length of a step of each clock in seconds; the first one is the model's.
     pub(super) clocks: Vec<f64>,
+    /// Times in seconds of the clocks that have lists of them.
+    pub(super) times: BTreeMap<usize, Vec<f64>>,
     pub(super) groups: Vec<CheckedGroup>,
     pub(super) sources: IndexMap<String, Source>,
     pub(super) links: Vec<CheckedLink>,
@@ -97,6 +99,7 @@ pub struct CheckedRun {
 /// Code that runs at regular times.
 pub struct CheckedOperation {
     pub(super) name: String,
+    pub(super) owner: String,
     pub(super) source: Source,
     pub(super) clock: usize,
     pub(super) slot: String,
@@ -128,6 +131,7 @@ struct Checker<'a> {
     host: IndexMap<String, HostBody>,
     slots: Slots,
     clocks: Vec<f64>,
+    times: BTreeMap<usize, Vec<f64>>,
     groups: Vec<CheckedGroup>,
     sources: IndexMap<String, Source>,
     /// Names of groups with errors: what is wrong because of that is not reported.
@@ -146,6 +150,7 @@ fn check_parts(model: &Model, runs: &[Run], diagnostics: &mut Diagnostics) -> Re
         host: IndexMap::new(),
         slots: Slots::new(&model.schedule),
         clocks: Vec::new(),
+        times: BTreeMap::new(),
         groups: Vec::new(),
         sources: IndexMap::new(),
         unchecked: BTreeSet::new(),
@@ -168,13 +173,14 @@ fn check_parts(model: &Model, runs: &[Run], diagnostics: &mut Diagnostics) -> Re
     let runs = checker.runs(runs)?;
     let inputs = checker.poisson_inputs()?;
     let monitors = checker.monitors()?;
-    let Checker { constants, timed, host, slots, clocks, groups, sources, operations, .. } = checker;
+    let Checker { constants, timed, host, slots, clocks, times, groups, sources, operations, .. } = checker;
     Ok(CheckedModel {
         constants,
         timed,
         host,
         slots,
         clocks,
+        times,
         groups,
         sources,
         links,

@@ -71,6 +71,8 @@ pub struct Operation {
     pub code: Text,
     /// Time between two runs; the group's step if absent.
     pub dt: Option<Value>,
+    /// Times in seconds at which it runs, instead of regularly.
+    pub times_seconds: Option<Vec<f64>>,
     /// Slot of the schedule; `start` if absent.
     pub when: Option<Text>,
     /// Order within the slot.
@@ -80,7 +82,14 @@ pub struct Operation {
 impl Operation {
     /// Statements that run at every step of their group, in the slot `start`.
     pub fn new(statements: &str) -> Operation {
-        Operation { code: Text::new("run_regularly.code", statements), dt: None, when: None, order: 0 }
+        let code = Text::new("run_regularly.code", statements);
+        Operation { code, dt: None, times_seconds: None, when: None, order: 0 }
+    }
+
+    /// Statements that run at these times, in seconds, in any order; they need not be on a grid of steps.
+    pub fn at(statements: &str, times_seconds: &[f64]) -> Operation {
+        let code = Text::new("run_at.code", statements);
+        Operation { code, dt: None, times_seconds: Some(times_seconds.to_vec()), when: None, order: 0 }
     }
 
     /// Every so often instead.

@@ -1,0 +1,596 @@
+//! Where a simulator that means what Brian2 means can go wrong unnoticed: numbered traps, each held by a whole model with
+//! Brian2's results (`tests/models`), or by a test.
+//!
+//! A model says in the comment at its head which traps it holds. Values that stand here are those of Brian2 2.10.1, but
+//! for tests that say that saltus differs on purpose (`docs/differences.md`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use saltus::engine::Options;
+use saltus::network::{
+    AnyGroup, Function, Link, Model, Monitor, Network, NetworkOperation, NeuronGroup, Operation, PoissonInput,
+    RandomState, Record, SpikeGeneratorGroup,
+};
+
+/// What holds a trap.
+enum Held {
+    /// Models with Brian2's results.
+    Models(&'static [&'static str]),
+    /// A test of this file.
+    Here(&'static str),
+    /// A test of another file.
+    Test(&'static str, &'static str),
+}
+use Held::{Here, Models, Test};
+
+/// How many traps there are.
+const TRAPS: u32 = 83;
+
+/// Each trap, and what holds it.
+const HELD: &[(u32, &str, &[Held])] = &[
+    (
+        1,
+        "a cell may spike again after exactly its refractory time",
+        &[Models(&["refractory_rounding", "refractory_zero"])],
+    ),
+    (
+        2,
+        "refractoriness is looked at at the start of the state update",
+        &[Models(&["refractory_state", "timed_refractory"])],
+    ),
+    (3, "a spike makes refractory within its own step", &[Models(&["poisson_input_sure"])]),
+    (
+        4,
+        "`unless refractory` guards all code but resets and events",
+        &[Models(&["unless_refractory", "runs_protected", "events_refractory", "poisson_input_sure"])],
+    ),
+    (
+        5,
+        "without refractoriness the flag means nothing, and events ignore it",
+        &[Models(&["events_refractory"]), Here("a_flag_without_refractoriness_means_nothing")],
+    ),
+    (7, "`lastspike` has 64 bits in groups of 32", &[Here("times_of_spikes_keep_all_bits")]),
+    (
+        8,
+        "`lastspike` is -10,000 s before the first spike",
+        &[Models(&["refractory_boolean"]), Here("before_the_first_spike")],
+    ),
+    (
+        9,
+        "steps are counted by truncation, a thousandth of a step generously",
+        &[Models(&["refractory_rounding", "dt_third", "time_and_index"])],
+    ),
+    (10, "integers have 32 bits, steps 64", &[Models(&["arithmetic_integer", "time_and_index", "regular_own_step"])]),
+    (11, "`/` is float, `//` and `%` have the sign of the divisor", &[Models(&["arithmetic_integer"])]),
+    (12, "division by zero", &[Models(&["nan_and_inf"]), Here("division_by_zero_is_told")]),
+    (13, "`floor` and `ceil` are floats", &[Models(&["functions_all"]), Here("floors_have_no_32_bits")]),
+    (14, "powers of integers", &[Models(&["arithmetic_powers"])]),
+    (15, "booleans in arithmetic and conditions", &[Models(&["boolean_logic"])]),
+    (16, "`v = v + w` is `v += w`", &[Models(&["reset_statements"]), Here("adding_has_two_spellings")]),
+    (
+        17,
+        "shared statements run once, first, also without cells",
+        &[Models(&["regular_shared"]), Test("tests/cli.rs", "wrong_models")],
+    ),
+    (18, "what is hoisted out of loops keeps its bits", &[Test("tests/kernels/main.rs", "hoisting_changes_no_bit")]),
+    (24, "Poisson inputs come with the synapses, by name", &[Models(&["poisson_input_sure"])]),
+    (
+        38,
+        "a variable hides a constant of its name",
+        &[Models(&["temporary_named_as_constant"]), Here("variables_hide_constants")],
+    ),
+    (39, "state outside of kernels lives on between runs", &[Models(&["random_blocks", "runs_inputs"])]),
+    (40, "the last list of an event stays until the next, or the end of a run", &[Here("events_last_until_the_next")]),
+    (41, "times are counted, not added up; runs end on a step", &[Models(&["runs_rounding"])]),
+    (42, "what is due at one time runs in the order of slots, not by clock", &[Models(&["clocks_several"])]),
+    (43, "equal places are sorted by name, byte by byte", &[Models(&["regular_order", "monitors_names"])]),
+    (
+        44,
+        "states are recorded at the start of steps, the last one never",
+        &[Models(&["monitors_when", "monitors_records"])],
+    ),
+    (
+        45,
+        "spikes are recorded before the reset; or only counted",
+        &[Models(&["events_several"]), Here("counted_spikes_are_not_recorded")],
+    ),
+    (46, "rates have a value a step, of the part they watch", &[Models(&["monitors_rate"])]),
+    (47, "NaN is a warning after the run", &[Here("nan_is_told_after_a_run")]),
+    (
+        48,
+        "given spikes fall into steps by truncation, at most one a cell",
+        &[Models(&["generator"]), Here("two_given_spikes_in_a_step_are_refused")],
+    ),
+    (49, "given spikes before a run are not made up for", &[Here("given_spikes_of_the_past_are_gone")]),
+    (50, "the index of a timed array", &[Models(&["timed_1d", "timed_2d", "timed_bad_column", "timed_stages"])]),
+    (51, "a timed array is constant over a step only if the steps divide exactly", &[Models(&["timed_exact"])]),
+    (
+        52,
+        "binomial numbers for more than one half",
+        &[
+            Here("binomial_numbers_are_right_for_any_chance"),
+            Test("tests/random.rs", "binomial_numbers_are_those_of_numpy"),
+        ],
+    ),
+    (
+        53,
+        "Poisson inputs draw for each cell and step, and keep their step",
+        &[Models(&["poisson_input_sure"]), Here("poisson_inputs_are_independent_and_keep_their_step")],
+    ),
+    (54, "a cell of a Poisson group spikes at most once a step", &[Models(&["subgroup_poisson", "poisson_rates"])]),
+    (55, "streams of random numbers are filled in blocks", &[Models(&["random_blocks", "random_regular"])]),
+    (56, "one expression draws once", &[Here("an_expression_draws_once")]),
+    (57, "several noises are drawn in the order of the text", &[Here("noises_are_drawn_in_the_order_of_the_text")]),
+    (58, "milstein and heun are Stratonovich", &[Models(&["random_noise"])]),
+    (59, "the choice of a method falls back", &[Models(&["auto_euler", "auto_exact"])]),
+    (
+        60,
+        "a coefficient of 0 in exponential Euler",
+        &[Models(&["expeuler_forms"]), Here("a_coefficient_of_zero_has_a_limit")],
+    ),
+    (61, "all variables step at once", &[Models(&["fitzhugh_nagumo", "rk2_van_der_pol"])]),
+    (62, "`constant over dt` is evaluated before anything is recorded", &[Models(&["constant_over_dt"])]),
+    (63, "strings set from outside draw outside of the blocks", &[Models(&["random_init"])]),
+    (64, "subgroups count from their own first cell", &[Models(&["subgroup_sources"])]),
+    (65, "booleans are bytes", &[Test("tests/kernels/main.rs", "every_tier_leaves_the_same_bits")]),
+    (
+        66,
+        "one array under two names",
+        &[Here("links_into_the_own_group"), Test("tests/kernels/threads.rs", "what_elements_share_is_not_divided")],
+    ),
+    (67, "records move as they grow", &[Here("operations_see_records_grow")]),
+    (
+        68,
+        "names of users and names of templates",
+        &[Models(&["names_awkward"]), Test("src/render/names.rs", "only_reserved_names_change")],
+    ),
+    (69, "variables named as keywords or library functions", &[Models(&["names_awkward"])]),
+    (
+        70,
+        "fast maths, NaN and denormal numbers",
+        &[
+            Models(&["nan_and_inf"]),
+            Here("small_numbers_are_not_flushed"),
+            Test("src/build/recipe.rs", "no_family_gets_a_flag_that_changes_results"),
+        ],
+    ),
+    (71, "stored states hold everything", &[Here("a_restored_network_repeats_its_run")]),
+    (74, "who takes part in a run is settled at its start", &[Here("who_runs_is_settled_at_the_start")]),
+    (75, "slots of an own schedule have a before and an after", &[Here("own_schedules")]),
+    (76, "methods of GSL", &[Test("tests/integrate.rs", "names_of_methods")]),
+    (
+        77,
+        "the key of a kernel holds everything that matters",
+        &[Test("src/build/recipe.rs", "every_field_changes_the_key")],
+    ),
+    (
+        80,
+        "code with its own step sees the group's `dt`",
+        &[Models(&["regular_own_step", "clocks_several", "timed_1d"])],
+    ),
+    (81, "weights have all their digits", &[Here("weights_have_all_digits")]),
+    (82, "recording all variables means those of the equations", &[Models(&["monitors_records"])]),
+    (83, "subexpressions are recorded as they are", &[Models(&["monitors_records", "subexpressions_nested"])]),
+];
+
+/// Traps that are not met here, and why.
+const NOT_MET: &[(u32, &str)] = &[
+    (6, "synapses: protected variables of both sides"),
+    (19, "synapses: one cell on both sides"),
+    (20, "synapses: order of statements"),
+    (21, "synapses: order in the queue"),
+    (22, "synapses: rounding of delays"),
+    (23, "synapses: no delay"),
+    (25, "synapses: order of pathways"),
+    (26, "synapses: queues after a change of the step"),
+    (27, "synapses: summed variables"),
+    (28, "synapses: names without suffix"),
+    (29, "synapses: event-driven variables"),
+    (30, "synapses: event-driven variables that depend on others"),
+    (31, "synapses: order of draws when connecting"),
+    (32, "synapses: probabilities when connecting"),
+    (33, "synapses: samples when connecting"),
+    (34, "synapses: bounds of generators when connecting"),
+    (35, "synapses: numbers of synapses of a pair"),
+    (36, "Python: lookup of implementations by class"),
+    (37, "Python: implementations in C++; here they are in C"),
+    (72, "Python: clocks of single events"),
+    (73, "Python: networks collected from variables of the caller"),
+    (78, "Python: internal calls that make synapses"),
+    (79, "templates of Brian2: `N` as a variable of synapses and monitors"),
+];
+
+fn read(path: &str) -> String {
+    let full = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&full).unwrap_or_else(|cause| panic!("{path}: {cause}"))
+}
+
+/// The traps that the comment at the head of a model names, as `trap 7`.
+fn named_in(model: &str) -> BTreeSet<u32> {
+    let text = read(&format!("tests/models/{model}.toml"));
+    let head: String = text.lines().take_while(|line| line.starts_with('#')).collect();
+    let numbers = head.split("trap ").skip(1).map(|rest| rest.chars().take_while(char::is_ascii_digit).collect());
+    numbers.filter_map(|number: String| number.parse().ok()).collect()
+}
+
+#[test]
+fn every_trap_is_held_or_not_met() {
+    let numbers: Vec<u32> = HELD.iter().map(|(n, ..)| *n).chain(NOT_MET.iter().map(|(n, _)| *n)).collect();
+    let each: BTreeSet<u32> = numbers.iter().copied().collect();
+    assert_eq!(each.len(), numbers.len(), "a trap stands twice");
+    let missing: Vec<u32> = (1..=TRAPS).filter(|n| !each.contains(n)).collect();
+    assert!(missing.is_empty() && each.len() == TRAPS as usize, "missing: {missing:?}");
+}
+
+#[test]
+fn what_holds_traps_is_there_and_says_so() {
+    let mut faults = Vec::new();
+    let mut by_model: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+    for (number, _, held) in HELD {
+        assert!(!held.is_empty(), "nothing holds trap {number}");
+        for held in *held {
+            match held {
+                Models(models) => {
+                    for model in *models {
+                        by_model.entry(model).or_default().insert(*number);
+                    }
+                }
+                Here(test) => {
+                    if !read("tests/traps.rs").contains(&format!("#[test]\nfn {test}() {{\n    // Trap {number}:")) {
+                        faults.push(format!("trap {number}: no test `{test}` that names it"));
+                    }
+                }
+                Test(path, test) => {
+                    let text = read(path);
+                    let is_test = text.contains(&format!("#[test]\nfn {test}("))
+                        || text.contains(&format!("#[test]\n    fn {test}("));
+                    if !is_test {
+                        faults.push(format!("trap {number}: `{path}` has no test `{test}`"));
+                    }
+                }
+            }
+        }
+    }
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models")).expect("models") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            let model = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            let (named, held) = (named_in(&model), by_model.remove(model.as_str()).unwrap_or_default());
+            if named != held {
+                faults.push(format!("{model}: its comment names the traps {named:?}, the table {held:?}"));
+            }
+        }
+    }
+    faults.extend(by_model.keys().map(|model| format!("there is no model `{model}`")));
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+fn network(model: &Model) -> Network {
+    Network::new(model, Options::interpreted()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A network that ran for a while.
+fn after(model: &Model, duration: &str) -> Network {
+    let mut network = network(model);
+    network.run_for(duration).unwrap_or_else(|error| panic!("{error}"));
+    network
+}
+
+/// The message about a model that is wrong.
+fn refused(model: &Model) -> String {
+    match Network::new(model, Options::interpreted()) {
+        Ok(_) => panic!("nothing is wrong with it"),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn values(network: &Network, group: &str, variable: &str) -> Vec<f64> {
+    network.values(group, variable).unwrap_or_else(|| panic!("no `{variable}`"))
+}
+
+/// The steps of 0.1 ms at which spikes were recorded.
+fn steps(network: &Network, monitor: &str) -> Vec<i64> {
+    network.spikes(monitor).expect("a monitor").t.iter().map(|t| (t / 1e-4).round() as i64).collect()
+}
+
+fn alone(group: impl Into<AnyGroup>) -> Model {
+    Model::new().group(group)
+}
+
+#[test]
+fn a_flag_without_refractoriness_means_nothing() {
+    // Trap 5: both forms spike alike.
+    for flag in ["", " (unless refractory)"] {
+        let equations = format!("dv/dt = (2 - v)/(10*ms) : 1{flag}");
+        let cells = NeuronGroup::new("cells", 1, &equations).threshold("v > 1").reset("v = 0").method("exact");
+        let network = after(&alone(cells).spike_monitor("spikes", "cells"), "30*ms");
+        assert_eq!(steps(&network, "spikes"), [69, 139, 209, 279], "{flag}");
+    }
+}
+
+#[test]
+fn times_of_spikes_keep_all_bits() {
+    // Trap 7: 0.3 ms is not a number of 32 bits.
+    let cells = NeuronGroup::new("cells", 1, "v : 1").threshold("t > 0.25*ms and t < 0.35*ms").reset("");
+    let network = after(&alone(cells.refractory("1*ms").float32()), "1*ms");
+    assert_eq!(values(&network, "cells", "lastspike"), [0.000_300_000_000_000_000_03]);
+}
+
+#[test]
+fn before_the_first_spike() {
+    // Trap 8: steps are counted from there as from any time.
+    let cells = NeuronGroup::new("cells", 1, "x : integer").threshold("False").reset("").refractory("1*ms");
+    let code = Operation::new("x = timestep(t - lastspike, dt) - timestep(10000*second, dt)");
+    let network = after(&alone(cells.operation(code)), "0.3*ms");
+    assert_eq!(values(&network, "cells", "lastspike"), [-10_000.0]);
+    assert_eq!(values(&network, "cells", "x"), [2.0]);
+}
+
+#[test]
+fn division_by_zero_is_told() {
+    // Trap 12: integers give 0 and one warning for each place, floats infinity without a word; here saltus differs.
+    let cells = NeuronGroup::new("cells", 2, "n : integer\nq : integer\nr : integer\nx : 1")
+        .operation(Operation::new("q = 7 // n\nr = 7 % n\nx = 7 / n"));
+    let network = after(&alone(cells).init("cells", "n", "2*i"), "1*ms");
+    let found = ["q", "r", "x"].map(|variable| values(&network, "cells", variable));
+    assert_eq!(found, [vec![0.0, 3.0], vec![0.0, 1.0], vec![f64::INFINITY, 3.5]]);
+    let said = network.warnings().to_string();
+    assert_eq!(said.matches("divided by zero").count(), 2, "{said}");
+}
+
+#[test]
+fn floors_have_no_32_bits() {
+    // Trap 13: Brian2's Cython target leaves them floats, its NumPy target wraps at 32 bits.
+    let cells =
+        NeuronGroup::new("cells", 2, "v : 1\nf : 1\nh : 1").operation(Operation::new("f = floor(v)\nh = ceil(v)/2"));
+    let network = after(&alone(cells).init("cells", "v", "3.7e9 - i*(3.7e9 + 3.7)"), "0.1*ms");
+    assert_eq!(values(&network, "cells", "f"), [3.7e9, -4.0]);
+    assert_eq!(values(&network, "cells", "h"), [1.85e9, -1.5]);
+}
+
+#[test]
+fn adding_has_two_spellings() {
+    // Trap 16: also within one piece of code, and where the variable stands twice.
+    let cells = NeuronGroup::new("cells", 3, "v : 1\nu : 1\nw : 1\na : 1\nb : 1")
+        .operation(Operation::new("v = v + w; u += w; a = w*a + a; b += w*b"));
+    let model = alone(cells).init("cells", "w", "0.1*(i + 1)").init("cells", "a", "0.3").init("cells", "b", "0.3");
+    let network = after(&model, "5*ms");
+    assert_eq!(values(&network, "cells", "v"), values(&network, "cells", "u"));
+    assert!(values(&network, "cells", "v").iter().all(|v| *v > 4.9));
+    let pairs = values(&network, "cells", "a").into_iter().zip(values(&network, "cells", "b"));
+    pairs.for_each(|(a, b)| assert!((a - b).abs() <= 1e-12 * a && a > 1.0, "{a} {b}"));
+}
+
+#[test]
+fn variables_hide_constants() {
+    // Trap 38: the group's own value counts.
+    let cells = NeuronGroup::new("cells", 1, "scale : 1\nx = 2*scale : 1\ny : 1").operation(Operation::new("y = x"));
+    let model = alone(cells).constant("scale", "3").init("cells", "scale", "5");
+    assert_eq!(values(&after(&model, "0.1*ms"), "cells", "y"), [10.0]);
+}
+
+#[test]
+fn events_last_until_the_next() {
+    // Trap 40: code at the start of a step sees the cells that the end of the step before found, but not across runs.
+    let cells = NeuronGroup::new("cells", 2, "seen : integer")
+        .event("late", "i == t_in_timesteps % 2")
+        .event_schedule("late", "end", 0)
+        .on_event_in("late", "seen += 1", "start", 0);
+    let mut network = network(&alone(cells));
+    for expected in [[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]] {
+        network.run_for("0.2*ms").expect("a run");
+        assert_eq!(values(&network, "cells", "seen"), expected);
+    }
+}
+
+#[test]
+fn counted_spikes_are_not_recorded() {
+    // Trap 45: counts are kept all the same.
+    let cells = NeuronGroup::new("cells", 2, "v : 1").threshold("i == 0").reset("");
+    let model = alone(cells).monitor(Monitor::spikes("spikes", "cells").record(Record::None));
+    let network = after(&model, "0.5*ms");
+    let spikes = network.spikes("spikes").expect("a monitor");
+    assert_eq!((spikes.count.as_slice(), spikes.i.len(), spikes.t.len()), (&[5, 0][..], 0, 0));
+}
+
+#[test]
+fn nan_is_told_after_a_run() {
+    // Trap 47: the run goes on, and its results stay.
+    let cells = NeuronGroup::new("cells", 2, "dv/dt = p/ms : 1\np : 1").method("euler");
+    let model = alone(cells).init("cells", "p", "log(1.0*i - 1)*(1 - i)");
+    let network = after(&model, "0.2*ms");
+    assert!(values(&network, "cells", "v")[0].is_nan());
+    let said = network.warnings().to_string();
+    assert!(said.contains("`v` of the group `cells` is not a number"), "{said}");
+}
+
+#[test]
+fn two_given_spikes_in_a_step_are_refused() {
+    // Trap 48: also with another cell's spike between them, which Brian2 does not find.
+    for (indices, times) in [(vec![0, 0], vec![0.12e-3, 0.15e-3]), (vec![0, 1, 0], vec![0.12e-3, 0.14e-3, 0.15e-3])] {
+        let said = refused(&alone(SpikeGeneratorGroup::new("given", 2, &indices, &times)));
+        assert!(said.contains("more than once"), "{said}");
+    }
+}
+
+#[test]
+fn given_spikes_of_the_past_are_gone() {
+    // Trap 49: what lies before the run never comes, what lies at its first step does.
+    let model =
+        alone(SpikeGeneratorGroup::new("given", 3, &[0, 1], &[0.1e-3, 0.3e-3])).spike_monitor("spikes", "given");
+    let mut network = network(&model);
+    let mut run = |indices: &[i64], times: &[f64]| {
+        if !indices.is_empty() {
+            network.set_spikes("given", indices, times, None).expect("spikes");
+        }
+        network.run_for("0.5*ms").expect("a run");
+        let i = network.spikes("spikes").expect("a monitor").i.clone();
+        i.into_iter().zip(steps(&network, "spikes")).collect::<Vec<_>>()
+    };
+    assert_eq!(run(&[], &[]), [(0, 1), (1, 3)]);
+    assert_eq!(run(&[2, 0], &[0.7e-3, 0.5e-3])[2..], [(0, 5), (2, 7)]);
+    assert_eq!(run(&[0, 1, 2, 0], &[0.2e-3, 0.9e-3, 1.0e-3, 1.2e-3])[4..], [(2, 10), (0, 12)]);
+}
+
+#[test]
+fn binomial_numbers_are_right_for_any_chance() {
+    // Trap 52: the mean is n*p; Brian2's Cython target has 9.1 for 10 and 0.8. Here saltus differs.
+    for chance in [0.2, 0.5, 0.8, 0.97] {
+        let cells = NeuronGroup::new("cells", 4000, "v : 1").operation(Operation::new("v = draw()"));
+        let model = alone(cells).function(Function::binomial("draw", 10, chance)).seed(7);
+        let drawn = values(&after(&model, "0.1*ms"), "cells", "v");
+        let mean = drawn.iter().sum::<f64>() / 4000.0;
+        let error = (10.0 * chance * (1.0 - chance) / 4000.0).sqrt();
+        assert!((mean - 10.0 * chance).abs() < 5.0 * error, "{chance}: {mean}");
+        assert!(drawn.iter().all(|k| k.fract() == 0.0 && (0.0..=10.0).contains(k)), "{chance}");
+    }
+}
+
+#[test]
+fn poisson_inputs_are_independent_and_keep_their_step() {
+    // Trap 53: a number for each cell and step; the chance was computed for one length of a step.
+    let cells = NeuronGroup::new("cells", 500, "v : 1");
+    let model = alone(cells).poisson_input(PoissonInput::new("cells", "v", 10, "100*Hz", "1")).seed(3);
+    let mut network = network(&model);
+    network.run_for("10*ms").expect("a run");
+    let v = values(&network, "cells", "v");
+    let mean = v.iter().sum::<f64>() / 500.0;
+    let variance = v.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 499.0;
+    // 1000 chances of 0.01 each: mean 10, variance 9.9.
+    assert!((mean - 10.0).abs() < 0.7 && (variance - 9.9).abs() < 3.0, "{mean} {variance}");
+    let said = network.set_step("0.05*ms").map_err(|error| error.to_string());
+    assert!(said.is_err_and(|said| said.contains("`poissoninput` was made for steps of 0.0001 s")));
+}
+
+#[test]
+fn an_expression_draws_once() {
+    // Trap 56: two calls in one expression could be taken for one; in two statements they are two.
+    let with = |code: &str| {
+        let cells = NeuronGroup::new("cells", 1, "v : 1\nw : 1").operation(Operation::new(code));
+        alone(cells).seed(1)
+    };
+    let said = refused(&with("v = rand() - rand()"));
+    assert!(said.contains("rand"), "{said}");
+    let network = after(&with("w = rand(); v = rand() - w"), "0.1*ms");
+    // The first two of NumPy's generator with this seed.
+    assert_eq!(values(&network, "cells", "v"), [0.720_324_493_442_158_1 - 0.417_022_004_702_574]);
+}
+
+#[test]
+fn noises_are_drawn_in_the_order_of_the_text() {
+    // Trap 57: Brian2's order is that of a Python set, which differs from process to process. Here saltus differs.
+    let equations = "dv/dt = xi_two/ms**0.5 : 1\ndw/dt = xi_one/ms**0.5 : 1";
+    let network = after(&alone(NeuronGroup::new("cells", 1, equations).method("euler")).seed(1), "0.1*ms");
+    for (variable, normal) in [("v", 1.624_345_36), ("w", -0.611_756_41)] {
+        let found = values(&network, "cells", variable)[0] / 0.1f64.sqrt();
+        assert!((found - normal).abs() < 1e-8, "{variable}: {found}");
+    }
+}
+
+#[test]
+fn a_coefficient_of_zero_has_a_limit() {
+    // Trap 60: where Brian2's formula divides 0 by 0. Here saltus differs.
+    let equations = "dv/dt = (1 - a*v)/(10*ms) : 1\na : 1";
+    let cells = NeuronGroup::new("cells", 2, equations).method("exponential_euler");
+    let v = values(&after(&alone(cells).init("cells", "a", "1.0*i"), "10*ms"), "cells", "v");
+    assert!((v[0] - 1.0).abs() < 1e-12 && (v[1] - (1.0 - (-1f64).exp())).abs() < 1e-12, "{v:?}");
+}
+
+#[test]
+fn links_into_the_own_group() {
+    // Trap 66: code reads the values that there were before it began, whatever cell comes first.
+    let cells = NeuronGroup::new("cells", 3, "x : 1 (linked)\nv : 1").operation(Operation::new("v = x + 10"));
+    let model = alone(cells).link(Link::new("cells", "x", "cells", "v").cells(&[1, 2, 0])).init("cells", "v", "i + 1");
+    assert_eq!(values(&after(&model, "0.1*ms"), "cells", "v"), [12.0, 13.0, 11.0]);
+}
+
+#[test]
+fn operations_see_records_grow() {
+    // Trap 67: each time they are where they are then.
+    let cells = NeuronGroup::new("cells", 1, "dv/dt = 1/ms : 1").method("euler");
+    let mut network = network(&alone(cells).state_monitor("trace", "cells", &["v"], None, None));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let of_operation = seen.clone();
+    let operation = move |network: &mut Network, _: f64| {
+        let trace = network.states("trace").expect("a monitor");
+        of_operation
+            .lock()
+            .expect("no panic")
+            .push((trace.t.len(), trace.variables["v"].1.values.get(trace.t.len() - 1)));
+        Ok(())
+    };
+    network.add_operation(NetworkOperation::new("look").when("end"), operation).expect("a slot");
+    network.run_for("0.3*ms").expect("a run");
+    assert_eq!(*seen.lock().expect("no panic"), [(1, 0.0), (2, 0.1), (3, 0.2)]);
+}
+
+#[test]
+fn small_numbers_are_not_flushed() {
+    // Trap 70: a decay goes through the denormal numbers.
+    let cells = NeuronGroup::new("cells", 1, "dv/dt = -v/ms : 1").method("exact");
+    let v = values(&after(&alone(cells).init("cells", "v", "1e-307"), "10*ms"), "cells", "v")[0];
+    assert!(v > 0.0 && v < f64::MIN_POSITIVE, "{v:e}");
+}
+
+#[test]
+fn a_restored_network_repeats_its_run() {
+    // Trap 71: variables, refractoriness, records, times and random numbers.
+    let cells = NeuronGroup::new("cells", 5, "dv/dt = -v/(5*ms) + xi*ms**-0.5 : 1").method("euler");
+    let cells = cells.threshold("v > 0.5").reset("v = 0").refractory("0.3*ms");
+    let model =
+        alone(cells).seed(11).spike_monitor("spikes", "cells").state_monitor("trace", "cells", &["v"], None, None);
+    let mut network = network(&model);
+    network.run_for("2*ms").expect("a run");
+    let state = network.store().expect("between runs");
+    let mut run = |restore: bool| {
+        if restore {
+            network.restore(&state, RandomState::Restore).expect("its own state");
+        }
+        network.run_for("3*ms").expect("a run");
+        let trace = network.states("trace").expect("a monitor");
+        (network.t_seconds(), steps(&network, "spikes"), trace.variables.clone(), network.final_state())
+    };
+    let first = run(false);
+    assert!(first.1.len() > 5, "{:?}", first.1);
+    assert_eq!(run(true), first);
+}
+
+#[test]
+fn who_runs_is_settled_at_the_start() {
+    // Trap 74: a part that is switched off during a run goes on until its end.
+    let cells = NeuronGroup::new("cells", 1, "n : 1").operation(Operation::new("n += 1").when("end"));
+    let mut network = network(&alone(cells));
+    let operation = |network: &mut Network, t: f64| {
+        if t > 0.15e-3 { network.set_active("cells_run_regularly", false) } else { Ok(()) }
+    };
+    network.add_operation(NetworkOperation::new("off"), operation).expect("a slot");
+    for _ in 0..2 {
+        network.run_for("0.5*ms").expect("a run");
+        assert_eq!(values(&network, "cells", "n"), [5.0]);
+    }
+}
+
+#[test]
+fn own_schedules() {
+    // Trap 75: a slot that is needed must be there.
+    let slots = ["early", "start", "groups", "thresholds", "synapses", "resets", "end", "late"];
+    let cells = NeuronGroup::new("cells", 1, "n : 1")
+        .operation(Operation::new("n = 2*n + 1").when("early"))
+        .operation(Operation::new("n = 3*n").when("before_early"))
+        .operation(Operation::new("n = 5*n + 2").when("after_late"));
+    let network = after(&alone(cells).schedule(&slots), "0.3*ms");
+    assert_eq!(values(&network, "cells", "n"), [6517.0]);
+    let spiking = NeuronGroup::new("cells", 1, "n : 1").threshold("n > 1").reset("");
+    let said = refused(&alone(spiking).schedule(&["start", "groups"]));
+    assert!(said.contains("`thresholds`"), "{said}");
+}
+
+#[test]
+fn weights_have_all_digits() {
+    // Trap 81: Brian2 writes a weight of a third with eight. Here saltus differs.
+    let input = PoissonInput::new("cells", "v", 1, "10*kHz", "weight");
+    let model = alone(NeuronGroup::new("cells", 1, "v : volt")).constant("weight", "mV/3").poisson_input(input);
+    assert_eq!(values(&after(&model, "0.1*ms"), "cells", "v"), [1e-3 / 3.0]);
+}
