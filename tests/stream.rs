@@ -14,7 +14,7 @@ use saltus::cli::report::{self, Stopwatch};
 use saltus::engine::Options;
 use saltus::model::file;
 use saltus::network::stream::CHUNK_BYTES;
-use saltus::network::{Model, MonitorKind, Network, from_file};
+use saltus::network::{Error, Model, MonitorKind, Network, RandomState, from_file};
 use serde_json::Value;
 use tempfile::TempDir;
 use zip::ZipArchive;
@@ -247,6 +247,27 @@ fn an_archive_that_fails_keeps_no_other_from_being_made() {
     assert_eq!(parts(&path("spikes.parts")).into_keys().collect::<Vec<_>>(), ["i", "t", "up", "v"]);
     let archives = names(directory.path()).into_iter().filter(|name| name.ends_with(".npz"));
     assert_eq!(archives.count(), 6);
+}
+
+#[test]
+fn states_have_what_is_in_memory() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut network = network(&every_kind(false));
+    network.run_for("20*ms").expect("a run");
+    let state = network.store().expect("a state");
+    let rate = |network: &Network| network.rates("rate").map(|rate| (rate.records(), rate.mean_hertz()));
+    let before = rate(&network);
+    assert!(before.is_some_and(|(records, mean)| records == 200 && mean > 0.0));
+    network.stream_in_chunks(directory.path(), 100).expect("files");
+    network.run_for("13.3*ms").expect("a run");
+    assert!(matches!(network.store(), Err(Error::Streaming)));
+    assert!(matches!(network.restore(&state, RandomState::Restore), Err(Error::Streaming)));
+    network.finish_stream().expect("archives");
+    assert_ne!(rate(&network), before);
+    network.restore(&state, RandomState::Restore).expect("the same network");
+    assert_eq!(rate(&network), before);
+    assert_eq!(network.states("all").map(|all| all.records()), Some(200));
+    assert_eq!(network.spikes("spikes").map(|spikes| spikes.records() == spikes.total), Some(true));
 }
 
 #[test]

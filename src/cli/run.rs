@@ -21,8 +21,8 @@ use crate::build::{OptLevel, ToolchainError};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::engine::{self, CacheChoice, EngineError, Options};
 use crate::network::{self, Ending, Network, RandomState};
-use crate::runtime::state_file::StateFileError;
 use crate::runtime::archive;
+use crate::runtime::state_file::StateFileError;
 
 /// The options of the engine that the command line asks for.
 pub fn options(machine: &Machine, tier: Tier) -> Options {

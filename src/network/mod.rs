@@ -31,8 +31,8 @@ pub mod propagator;
 pub mod rate;
 pub mod run;
 pub mod state;
-pub mod summary;
 pub mod stream;
+pub mod summary;
 pub mod symbols;
 pub mod timed_array;
 

@@ -78,7 +78,8 @@ pub struct RateMonitor {
     pub rate: Vec<f64>,
     /// How many records are in files already, and no longer here.
     pub written: u64,
-    sum_hertz: f64,
+    /// The sum of the rates that are in files.
+    written_hertz: f64,
 }
 
 /// Variables of some cells at regular times.
@@ -196,7 +197,7 @@ impl EventMonitor {
 impl RateMonitor {
     /// Nothing recorded.
     pub fn new(name: String, source: Source, source_name: String) -> RateMonitor {
-        RateMonitor { name, source, source_name, t: Vec::new(), rate: Vec::new(), written: 0, sum_hertz: 0.0 }
+        RateMonitor { name, source, source_name, t: Vec::new(), rate: Vec::new(), written: 0, written_hertz: 0.0 }
     }
 
     /// How many steps were recorded, here and in files.
@@ -206,7 +207,7 @@ impl RateMonitor {
 
     /// The mean over all recorded steps, in hertz; not a number if there is none.
     pub fn mean_hertz(&self) -> f64 {
-        self.sum_hertz / self.records() as f64
+        self.sum_hertz() / self.records() as f64
     }
 
     /// Appends the rate at `t_seconds`.
@@ -214,7 +215,16 @@ impl RateMonitor {
     pub fn record(&mut self, t_seconds: f64, hertz: f64) {
         self.t.push(t_seconds);
         self.rate.push(hertz);
-        self.sum_hertz += hertz;
+    }
+
+    /// Sets what was recorded, and forgets what is in files.
+    pub fn set(&mut self, t: Vec<f64>, rate: Vec<f64>) {
+        (self.t, self.rate, self.written, self.written_hertz) = (t, rate, 0, 0.0);
+    }
+
+    /// The sum of all recorded rates, in their order.
+    fn sum_hertz(&self) -> f64 {
+        self.rate.iter().fold(self.written_hertz, |sum, hertz| sum + hertz)
     }
 }
 
@@ -368,6 +378,7 @@ impl Recording for RateMonitor {
     }
 
     fn forget(&mut self) {
+        self.written_hertz = self.sum_hertz();
         self.written += self.held() as u64;
         self.t.clear();
         self.rate.clear();

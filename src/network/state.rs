@@ -190,10 +190,13 @@ impl Network {
     ///
     /// # Errors
     /// [`Error::State`] if the state is not one of a network with the same groups, variables and monitors;
-    /// [`Error::Running`] within a run.
+    /// [`Error::Running`] within a run; [`Error::Streaming`] if monitors write to disk.
     pub fn restore(&mut self, state: &State, random: RandomState) -> Result<(), Error> {
         if self.is_running {
             return Err(Error::Running("going back to a state"));
+        }
+        if self.stream.is_some() {
+            return Err(Error::Streaming);
         }
         let arrays = &state.0.arrays;
         self.compare(arrays)?;
@@ -225,18 +228,21 @@ impl Network {
             let prefix = format!("monitors/{}", monitor.name);
             monitor.count = reader.i64(&format!("{prefix}/count"))?.iter().map(|c| *c as u64).collect();
             monitor.total = monitor.count.iter().sum();
+            monitor.written = 0;
             monitor.i = reader.i32(&format!("{prefix}/i"))?.to_vec();
             monitor.t = reader.f64(&format!("{prefix}/t"))?.to_vec();
             reader.columns(&prefix, &mut monitor.variables)?;
         }
         for monitor in &mut self.state_monitors {
             let prefix = format!("monitors/{}", monitor.name);
+            monitor.written = 0;
             monitor.t = reader.f64(&format!("{prefix}/t"))?.to_vec();
             reader.columns(&prefix, &mut monitor.variables)?;
         }
         for monitor in &mut self.rate_monitors {
-            monitor.t = reader.f64(&format!("monitors/{}/t", monitor.name))?.to_vec();
-            monitor.rate = reader.f64(&format!("monitors/{}/rate", monitor.name))?.to_vec();
+            let values = |name: &str| reader.f64(&format!("monitors/{}/{name}", monitor.name));
+            let (t, rate) = (values("t")?.to_vec(), values("rate")?.to_vec());
+            monitor.set(t, rate);
         }
         self.follow_clocks()
     }
