@@ -7,7 +7,7 @@ use super::memory::Memory;
 use super::model::{Assigned, Assignment, Filter, Value};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::ast::{AssignOp, Expr, ExprKind, Statement};
-use crate::expr::check::check_condition;
+use crate::expr::check::{ValueType, check_condition};
 use crate::expr::parser;
 use crate::kernel::ir::LoopShape;
 use crate::kernel::lower::Site;
@@ -97,6 +97,11 @@ pub fn check_assignment(
                 let scope = CodeScope::assignment(group, &group.variables);
                 let any = Expr::new(ExprKind::Int(0), text.whole());
                 check_statements(&[statement(any)], &scope, text, diagnostics);
+            } else if variable.kind.ty == ValueType::Integer
+                && let Some(wrong) = values.iter().find(|value| !is_integer_of_32_bits(**value))
+            {
+                let message = format!("`{name}` is an integer of 32 bits, which cannot be {wrong}");
+                diagnostics.push(Diagnostic::error(text, text.whole(), message));
             }
             CheckedValue::Each(values.clone())
         }
@@ -115,14 +120,21 @@ pub fn check_assignment(
             Some(CheckedFilter::Cells(cells)) => Some(cells.len()),
             Some(CheckedFilter::Condition(..)) => None,
         };
-        let message = match wanted {
-            Some(wanted) if wanted == values.len() => None,
-            Some(wanted) => Some(format!("there are {} values for {wanted} cells", values.len())),
-            None => Some("values for cells that a condition chooses cannot be given one by one".to_string()),
-        };
-        if let Some(message) = message {
-            diagnostics.push(Diagnostic::error(text, text.whole(), message));
-        }
+        let count = values.len();
+        let wrong = |message| Diagnostic::error(text, text.whole(), message);
+        diagnostics.0.extend(match wanted {
+            Some(wanted) if wanted == count => None,
+            Some(_) if variable.shared => {
+                Some(wrong(format!("`{name}` has one value for all cells, but {count} are given")))
+            }
+            Some(wanted) => {
+                Some(wrong(format!("{count} values of `{name}` are given for {wanted} cells of `{owner}`")))
+            }
+            None => {
+                let error = wrong("cells that a condition chooses cannot get a value each".to_string());
+                Some(error.hint("choose them by their numbers, or give an expression"))
+            }
+        });
     }
     let errors = diagnostics.has_errors_since(before);
     (!errors).then(|| CheckedAssignment {
@@ -133,6 +145,11 @@ pub fn check_assignment(
         shared: variable.shared,
         filter,
     })
+}
+
+/// Whether there is such an integer once the fraction is cut off.
+fn is_integer_of_32_bits(value: f64) -> bool {
+    (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&value.trunc())
 }
 
 /// A shared variable takes one value, for all.

@@ -43,6 +43,20 @@ pub enum LinkedCells {
     Variable(Text, Source),
 }
 
+impl LinkedCells {
+    /// The cells of a variable that stands for `cells` of another one.
+    fn through(self, cells: &LinkedCells) -> LinkedCells {
+        match (self, cells) {
+            (_, LinkedCells::Single) | (LinkedCells::Single, _) => LinkedCells::Single,
+            (LinkedCells::Same, LinkedCells::Cells(to)) => LinkedCells::Cells(to.clone()),
+            (LinkedCells::Cells(from), LinkedCells::Cells(to)) => {
+                LinkedCells::Cells(from.into_iter().map(|cell| to[cell as usize]).collect())
+            }
+            (own, _) => own,
+        }
+    }
+}
+
 /// A Poisson input without errors.
 pub struct CheckedPoissonInput {
     /// Its name.
@@ -68,11 +82,13 @@ impl Checker<'_> {
     pub(super) fn links(&mut self) -> Vec<CheckedLink> {
         let mut checked: Vec<CheckedLink> = Vec::new();
         let before = self.diagnostics.0.len();
-        for link in &self.model.links {
-            let Some(link) = self.link(link) else { continue };
+        for given in &self.model.links {
+            let Some(link) = self.link(given, &checked) else { continue };
             if checked.iter().any(|l| l.population == link.population && l.variable == link.variable) {
-                let text = &self.groups[link.population].group.equations.text.clone();
-                self.error(text, format!("`{}` is linked twice", link.variable));
+                self.error(
+                    &given.variable,
+                    format!("`{}` of `{}` is linked twice", link.variable, given.group.as_str()),
+                );
             }
             checked.push(link);
         }
@@ -96,7 +112,8 @@ impl Checker<'_> {
         checked
     }
 
-    fn link(&mut self, link: &Link) -> Option<CheckedLink> {
+    /// `before` are the links before this one, which it may go through.
+    fn link(&mut self, link: &Link, before: &[CheckedLink]) -> Option<CheckedLink> {
         let (target, source) =
             (self.source(link.group.as_str(), &link.group), self.source(link.source.as_str(), &link.source));
         let (target, source) = (target?, source?);
@@ -115,7 +132,21 @@ impl Checker<'_> {
             self.diagnostics.push(error.suggest(source_name, names));
             return None;
         };
-        let problem = if !given.is_stored() {
+        let via = before.iter().find(|l| l.population == source.population && l.variable == source_name);
+        let is_single = via.map_or(given.shared, |via| matches!(via.cells, LinkedCells::Single));
+        let is_linked = given.role == Role::Linked;
+        let problem = if is_linked && via.is_none() {
+            Some((format!("`{source_name}` is linked itself, but to nothing so far"), "give its own link first"))
+        } else if let Some(cells) = via.map(|via| &via.cells)
+            && (matches!(cells, LinkedCells::Variable(..))
+                || matches!((cells, &link.index), (LinkedCells::Cells(_), Some(LinkIndex::Variable(_)))))
+        {
+            // What the variable says is looked up when a run starts, and not through two tables.
+            Some((
+                format!("`{source_name}` is linked itself, and a variable chooses cells on the way"),
+                "link to the variable that it is linked to",
+            ))
+        } else if !given.is_stored() && !is_linked {
             Some((
                 format!("`{source_name}` has no values of its own to link to"),
                 "link to the variables that it is made of",
@@ -131,7 +162,7 @@ impl Checker<'_> {
                 ),
             };
             Some((message, "a linked variable has the type and the unit of what it is linked to"))
-        } else if variable.shared && !given.shared && source.n() != 1 {
+        } else if variable.shared && !is_single && source.n() != 1 {
             Some((
                 format!("`{name}` is shared, but each cell of `{}` has its own `{source_name}`", link.source.as_str()),
                 "remove the flag `shared`",
@@ -143,15 +174,12 @@ impl Checker<'_> {
             self.error_with_hint(&link.source_variable, message, hint);
             return None;
         }
-        let is_single = given.shared;
         let cells = self.linked_cells(link, target, source, is_single)?;
-        Some(CheckedLink {
-            population: target.population,
-            variable: name.to_string(),
-            source: source.population,
-            source_variable: source_name.to_string(),
-            cells,
-        })
+        let (source, source_variable, cells) = match via {
+            Some(via) => (via.source, via.source_variable.clone(), cells.through(&via.cells)),
+            None => (source.population, source_name.to_string(), cells),
+        };
+        Some(CheckedLink { population: target.population, variable: name.to_string(), source, source_variable, cells })
     }
 
     fn linked_cells(&mut self, link: &Link, target: Source, source: Source, is_single: bool) -> Option<LinkedCells> {
@@ -164,27 +192,38 @@ impl Checker<'_> {
                 Some(LinkedCells::Cells((source.start..source.stop).map(|k| k as i32).collect()))
             }
             None => {
-                let message =
-                    format!("`{}` has {} cells, but the linked variable {n}", link.source.as_str(), source.n());
-                self.error_with_hint(&link.source, message, "say which cell each cell stands for");
+                let message = format!(
+                    "`{}` has {} cells, but `{}` with the linked variable `{}` has {n}",
+                    link.source.as_str(),
+                    source.n(),
+                    link.group.as_str(),
+                    link.variable.as_str()
+                );
+                let hint = format!("say for each cell which one of `{}` it stands for", link.source.as_str());
+                self.error_with_hint(&link.source, message, hint);
                 None
             }
-            Some(LinkIndex::Cells(_)) if is_single => {
-                self.error(
-                    &link.source_variable,
-                    "a shared variable has one value, so there is nothing to choose".into(),
+            Some(_) if is_single => {
+                let message = format!(
+                    "`{}` has one value for all cells, so there is nothing to choose",
+                    link.source_variable.as_str()
                 );
+                self.error_with_hint(&link.source_variable, message, "leave the indices out");
                 None
             }
             Some(LinkIndex::Cells(cells)) => {
                 if cells.len() != n {
-                    let message = format!("there are {} indices for {n} cells", cells.len());
+                    let message =
+                        format!("the link has {} indices for the {n} cells of `{}`", cells.len(), link.group.as_str());
                     self.error(&link.variable, message);
                     return None;
                 }
                 if let Some(wrong) = cells.iter().find(|cell| !(0..source.n() as i64).contains(cell)) {
-                    let message =
-                        format!("there is no cell {wrong} in `{}`, which has {}", link.source.as_str(), source.n());
+                    let message = format!(
+                        "there is no cell {wrong} in `{}`, which has {} cells",
+                        link.source.as_str(),
+                        source.n()
+                    );
                     self.error(&link.variable, message);
                     return None;
                 }
@@ -197,8 +236,12 @@ impl Checker<'_> {
                     v.kind.ty == ValueType::Integer && v.role == Role::Parameter && !v.shared && v.constant
                 });
                 if !fits || group.written.contains(text.as_str()) {
-                    let message =
-                        format!("`{}` is no integer parameter of `{}` that stays as it is", text.as_str(), group.name);
+                    let message = format!(
+                        "what says which cells are linked to is an integer of each cell that no code changes, but `{}` of \
+                         `{}` is not",
+                        text.as_str(),
+                        group.name
+                    );
                     let hint = format!("declare it as `{} : integer (constant)`", text.as_str());
                     self.error_with_hint(text, message, hint);
                     return None;
