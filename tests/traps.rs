@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 
 use saltus::engine::Options;
 use saltus::network::{
-    AnyGroup, Function, Link, Model, Monitor, Network, NetworkOperation, NeuronGroup, Operation, PoissonInput,
-    RandomState, Record, SpikeGeneratorGroup,
+    AnyGroup, Function, Link, Model, Monitor, Network, NetworkOperation, NeuronGroup, Operation, PoissonInput, Record,
+    SpikeGeneratorGroup,
 };
 
 /// What holds a trap.
@@ -156,9 +156,26 @@ const HELD: &[(u32, &str, &[Held])] = &[
             Test("src/build/recipe.rs", "no_family_gets_a_flag_that_changes_results"),
         ],
     ),
-    (71, "stored states hold everything", &[Here("a_restored_network_repeats_its_run")]),
-    (74, "who takes part in a run is settled at its start", &[Here("who_runs_is_settled_at_the_start")]),
-    (75, "slots of an own schedule have a before and an after", &[Here("own_schedules")]),
+    (
+        71,
+        "stored states hold everything",
+        &[Test("tests/running/state.rs", "every_model_goes_on_from_a_file_as_if_it_had_not_stopped")],
+    ),
+    (
+        72,
+        "code at given times, which need not be steps",
+        &[Test("tests/running/steps.rs", "code_runs_at_given_times_that_need_not_be_steps")],
+    ),
+    (
+        74,
+        "who takes part in a run is settled at its start",
+        &[Test("tests/running/control.rs", "what_is_switched_off_during_a_run_still_runs_to_its_end")],
+    ),
+    (
+        75,
+        "slots of an own schedule have a before and an after",
+        &[Test("tests/running/steps.rs", "a_schedule_of_ones_own_decides_the_order")],
+    ),
     (76, "methods of GSL", &[Test("tests/integrate.rs", "names_of_methods")]),
     (
         77,
@@ -196,7 +213,6 @@ const NOT_MET: &[(u32, &str)] = &[
     (35, "synapses: numbers of synapses of a pair"),
     (36, "Python: lookup of implementations by class"),
     (37, "Python: implementations in C++; here they are in C"),
-    (72, "Python: clocks of single events"),
     (73, "Python: networks collected from variables of the caller"),
     (78, "Python: internal calls that make synapses"),
     (79, "templates of Brian2: `N` as a variable of synapses and monitors"),
@@ -532,59 +548,6 @@ fn small_numbers_are_not_flushed() {
     let cells = NeuronGroup::new("cells", 1, "dv/dt = -v/ms : 1").method("exact");
     let v = values(&after(&alone(cells).init("cells", "v", "1e-307"), "10*ms"), "cells", "v")[0];
     assert!(v > 0.0 && v < f64::MIN_POSITIVE, "{v:e}");
-}
-
-#[test]
-fn a_restored_network_repeats_its_run() {
-    // Trap 71: variables, refractoriness, records, times and random numbers.
-    let cells = NeuronGroup::new("cells", 5, "dv/dt = -v/(5*ms) + xi*ms**-0.5 : 1").method("euler");
-    let cells = cells.threshold("v > 0.5").reset("v = 0").refractory("0.3*ms");
-    let model =
-        alone(cells).seed(11).spike_monitor("spikes", "cells").state_monitor("trace", "cells", &["v"], None, None);
-    let mut network = network(&model);
-    network.run_for("2*ms").expect("a run");
-    let state = network.store().expect("between runs");
-    let mut run = |restore: bool| {
-        if restore {
-            network.restore(&state, RandomState::Restore).expect("its own state");
-        }
-        network.run_for("3*ms").expect("a run");
-        let trace = network.states("trace").expect("a monitor");
-        (network.t_seconds(), steps(&network, "spikes"), trace.variables.clone(), network.final_state())
-    };
-    let first = run(false);
-    assert!(first.1.len() > 5, "{:?}", first.1);
-    assert_eq!(run(true), first);
-}
-
-#[test]
-fn who_runs_is_settled_at_the_start() {
-    // Trap 74: a part that is switched off during a run goes on until its end.
-    let cells = NeuronGroup::new("cells", 1, "n : 1").operation(Operation::new("n += 1").when("end"));
-    let mut network = network(&alone(cells));
-    let operation = |network: &mut Network, t: f64| {
-        if t > 0.15e-3 { network.set_active("cells_run_regularly", false) } else { Ok(()) }
-    };
-    network.add_operation(NetworkOperation::new("off"), operation).expect("a slot");
-    for _ in 0..2 {
-        network.run_for("0.5*ms").expect("a run");
-        assert_eq!(values(&network, "cells", "n"), [5.0]);
-    }
-}
-
-#[test]
-fn own_schedules() {
-    // Trap 75: a slot that is needed must be there.
-    let slots = ["early", "start", "groups", "thresholds", "synapses", "resets", "end", "late"];
-    let cells = NeuronGroup::new("cells", 1, "n : 1")
-        .operation(Operation::new("n = 2*n + 1").when("early"))
-        .operation(Operation::new("n = 3*n").when("before_early"))
-        .operation(Operation::new("n = 5*n + 2").when("after_late"));
-    let network = after(&alone(cells).schedule(&slots), "0.3*ms");
-    assert_eq!(values(&network, "cells", "n"), [6517.0]);
-    let spiking = NeuronGroup::new("cells", 1, "n : 1").threshold("n > 1").reset("");
-    let said = refused(&alone(spiking).schedule(&["start", "groups"]));
-    assert!(said.contains("`thresholds`"), "{said}");
 }
 
 #[test]
