@@ -5,7 +5,7 @@
 
 mod access;
 //mod functions;
-//mod groups;
+mod groups;
 mod links;
 //mod messages;
 mod monitors;
