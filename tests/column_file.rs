@@ -29,7 +29,7 @@ fn every_type_is_read_as_written() {
         ($ty:ident, $values:expr) => {
             let values = $values;
             let mut column = ColumnFile::create(&path, ElementType::$ty, None).expect("a file");
-            column.append_values(&Values::$ty(values.clone())).expect("values");
+            column.append_slice(Values::$ty(values.clone()).as_slice()).expect("values");
             column.append(&values[1..]).expect("values");
             column.finish().expect("the end");
             let (shape, _, found) = read(&path);

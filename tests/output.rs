@@ -27,6 +27,7 @@ fn small() -> RunResult {
         source: "cells".to_owned(),
         source_size: 3,
         count: 4,
+        records: 4,
         i: vec![2, 0, 1, 2],
         t: vec![0.01, 0.0301, 0.0301, 0.09],
         variables: table([
@@ -41,6 +42,7 @@ fn small() -> RunResult {
     let trace = StateData {
         source: "cells".to_owned(),
         record: vec![0, 2],
+        records: 4,
         t: vec![0.0, 0.025, 0.05, 0.075],
         values: table([
             ("v", recorded("V", Values::F64(vec![-0.07, -0.06, f64::NAN, -0.05, -0.065, 0.02, -0.061, -0.07]))),
@@ -48,8 +50,14 @@ fn small() -> RunResult {
         ]),
         ..StateData::default()
     };
-    let rate =
-        RateData { source: "others".to_owned(), source_size: 10, t: vec![0.0, 0.05], rate: vec![12.5, f64::NAN] };
+    let rate = RateData {
+        source: "others".to_owned(),
+        source_size: 10,
+        records: 2,
+        mean: Some(12.5),
+        t: vec![0.0, 0.05],
+        rate: vec![12.5, f64::NAN],
+    };
     let silent = SpikeData { event: Some("peak".to_owned()), source_size: 1, ..SpikeData::default() };
     let weights = BTreeMap::from([("i".to_owned(), vec![0.0, 2.0]), ("w".to_owned(), vec![1.0, f64::INFINITY])]);
     let kernel = |name: &str, origin, compile_seconds: Option<f64>| KernelReport {

@@ -74,29 +74,38 @@ fn monitors(network: &mut Network) -> indexmap::IndexMap<String, MonitorData> {
     let mut out = indexmap::IndexMap::new();
     for name in names {
         if let Some(monitor) = network.take_events(&name) {
+            let records = monitor.records() as usize;
             let data = SpikeData {
                 event: monitor.event_name,
                 source: monitor.source_name,
                 source_size: monitor.source.n(),
                 count: monitor.total as usize,
+                records,
                 i: monitor.i,
                 t: monitor.t,
                 variables: monitor.variables.into_iter().map(|(n, (_, c))| (n, recorded(c))).collect(),
             };
             out.insert(name, MonitorData::Spikes(data));
         } else if let Some(monitor) = network.take_states(&name) {
-            let record = monitor.cells();
+            let (record, records) = (monitor.cells(), monitor.records() as usize);
             let data = StateData {
                 source: monitor.source_name,
                 elements: Elements::Cells,
                 record,
+                records,
                 t: monitor.t,
                 values: monitor.variables.into_iter().map(|(n, (_, c))| (n, recorded(c))).collect(),
             };
             out.insert(name, MonitorData::State(data));
         } else if let Some(monitor) = network.rates(&name) {
-            let (t, rate) = (monitor.t.clone(), monitor.rate.clone());
-            let data = RateData { source: monitor.source_name.clone(), source_size: monitor.source.n(), t, rate };
+            let data = RateData {
+                source: monitor.source_name.clone(),
+                source_size: monitor.source.n(),
+                records: monitor.records() as usize,
+                mean: Some(monitor.mean_hertz()).filter(|mean| mean.is_finite()),
+                t: monitor.t.clone(),
+                rate: monitor.rate.clone(),
+            };
             out.insert(name, MonitorData::Rate(data));
         }
     }

@@ -22,6 +22,7 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::engine::{self, CacheChoice, EngineError, Options};
 use crate::network::{self, Ending, Network, RandomState};
 use crate::runtime::state_file::StateFileError;
+use crate::runtime::archive;
 
 /// The options of the engine that the command line asks for.
 pub fn options(machine: &Machine, tier: Tier) -> Options {
@@ -69,6 +70,7 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
         network.load_state(path, random).map_err(|error| refused_state(error, path))?;
     }
     network.set_profiling(arguments.profile);
+    prepare_out(&mut network, arguments)?;
     let stop = Arc::new(AtomicBool::new(false));
     network.set_stop_flag(stop.clone());
     let prepared = Instant::now();
@@ -90,6 +92,7 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     for warning in network.engine_warnings() {
         say::warning(warning);
     }
+    network.finish_stream()?;
     let model = file.name.as_ref().map(|n| n.as_str().to_string());
     let result = report::result(model, &mut network, Stopwatch { start, parsed, prepared, finished });
     write(&result, arguments, format)?;
@@ -113,6 +116,23 @@ fn refused_state(error: network::Error, path: &Path) -> Failure {
         }
         error => error.into(),
     }
+}
+
+/// Whether what monitors record goes to disk during the run. JSON, pictures and states need it in memory.
+fn streams(arguments: &Run) -> bool {
+    let needed = [&arguments.json, &arguments.plot, &arguments.load_state, &arguments.save_state];
+    arguments.out.is_some() && needed.iter().all(|path| path.is_none())
+}
+
+/// Makes the directory for results ready: its files, or at least nothing of a run that did not come to its end.
+fn prepare_out(network: &mut Network, arguments: &Run) -> Result<(), Failure> {
+    let Some(directory) = &arguments.out else { return Ok(()) };
+    if streams(arguments) {
+        return Ok(network.stream_to(directory)?);
+    }
+    let mut monitors = network.monitor_names().iter();
+    monitors.try_for_each(|name| archive::remove_parts(directory, name)).context("an earlier run is in the way")?;
+    Ok(())
 }
 
 /// Carries out all runs; false if one was interrupted.
@@ -151,7 +171,7 @@ fn write(result: &RunResult, arguments: &Run, format: Option<PlotFormat>) -> Res
         json::write(result, path)?;
     }
     if let Some(directory) = &arguments.out {
-        npz::write(result, directory)?;
+        if streams(arguments) { npz::write_run_file(result, directory) } else { npz::write(result, directory) }?;
     }
     if let (Some(path), Some(format)) = (&arguments.plot, format) {
         plot::write(result, format, path)?;

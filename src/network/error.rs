@@ -1,5 +1,6 @@
-//! The three ways in which making or running a network can fail.
+//! The ways in which making or running a network can fail.
 
+use super::stream::StreamError;
 use crate::diag::Diagnostics;
 use crate::engine::EngineError;
 use crate::kernel::lower::LowerError;
@@ -36,6 +37,12 @@ pub enum Error {
     /// Something that is only possible between runs.
     #[error("{0} is not possible while the network runs")]
     Running(&'static str),
+    /// A state has everything in it, and part of it is on disk.
+    #[error("a state cannot be stored or gone back to while monitors stream what they record to disk")]
+    Streaming,
+    /// Monitors cannot stream to disk.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     /// We are wrong.
     #[error(transparent)]
     Lower(#[from] LowerError),

@@ -32,6 +32,7 @@ pub mod rate;
 pub mod run;
 pub mod state;
 pub mod summary;
+pub mod stream;
 pub mod symbols;
 pub mod timed_array;
 
@@ -60,6 +61,7 @@ pub use self::rate::{RateError, RatesOverTime, Window};
 use self::run::Halt;
 pub use self::run::{Ending, Progress, RunProgress};
 pub use self::state::{RandomState, State};
+use self::stream::Stream;
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine::{CodeObject, Engine, Options, Report, Tier};
 use crate::kernel::ir::Param;
@@ -84,6 +86,7 @@ pub struct Network {
     state_monitors: Vec<StateMonitor>,
     rate_monitors: Vec<RateMonitor>,
     monitor_names: Vec<String>,
+    stream: Option<Stream>,
     /// Names of Poisson inputs, and the clocks of their targets.
     poisson_inputs: Vec<(String, usize)>,
     operations: Vec<HostOperation>,
@@ -175,6 +178,7 @@ impl Network {
             state_monitors: Vec::new(),
             rate_monitors: Vec::new(),
             monitor_names: Vec::new(),
+            stream: None,
             poisson_inputs: Vec::new(),
             operations: Vec::new(),
             slots,
@@ -226,13 +230,21 @@ impl Network {
     }
 
     /// Takes what a monitor of spikes or other events recorded.
+    ///
+    /// # Panics
+    /// If monitors stream to disk, where all of it has to go.
     pub fn take_events(&mut self, name: &str) -> Option<EventMonitor> {
+        assert!(self.stream.is_none(), "what monitors stream to disk is taken from there");
         let monitor = self.event_monitors.iter_mut().find(|m| m.name == name)?;
         Some(monitor.take())
     }
 
     /// Takes what a state monitor recorded.
+    ///
+    /// # Panics
+    /// As of [`Network::take_events`].
     pub fn take_states(&mut self, name: &str) -> Option<StateMonitor> {
+        assert!(self.stream.is_none(), "what monitors stream to disk is taken from there");
         let monitor = self.state_monitors.iter_mut().find(|m| m.name == name)?;
         Some(monitor.take())
     }

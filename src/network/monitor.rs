@@ -3,8 +3,9 @@
 use indexmap::IndexMap;
 
 use super::check::Source;
+use crate::runtime::archive::{NamedArray, of_events, of_rates, of_states};
 use crate::runtime::array::Array;
-use crate::runtime::record::Values;
+use crate::runtime::record::{Slice, Values};
 use crate::unit::Dimension;
 
 /// Room for events that a run starts with, so that quiet networks allocate nothing while they run.
@@ -56,6 +57,8 @@ pub struct EventMonitor {
     pub t: Vec<f64>,
     /// Further variables, by name.
     pub variables: Columns,
+    /// How many records are in files already, and no longer here.
+    pub written: u64,
     /// Number of the code that fills computed variables for the cells of the event.
     pub code: Option<usize>,
 }
@@ -73,6 +76,9 @@ pub struct RateMonitor {
     pub t: Vec<f64>,
     /// In hertz, per step.
     pub rate: Vec<f64>,
+    /// How many records are in files already, and no longer here.
+    pub written: u64,
+    sum_hertz: f64,
 }
 
 /// Variables of some cells at regular times.
@@ -92,6 +98,8 @@ pub struct StateMonitor {
     pub t: Vec<f64>,
     /// By variable: a row of cells for each time.
     pub variables: Columns,
+    /// How many records are in files already, and no longer here.
+    pub written: u64,
     /// Number of the code that fills computed variables for the recorded cells.
     pub code: Option<usize>,
 }
@@ -120,8 +128,14 @@ impl EventMonitor {
             i: Vec::new(),
             t: Vec::new(),
             variables: IndexMap::new(),
+            written: 0,
             code: None,
         }
+    }
+
+    /// How many events were recorded, here and in files.
+    pub fn records(&self) -> u64 {
+        self.written + self.t.len() as u64
     }
 
     /// Takes what was recorded, leaving nothing but the counts.
@@ -141,11 +155,7 @@ impl EventMonitor {
 
     /// Makes room for the events of a run.
     pub fn prepare(&mut self) {
-        if self.record {
-            self.i.reserve(FIRST_EVENTS);
-            self.t.reserve(FIRST_EVENTS);
-            self.variables.values_mut().for_each(|(_, column)| column.values.reserve(FIRST_EVENTS));
-        }
+        self.reserve(FIRST_EVENTS);
     }
 
     /// Appends the cells, counted in the population, of events at `t_seconds`.
@@ -186,14 +196,47 @@ impl EventMonitor {
 impl RateMonitor {
     /// Nothing recorded.
     pub fn new(name: String, source: Source, source_name: String) -> RateMonitor {
-        RateMonitor { name, source, source_name, t: Vec::new(), rate: Vec::new() }
+        RateMonitor { name, source, source_name, t: Vec::new(), rate: Vec::new(), written: 0, sum_hertz: 0.0 }
+    }
+
+    /// How many steps were recorded, here and in files.
+    pub fn records(&self) -> u64 {
+        self.written + self.t.len() as u64
+    }
+
+    /// The mean over all recorded steps, in hertz; not a number if there is none.
+    pub fn mean_hertz(&self) -> f64 {
+        self.sum_hertz / self.records() as f64
+    }
+
+    /// Appends the rate at `t_seconds`.
+    #[inline]
+    pub fn record(&mut self, t_seconds: f64, hertz: f64) {
+        self.t.push(t_seconds);
+        self.rate.push(hertz);
+        self.sum_hertz += hertz;
     }
 }
 
 impl StateMonitor {
     /// Nothing recorded.
     pub fn new(name: String, source: Source, source_name: String, clock: usize, record: Vec<i32>) -> StateMonitor {
-        StateMonitor { name, source, source_name, clock, record, t: Vec::new(), variables: IndexMap::new(), code: None }
+        StateMonitor {
+            name,
+            source,
+            source_name,
+            clock,
+            record,
+            t: Vec::new(),
+            variables: IndexMap::new(),
+            written: 0,
+            code: None,
+        }
+    }
+
+    /// How many times were recorded, here and in files.
+    pub fn records(&self) -> u64 {
+        self.written + self.t.len() as u64
     }
 
     /// Takes what was recorded, leaving nothing.
@@ -214,19 +257,6 @@ impl StateMonitor {
         self.record.iter().map(|cell| cell - self.source.start as i32).collect()
     }
 
-    /// Bytes that this many records take.
-    pub fn bytes_for(&self, records: usize) -> u64 {
-        let values: usize = self.variables.values().map(|(_, column)| column.values.size_of_value()).sum();
-        (size_of::<f64>() as u64 + values as u64 * self.record.len() as u64).saturating_mul(records as u64)
-    }
-
-    /// Makes room for this many records.
-    pub fn prepare(&mut self, records: usize) {
-        self.t.reserve(records);
-        let values = records.saturating_mul(self.record.len());
-        self.variables.values_mut().for_each(|(_, column)| column.values.reserve(values));
-    }
-
     /// Appends the values at `t_seconds`.
     #[inline]
     pub fn record(
@@ -237,6 +267,145 @@ impl StateMonitor {
     ) {
         self.t.push(t_seconds);
         append(&mut self.variables, computed, arrays, &self.record);
+    }
+}
+
+/// What all monitors are for the files that they stream to: columns that grow by records.
+pub(super) trait Recording {
+    /// Name of the monitor.
+    fn name(&self) -> &str;
+
+    /// The arrays of its archive, with those of their values that are in memory.
+    fn arrays(&self) -> Vec<NamedArray<'_, Slice<'_>>>;
+
+    /// How many records are in memory.
+    fn held(&self) -> usize;
+
+    /// How many records a step can add.
+    fn most_in_a_step(&self) -> usize;
+
+    /// Bytes that this many records take.
+    fn bytes_for(&self, records: usize) -> u64;
+
+    /// Makes room for this many further records.
+    fn reserve(&mut self, records: usize);
+
+    /// Drops the records in memory, since they are in files, and keeps the room that they took.
+    fn forget(&mut self);
+}
+
+fn slices(variables: &Columns) -> impl Iterator<Item = (&str, Slice<'_>)> {
+    variables.iter().map(|(name, (_, column))| (name.as_str(), column.values.as_slice()))
+}
+
+/// Bytes of a value of each variable.
+fn bytes_of_values(variables: &Columns) -> u64 {
+    variables.values().map(|(_, column)| column.values.size_of_value() as u64).sum()
+}
+
+impl Recording for EventMonitor {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn arrays(&self) -> Vec<NamedArray<'_, Slice<'_>>> {
+        of_events(Slice::I32(&self.i), Slice::F64(&self.t), slices(&self.variables))
+    }
+
+    fn held(&self) -> usize {
+        self.t.len()
+    }
+
+    fn most_in_a_step(&self) -> usize {
+        self.source.n()
+    }
+
+    fn bytes_for(&self, records: usize) -> u64 {
+        let event = (size_of::<i32>() + size_of::<f64>()) as u64 + bytes_of_values(&self.variables);
+        event.saturating_mul(records as u64)
+    }
+
+    fn reserve(&mut self, records: usize) {
+        if self.record {
+            self.i.reserve(records);
+            self.t.reserve(records);
+            self.variables.values_mut().for_each(|(_, column)| column.values.reserve(records));
+        }
+    }
+
+    fn forget(&mut self) {
+        self.written += self.held() as u64;
+        self.i.clear();
+        self.t.clear();
+        self.variables.values_mut().for_each(|(_, column)| column.values.clear());
+    }
+}
+
+impl Recording for RateMonitor {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn arrays(&self) -> Vec<NamedArray<'_, Slice<'_>>> {
+        of_rates(Slice::F64(&self.t), Slice::F64(&self.rate))
+    }
+
+    fn held(&self) -> usize {
+        self.t.len()
+    }
+
+    fn most_in_a_step(&self) -> usize {
+        1
+    }
+
+    fn bytes_for(&self, records: usize) -> u64 {
+        (2 * size_of::<f64>() as u64).saturating_mul(records as u64)
+    }
+
+    fn reserve(&mut self, records: usize) {
+        self.t.reserve(records);
+        self.rate.reserve(records);
+    }
+
+    fn forget(&mut self) {
+        self.written += self.held() as u64;
+        self.t.clear();
+        self.rate.clear();
+    }
+}
+
+impl Recording for StateMonitor {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn arrays(&self) -> Vec<NamedArray<'_, Slice<'_>>> {
+        of_states(self.record.len(), Slice::F64(&self.t), slices(&self.variables))
+    }
+
+    fn held(&self) -> usize {
+        self.t.len()
+    }
+
+    fn most_in_a_step(&self) -> usize {
+        1
+    }
+
+    fn bytes_for(&self, records: usize) -> u64 {
+        let row = bytes_of_values(&self.variables).saturating_mul(self.record.len() as u64);
+        (size_of::<f64>() as u64).saturating_add(row).saturating_mul(records as u64)
+    }
+
+    fn reserve(&mut self, records: usize) {
+        self.t.reserve(records);
+        let values = records.saturating_mul(self.record.len());
+        self.variables.values_mut().for_each(|(_, column)| column.values.reserve(values));
+    }
+
+    fn forget(&mut self) {
+        self.written += self.held() as u64;
+        self.t.clear();
+        self.variables.values_mut().for_each(|(_, column)| column.values.clear());
     }
 }
 

@@ -10,7 +10,7 @@ use super::code::{Code, Elements};
 use super::error::Error;
 use super::memory::Memory;
 use super::model::Value;
-use super::monitor::{EventMonitor, RateMonitor};
+use super::monitor::{EventMonitor, RateMonitor, Recording};
 use super::{Action, Network};
 use crate::diag::{Diagnostic, Diagnostics, Severity, Text};
 use crate::random::Streams;
@@ -141,33 +141,32 @@ impl Network {
 
     /// Makes room for what monitors will record, or says now that there is not enough of it.
     fn prepare_monitors(&mut self) -> Result<(), Error> {
+        if self.stream.is_some() {
+            return self.prepare_stream();
+        }
         self.event_monitors.iter_mut().for_each(EventMonitor::prepare);
         let Memory { clocks, populations, .. } = &self.memory;
-        let records = |clock: &Clock| (clock.end() - clock.step()).max(0) as usize;
-        let rate_steps = |m: &RateMonitor| records(&clocks[populations[m.source.population].clock]);
+        let rate_steps = |m: &RateMonitor| steps(&clocks[populations[m.source.population].clock]);
         if let Some(free) = available_bytes() {
             let mut needed = 0u64;
             for monitor in &self.rate_monitors {
-                let steps = rate_steps(monitor) as u64;
-                needed = needed.saturating_add(steps.saturating_mul(2 * size_of::<f64>() as u64));
+                needed = needed.saturating_add(monitor.bytes_for(rate_steps(monitor)));
                 if needed > free {
                     return Err(Error::Memory { monitor: monitor.name.clone(), needed, free });
                 }
             }
             for monitor in &self.state_monitors {
-                needed = needed.saturating_add(monitor.bytes_for(records(&clocks[monitor.clock])));
+                needed = needed.saturating_add(monitor.bytes_for(steps(&clocks[monitor.clock])));
                 if needed > free {
                     return Err(Error::Memory { monitor: monitor.name.clone(), needed, free });
                 }
             }
         }
         for monitor in &mut self.rate_monitors {
-            let steps = rate_steps(monitor);
-            monitor.t.reserve(steps);
-            monitor.rate.reserve(steps);
+            monitor.reserve(rate_steps(monitor));
         }
         for monitor in &mut self.state_monitors {
-            monitor.prepare(records(&clocks[monitor.clock]));
+            monitor.reserve(steps(&clocks[monitor.clock]));
         }
         Ok(())
     }
@@ -247,7 +246,8 @@ impl Network {
                 self.carry_out::<PROFILE>(*action, *number, t);
             }
             self.memory.clocks.iter_mut().for_each(Clock::advance);
-            report.step(|| (self.memory.clocks[0].step() - first) as f64 / (end - first) as f64);
+            let looked = report.step(|| (self.memory.clocks[0].step() - first) as f64 / (end - first) as f64);
+            self.write_chunks(looked)?;
         }
         report.end();
         Ok(Ending::Complete)
@@ -285,7 +285,8 @@ impl Network {
             for (class, _) in classes.iter().zip(&is_due).filter(|(_, due)| **due) {
                 class.iter().for_each(|clock| self.memory.clocks[*clock].advance());
             }
-            report.step(|| (self.memory.clocks[first].t_seconds() - start) / (end - start));
+            let looked = report.step(|| (self.memory.clocks[first].t_seconds() - start) / (end - start));
+            self.write_chunks(looked)?;
         }
         report.end();
         Ok(Ending::Complete)
@@ -366,9 +367,8 @@ impl Network {
                 let population = &memory.populations[monitor.source.population];
                 let count = population.events[0].of(&monitor.source).len();
                 let dt = memory.clocks[population.clock].dt_seconds();
-                monitor.t.push(t_seconds);
                 // In Brian2's order of operations, to the last bit.
-                monitor.rate.push(count as f64 / dt / monitor.source.n() as f64);
+                monitor.record(t_seconds, count as f64 / dt / monitor.source.n() as f64);
             }
         }
     }
@@ -390,6 +390,11 @@ impl Network {
             updater.update(population, memory.clocks[population.clock].dt_seconds(), streams);
         }
     }
+}
+
+/// Steps of a clock in this run.
+pub(super) fn steps(clock: &Clock) -> usize {
+    (clock.end() - clock.step()).max(0) as usize
 }
 
 /// Fills the computed variables of a monitor for these cells.
@@ -425,17 +430,20 @@ impl<'a> Report<'a> {
         });
     }
 
+    /// One step more; what the clock says, if it was looked at.
     #[inline]
-    fn step(&mut self, fraction: impl FnOnce() -> f64) {
+    fn step(&mut self, fraction: impl FnOnce() -> f64) -> Option<Instant> {
         self.steps += 1;
-        if self.steps == STEPS_BETWEEN_LOOKS {
-            self.steps = 0;
-            let now = Instant::now();
-            if now.duration_since(self.last) >= REPORT_EVERY {
-                self.last = now;
-                self.tell(fraction(), now);
-            }
+        if self.steps < STEPS_BETWEEN_LOOKS {
+            return None;
         }
+        self.steps = 0;
+        let now = Instant::now();
+        if now.duration_since(self.last) >= REPORT_EVERY {
+            self.last = now;
+            self.tell(fraction(), now);
+        }
+        Some(now)
     }
 
     fn end(mut self) {

@@ -128,10 +128,13 @@ impl Network {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Running`] within a run.
+    /// [`Error::Running`] within a run; [`Error::Streaming`] if monitors write to disk.
     pub fn store(&self) -> Result<State, Error> {
         if self.is_running {
             return Err(Error::Running("storing the state"));
+        }
+        if self.stream.is_some() {
+            return Err(Error::Streaming);
         }
         let mut out = Writer::default();
         out.put("t".into(), vec![self.t_seconds]);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::array::ElementType;
 use super::new_file::NewFile;
 use super::npy::{self, Dtype, Element, Order};
-use super::record::Values;
+use super::record::Slice;
 
 /// Bytes that are kept in memory before they go to the file.
 const BUFFER: usize = 1 << 16;
@@ -43,7 +43,7 @@ pub enum ColumnError {
         /// Why.
         source: io::Error,
     },
-    /// The archive is whole, but a file that is in it could not be removed.
+    /// A file could not be removed: one that is in an archive by now, or one of an earlier run.
     #[error("cannot remove `{}`: {source}", path.display())]
     Remove {
         /// The file.
@@ -125,13 +125,13 @@ impl ColumnFile {
     ///
     /// # Panics
     /// As it does.
-    pub fn append_values(&mut self, values: &Values) -> Result<(), ColumnError> {
+    pub fn append_slice(&mut self, values: Slice<'_>) -> Result<(), ColumnError> {
         match values {
-            Values::Bool(values) => self.append(values),
-            Values::I32(values) => self.append(values),
-            Values::I64(values) => self.append(values),
-            Values::F32(values) => self.append(values),
-            Values::F64(values) => self.append(values),
+            Slice::Bool(values) => self.append(values),
+            Slice::I32(values) => self.append(values),
+            Slice::I64(values) => self.append(values),
+            Slice::F32(values) => self.append(values),
+            Slice::F64(values) => self.append(values),
         }
     }
 

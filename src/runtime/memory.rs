@@ -1,4 +1,6 @@
-//! How much memory the machine has to give.
+//! How much room the machine has to give: memory, and disk.
+
+use std::path::Path;
 
 /// Bytes that can be allocated without swapping, where the system says so.
 pub fn available_bytes() -> Option<u64> {
@@ -6,4 +8,10 @@ pub fn available_bytes() -> Option<u64> {
     let line = info.lines().find(|l| l.starts_with("MemAvailable:"))?;
     let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kibibytes * 1024)
+}
+
+/// Bytes that this user can write to the disk of a directory, where the system says so.
+pub fn free_disk_bytes(directory: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(directory).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
 }

@@ -2,6 +2,7 @@
 //! which its records and its state are kept.
 
 pub mod abi;
+pub mod archive;
 pub mod array;
 pub mod clock;
 pub mod column_file;

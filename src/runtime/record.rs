@@ -17,6 +17,34 @@ pub enum Values {
     F64(Vec<f64>),
 }
 
+/// Values that are elsewhere, in the type of their variable.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Slice<'a> {
+    /// True or false.
+    Bool(&'a [bool]),
+    /// 32-bit integers.
+    I32(&'a [i32]),
+    /// 64-bit integers.
+    I64(&'a [i64]),
+    /// Floats of 32 bits.
+    F32(&'a [f32]),
+    /// Doubles.
+    F64(&'a [f64]),
+}
+
+impl Slice<'_> {
+    /// The type of the values.
+    pub fn ty(self) -> ElementType {
+        match self {
+            Slice::Bool(_) => ElementType::Bool,
+            Slice::I32(_) => ElementType::I32,
+            Slice::I64(_) => ElementType::I64,
+            Slice::F32(_) => ElementType::F32,
+            Slice::F64(_) => ElementType::F64,
+        }
+    }
+}
+
 impl Values {
     /// No values of a type.
     pub fn new(ty: ElementType) -> Values {
@@ -37,6 +65,28 @@ impl Values {
             Values::I64(_) => Values::I64(Vec::new()),
             Values::F32(_) => Values::F32(Vec::new()),
             Values::F64(_) => Values::F64(Vec::new()),
+        }
+    }
+
+    /// Removes all, and keeps their memory for others.
+    pub fn clear(&mut self) {
+        match self {
+            Values::Bool(values) => values.clear(),
+            Values::I32(values) => values.clear(),
+            Values::I64(values) => values.clear(),
+            Values::F32(values) => values.clear(),
+            Values::F64(values) => values.clear(),
+        }
+    }
+
+    /// The values.
+    pub fn as_slice(&self) -> Slice<'_> {
+        match self {
+            Values::Bool(values) => Slice::Bool(values),
+            Values::I32(values) => Slice::I32(values),
+            Values::I64(values) => Slice::I64(values),
+            Values::F32(values) => Slice::F32(values),
+            Values::F64(values) => Slice::F64(values),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Arrays have the names they have in the JSON, SI units and the type of their variable; a state variable has the
 //! shape (elements, times). `run.json` says source, file, and each array's unit, type and shape. Equal results give
-//! equal bytes.
+//! equal bytes. Of a run that streamed, the archives are there already, with the same arrays.
 
 use std::fs;
 use std::io::{self, BufWriter, Seek, Write};
@@ -15,19 +15,25 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::json::{FinalState, SIMULATOR, in_order};
-use super::result::{KernelReport, MonitorData, RunResult, Timing, Values};
+use super::result::{KernelReport, MonitorData, Recorded, RunResult, Timing};
 use super::{OutputError, file};
+use crate::runtime::archive;
+use crate::runtime::npy::Dtype;
+use crate::runtime::record::Slice;
 
 /// Writes the result into a directory, which is made if it is not there.
 pub fn write(result: &RunResult, directory: &Path) -> Result<(), OutputError> {
     fs::create_dir_all(directory).map_err(|source| OutputError::Directory { path: directory.to_owned(), source })?;
-    let mut monitors = IndexMap::new();
     for (name, data) in &result.monitors {
-        let file_name = format!("{}.npz", file_stem(name));
-        let arrays = arrays(data);
-        file::write_whole(&directory.join(&file_name), |writer| write_archive(writer, &arrays))?;
-        monitors.insert(name.as_str(), describe(data, file_name, arrays));
+        let path = directory.join(archive::archive_name(name));
+        file::write_whole(&path, |writer| write_archive(writer, &arrays(data)))?;
     }
+    write_run_file(result, directory)
+}
+
+/// Writes `run.json` only, into a directory that has the archives.
+pub fn write_run_file(result: &RunResult, directory: &Path) -> Result<(), OutputError> {
+    let monitors = result.monitors.iter().map(|(name, data)| (name.as_str(), describe(name, data))).collect();
     let summary = RunFile {
         model: result.model.as_deref(),
         simulator: SIMULATOR,
@@ -42,11 +48,6 @@ pub fn write(result: &RunResult, directory: &Path) -> Result<(), OutputError> {
         serde_json::to_writer(&mut *writer, &summary)?;
         writer.write_all(b"\n")
     })
-}
-
-/// Names of monitors are identifiers; whatever else one is called, its file stays in the directory.
-fn file_stem(name: &str) -> String {
-    name.chars().map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' }).collect()
 }
 
 #[derive(Serialize)]
@@ -88,11 +89,14 @@ struct ArrayText<'a> {
     shape: Vec<u64>,
 }
 
-fn describe<'a>(data: &'a MonitorData, file: String, arrays: Vec<Array<'a>>) -> MonitorFile<'a> {
-    let arrays = arrays
+fn describe<'a>(name: &str, data: &'a MonitorData) -> MonitorFile<'a> {
+    let arrays = arrays(data)
         .into_iter()
-        .map(|array| (array.name, ArrayText { unit: array.unit, dtype: array.slice.dtype(), shape: array.shape }))
+        .map(|Array { name, unit, shape, slice }| {
+            (name, ArrayText { unit, dtype: Dtype::from(slice.ty()).name(), shape })
+        })
         .collect();
+    let file = archive::archive_name(name);
     let (mut event, mut source_size, mut count, mut record) = (None, None, None, None);
     let (kind, source) = match data {
         MonitorData::Spikes(spikes) => {
@@ -119,69 +123,31 @@ struct Array<'a> {
     slice: Slice<'a>,
 }
 
-#[derive(Clone, Copy)]
-enum Slice<'a> {
-    Bool(&'a [bool]),
-    I32(&'a [i32]),
-    I64(&'a [i64]),
-    F32(&'a [f32]),
-    F64(&'a [f64]),
-}
-
-impl<'a> Slice<'a> {
-    fn of(values: &'a Values) -> Slice<'a> {
-        match values {
-            Values::Bool(values) => Slice::Bool(values),
-            Values::I32(values) => Slice::I32(values),
-            Values::I64(values) => Slice::I64(values),
-            Values::F32(values) => Slice::F32(values),
-            Values::F64(values) => Slice::F64(values),
-        }
-    }
-
-    fn dtype(self) -> &'static str {
-        match self {
-            Slice::Bool(_) => "bool",
-            Slice::I32(_) => "int32",
-            Slice::I64(_) => "int64",
-            Slice::F32(_) => "float32",
-            Slice::F64(_) => "float64",
-        }
-    }
-}
-
 fn arrays(data: &MonitorData) -> Vec<Array<'_>> {
-    fn line<'a>(name: &'a str, unit: &'a str, len: usize, slice: Slice<'a>) -> Array<'a> {
-        Array { name, unit, shape: vec![len as u64], slice }
-    }
-    match data {
+    let (named, records) = match data {
         MonitorData::Spikes(spikes) => {
-            let mut arrays = vec![
-                line("i", "", spikes.i.len(), Slice::I32(&spikes.i)),
-                line("t", "s", spikes.t.len(), Slice::F64(&spikes.t)),
-            ];
-            arrays.extend(spikes.variables.iter().map(|(name, recorded)| {
-                line(name, &recorded.unit, recorded.values.len(), Slice::of(&recorded.values))
-            }));
-            arrays
+            let (i, t) = (("", Slice::I32(&spikes.i)), ("s", Slice::F64(&spikes.t)));
+            (archive::of_events(i, t, with_units(&spikes.variables)), spikes.records)
         }
         MonitorData::State(state) => {
-            let mut arrays = vec![line("t", "s", state.t.len(), Slice::F64(&state.t))];
-            let shape = vec![state.record.len() as u64, state.t.len() as u64];
-            // A recorded variable `t` says for each element what the array `t` says once.
-            arrays.extend(state.values.iter().filter(|(name, _)| *name != "t").map(|(name, recorded)| Array {
-                name,
-                unit: &recorded.unit,
-                shape: shape.clone(),
-                slice: Slice::of(&recorded.values),
-            }));
-            arrays
+            let t = ("s", Slice::F64(&state.t));
+            (archive::of_states(state.record.len(), t, with_units(&state.values)), state.records)
         }
-        MonitorData::Rate(rate) => vec![
-            line("t", "s", rate.t.len(), Slice::F64(&rate.t)),
-            line("rate", "Hz", rate.rate.len(), Slice::F64(&rate.rate)),
-        ],
-    }
+        MonitorData::Rate(rate) => {
+            (archive::of_rates(("s", Slice::F64(&rate.t)), ("Hz", Slice::F64(&rate.rate))), rate.records)
+        }
+    };
+    named
+        .into_iter()
+        .map(|array| {
+            let (unit, slice) = array.values;
+            Array { name: array.name, unit, shape: array.shape(records as u64), slice }
+        })
+        .collect()
+}
+
+fn with_units(variables: &IndexMap<String, Recorded>) -> impl Iterator<Item = (&str, (&str, Slice<'_>))> {
+    variables.iter().map(|(name, recorded)| (name.as_str(), (recorded.unit.as_str(), recorded.values.as_slice())))
 }
 
 fn write_archive<W: Write + Seek>(writer: W, arrays: &[Array<'_>]) -> io::Result<()> {

@@ -1,7 +1,8 @@
 //! What a run leaves behind, as plain data: recorded values, final state, timing and where the kernels came from.
 //!
 //! All numbers are in SI base units. Recorded values are kept as they were recorded, one row of elements per time, so
-//! that a run only appends; readers that want `[element][time]` use [`StateData::series`]. Nothing here knows a format.
+//! that a run only appends; readers that want `[element][time]` use [`StateData::series`]. After a run that streamed them to
+//! disk there are no values, and the counts say how many there are. Nothing here knows a format.
 
 use std::collections::BTreeMap;
 
@@ -51,6 +52,8 @@ pub struct SpikeData {
     pub source_size: usize,
     /// How many events there were.
     pub count: usize,
+    /// How many of them were recorded.
+    pub records: usize,
     /// Which cell, per event.
     pub i: Vec<i32>,
     /// When, in seconds, per event.
@@ -68,9 +71,11 @@ pub struct StateData {
     pub elements: Elements,
     /// The index of each recorded element.
     pub record: Vec<i32>,
+    /// How many times were recorded.
+    pub records: usize,
     /// When, in seconds, per record.
     pub t: Vec<f64>,
-    /// By variable: `t.len()` rows of `record.len()` values.
+    /// By variable: a row of `record.len()` values for each time.
     pub values: IndexMap<String, Recorded>,
 }
 
@@ -89,6 +94,10 @@ pub struct RateData {
     pub source: String,
     /// How many cells the group has.
     pub source_size: usize,
+    /// How many times were recorded.
+    pub records: usize,
+    /// The mean of all records in hertz, if there is one.
+    pub mean: Option<f64>,
     /// When, in seconds, per record.
     pub t: Vec<f64>,
     /// In hertz, per record.

@@ -39,17 +39,15 @@ fn monitor(data: &MonitorData, seconds: f64) -> String {
             let mean = if rate.is_finite() { format!(", {}", hertz(rate)) } else { String::new() };
             format!("{} from {cells}{mean}", counted(*count, word))
         }
-        MonitorData::State(StateData { elements, record, t, values, .. }) => {
+        MonitorData::State(StateData { elements, record, records, values, .. }) => {
             let names: Vec<&str> = values.keys().map(String::as_str).collect();
-            let (cells, records) = (counted(record.len(), elements.words()), counted(t.len(), ("record", "records")));
+            let (cells, records) = (counted(record.len(), elements.words()), counted(*records, ("record", "records")));
             format!("{} of {cells}, {records}", names.join(", "))
         }
-        MonitorData::Rate(RateData { source_size, t, rate, .. }) => {
+        MonitorData::Rate(RateData { source_size, records, mean, .. }) => {
             let cells = counted(*source_size, ("cell", "cells"));
-            let known: Vec<f64> = rate.iter().copied().filter(|hertz| hertz.is_finite()).collect();
-            let mean = known.iter().sum::<f64>() / known.len() as f64;
-            let mean = if mean.is_finite() { format!(", {}", hertz(mean)) } else { String::new() };
-            format!("rate of {cells}, {}{mean}", counted(t.len(), ("record", "records")))
+            let mean = mean.map_or(String::new(), |mean| format!(", {}", hertz(mean)));
+            format!("rate of {cells}, {}{mean}", counted(*records, ("record", "records")))
         }
     }
 }

@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn sparse_records_leave_no_gap() {
         let t: Vec<f64> = (0..10).map(|k| f64::from(k) / 10.0).collect();
-        let rate = RateData { rate: vec![7.0; 10], t, source_size: 3, source: String::new() };
+        let rate = RateData { rate: vec![7.0; 10], t, source_size: 3, ..RateData::default() };
         assert!(of_rate(&rate, 1.0).points.iter().all(|(_, hertz)| (hertz - 7.0).abs() < 1e-9));
     }
 }
