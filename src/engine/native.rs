@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{EngineError, Options};
 use crate::build::compile::compile;
+use crate::build::elf::Objection;
 use crate::build::toolchain::discover;
 use crate::build::{CompileError, CompileOptions, KernelId, Machine, Recipe};
 use crate::load::library::load;
@@ -34,9 +35,14 @@ pub fn native(function: &NativeFunction, options: &Options) -> Result<Evaluate, 
             let level = options.opt_level.unwrap_or_default();
             let recipe = Recipe::new(&source, ABI_VERSION, &toolchain, &toolchain.default_features(), level);
             let compiled = compile(&recipe, &toolchain, &CompileOptions::default()).map_err(|error| match error {
-                CompileError::NoKernel { objection, .. } => {
-                    fail(format!("{objection}; a function in C stands for itself and calls no library"))
+                CompileError::NoKernel { objection: Objection::Undefined(names), .. } if names == [&*function.name] => {
+                    fail(format!("its source defines no `{}`", function.name))
                 }
+                CompileError::NoKernel { objection: Objection::Undefined(names), .. } => fail(format!(
+                    "its source calls {}, but a function in C gets no library, not even that of mathematics",
+                    names.join(", ")
+                )),
+                CompileError::NoKernel { objection, .. } => fail(format!("as a library, {objection}")),
                 error => fail(error.to_string()),
             })?;
             let artifact = store.insert(&recipe, &toolchain.version, &compiled.library, compiled.seconds);

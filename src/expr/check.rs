@@ -105,6 +105,8 @@ pub enum Argument {
     AsFirst,
     /// Just this dimension.
     Of(Dimension),
+    /// Just this dimension and type.
+    Typed(Dimension, ValueType),
 }
 
 /// The dimension of a function's result.
@@ -542,7 +544,7 @@ impl Checker<'_> {
                 Argument::Any => continue,
                 Argument::Plain => Dimension::NONE,
                 Argument::AsFirst => kinds[0].dimension,
-                Argument::Of(dimension) => *dimension,
+                Argument::Of(dimension) | Argument::Typed(dimension, _) => *dimension,
             };
             if kind.dimension != wanted {
                 let message = match wanted.is_dimensionless() {
@@ -556,6 +558,13 @@ impl Checker<'_> {
                 } else {
                     zero_hint(argument, Kind { dimension: wanted, ..*kind })
                 };
+                return self.fail(argument, message, hint);
+            }
+            if let Argument::Typed(_, ty) = asked
+                && kind.ty != *ty
+            {
+                let message = format!("`{name}` needs {}: `{argument}` is {}", ty.described(), kind.ty.described());
+                let hint = (*ty == ValueType::Integer).then(|| format!("write `int({argument})`"));
                 return self.fail(argument, message, hint);
             }
         }

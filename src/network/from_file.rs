@@ -151,6 +151,7 @@ fn neurons(name: String, given: &file::Neurons, diagnostics: &mut Diagnostics) -
         refractory,
         method: given.method.clone(),
         events: given.events.iter().map(event).collect(),
+        event_schedules: Vec::new(),
         on_event: given.on_event.iter().map(code).collect(),
         single: SinglePrecision::None,
     };

@@ -4,12 +4,11 @@
 //! where the test says so on compiled kernels too, which must leave the same bits.
 
 mod access;
-//mod functions;
-//mod groups;
+mod functions;
+mod groups;
 mod links;
-//mod messages;
 mod monitors;
-//mod native;
+mod native;
 mod rates;
 
 use std::path::Path;

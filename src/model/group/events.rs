@@ -26,6 +26,17 @@ pub struct EventText {
     pub order: i32,
 }
 
+/// When the condition of an event is looked at, if it is not where it usually is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventScheduleText {
+    /// Name of the event; `spike` for the threshold's.
+    pub event: Text,
+    /// Slot of the schedule.
+    pub when: Text,
+    /// Order within the slot.
+    pub order: i32,
+}
+
 /// Code for an event as given.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventCodeText {
@@ -116,6 +127,15 @@ pub(super) fn events(given: &GroupText, scope: &VariablesScope<'_>, found: &mut 
             order: *order,
         });
         if written == SPIKE { events.splice(0..0, event).for_each(drop) } else { events.extend(event) }
+    }
+    for EventScheduleText { event: name, when, order } in &given.event_schedules {
+        let written = name.as_str();
+        if let Some(event) = events.iter_mut().find(|event| event.name == written) {
+            (event.when, event.order) = (Some(when.clone()), *order);
+        } else if !(names.contains(written) && (written != SPIKE || given.threshold.is_some())) {
+            let error = Diagnostic::error(name, name.whole(), format!("there is no event `{written}`"));
+            found.push(error.suggest(written, events.iter().map(|event| event.name.as_str())));
+        }
     }
     events
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 pub use self::check::{RatesText, check_group, input_group};
-pub use self::events::{Event, EventCode, EventCodeText, EventText, SPIKE};
+pub use self::events::{Event, EventCode, EventCodeText, EventScheduleText, EventText, SPIKE};
 use super::block::OdeSystem;
 use super::equations::Equations;
 use super::namespace::Namespace;
@@ -40,6 +40,8 @@ pub struct GroupText {
     pub method: Option<Text>,
     /// Further events.
     pub events: Vec<EventText>,
+    /// Where conditions of events are looked at, if not where they usually are; the last one counts.
+    pub event_schedules: Vec<EventScheduleText>,
     /// Code that runs after events.
     pub on_event: Vec<EventCodeText>,
     /// Which variables are kept as floats of 32 bits.
@@ -70,6 +72,7 @@ impl GroupText {
             refractory: None,
             method: None,
             events: Vec::new(),
+            event_schedules: Vec::new(),
             on_event: Vec::new(),
             single: SinglePrecision::None,
         }

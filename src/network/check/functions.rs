@@ -97,7 +97,12 @@ impl Checker<'_> {
             } else if !names.insert(parameter.name.as_str()) {
                 self.error(&parameter.name, format!("there are two parameters `{}`", parameter.name.as_str()));
             }
-            arguments.push(Argument::Of(self.dimension(parameter.unit.as_ref())?));
+            let dimension = self.dimension(parameter.unit.as_ref())?;
+            arguments.push(match parameter.ty {
+                // Other numbers become floats without loss.
+                ValueType::Float => Argument::Of(dimension),
+                ty => Argument::Typed(dimension, ty),
+            });
         }
         let dimension = self.dimension(given.unit.as_ref())?;
         let stateful =
@@ -120,6 +125,9 @@ impl Checker<'_> {
                 HostBody::Binomial { n: *n as i64, p: *p }
             }
             FunctionText::Native { source, dependencies, arrays } => {
+                for array in arrays.iter().filter(|array| !super::is_name(&array.name)) {
+                    self.error(&place, format!("`{}` cannot name an array", array.name));
+                }
                 let mut text = NativeText::new(&given.name, source, &given.parameters, arrays);
                 for name in dependencies {
                     match self.host.get(name) {

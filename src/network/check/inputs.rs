@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::{Checker, Source};
 use crate::diag::{Diagnostic, Text};
 use crate::expr::ast::{AssignOp, BinaryOp, Expr, Statement};
-use crate::expr::check::{FunctionMeaning, Kind, Meaning, Scope, Unknown, ValueType};
+use crate::expr::check::{FunctionMeaning, Kind, Meaning, Scope, Unknown, ValueType, check};
 use crate::expr::parser;
-use crate::model::group::{Group, Role};
+use crate::model::group::{Group, Role, Variable};
 use crate::model::namespace::Number;
 use crate::model::statements::{CodeScope, check_statements};
 use crate::network::error::Error;
@@ -16,6 +16,9 @@ use crate::unit::Dimension;
 
 /// The name by which the kernel of a Poisson input calls for its number of spikes.
 pub const BINOMIAL: &str = "_binomial";
+
+/// Numbers of spikes are doubles; beyond, numbers have gaps.
+const MOST_INPUTS: u64 = 9_007_199_254_740_992;
 
 /// A linked variable without errors.
 pub struct CheckedLink {
@@ -289,16 +292,33 @@ impl Checker<'_> {
                 self.error(rate_text, format!("a rate cannot be {} Hz", rate.value.as_f64()));
             }
         }
+        if given.n > MOST_INPUTS {
+            self.error(&given.target, format!("a cell cannot have {} inputs, but at most {MOST_INPUTS}", given.n));
+        }
         let slot = self.slot(given.when.as_ref(), "synapses", &given.variable);
         let (Some(target), Some(weight), Some(rate)) = (target, weight, rate) else { return Ok(None) };
         let name_of_variable = given.variable.as_str();
         let group = &self.groups[target.population].group;
-        if !group.variables.get(name_of_variable).is_some_and(|v| v.is_settable() && !v.shared) {
-            let message = format!("the group `{}` has no variable `{name_of_variable}` of its cells", group.name);
+        let is_target = |v: &Variable| v.is_settable() && !v.shared;
+        let Some(variable) = group.variables.get(name_of_variable).filter(|v| is_target(v)) else {
+            let message = match group.variables.contains_key(name_of_variable) {
+                true => format!("nothing can be added to `{name_of_variable}`: its cells have no values of their own"),
+                false => format!("the group `{}` has no variable `{name_of_variable}`", group.name),
+            };
             let error = Diagnostic::error(&given.variable, given.variable.whole(), message);
-            let names = group.variables.iter().filter(|(_, v)| v.is_settable() && !v.shared).map(|(n, _)| n.as_str());
-            let names: Vec<&str> = names.collect();
+            let names = group.variables.iter().filter(|(_, v)| is_target(v)).map(|(n, _)| n.as_str());
             self.diagnostics.push(error.suggest(name_of_variable, names));
+            return Ok(None);
+        };
+        let scope = InputScope(group);
+        if let Some(found) = check(&weight, &scope, text, self.diagnostics)
+            && found.dimension != variable.kind.dimension
+        {
+            let (wanted, dimension) = (variable.kind.dimension, found.dimension.described());
+            let message = format!("`{name_of_variable}` is {}, but the weight is {dimension}", wanted.described());
+            self.diagnostics.push(Diagnostic::error(text, weight.span, message));
+        }
+        if self.diagnostics.has_errors_since(before) {
             return Ok(None);
         }
         let span = weight.span;
@@ -309,7 +329,6 @@ impl Checker<'_> {
             value: Expr::call(BINOMIAL, Vec::new()).binary(BinaryOp::Mul, weight),
             span,
         };
-        let scope = InputScope(group);
         check_statements(
             std::slice::from_ref(&statement),
             &CodeScope::assignment(&scope, &group.variables),

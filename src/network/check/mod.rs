@@ -216,7 +216,7 @@ impl Checker<'_> {
         for slot in &self.model.schedule {
             let text = Text::new("schedule", slot.as_str());
             if !is_name(slot) || slot.starts_with("before_") || slot.starts_with("after_") {
-                let hint = "each slot has a `before_` and an `after_` by itself";
+                let hint = "a name starts with a letter; each slot has a `before_` and an `after_` by itself";
                 self.error_with_hint(&text, format!("`{slot}` cannot name a slot"), hint);
             } else if !seen.insert(slot) {
                 self.error(&text, format!("the slot `{slot}` stands twice in the schedule"));
@@ -280,7 +280,10 @@ impl Checker<'_> {
             let names: Vec<String> = self.slots.names().collect();
             let text = when.unwrap_or(what);
             let error = Diagnostic::error(text, text.whole(), format!("there is no slot `{slot}`"));
-            self.diagnostics.push(error.suggest(slot, names.iter().map(String::as_str)));
+            self.diagnostics.push(match when {
+                Some(_) => error.suggest(slot, names.iter().map(String::as_str)),
+                None => error.hint("this runs in it: add it to the schedule"),
+            });
         }
         slot.to_string()
     }

@@ -2,7 +2,7 @@
 
 use super::{Model, Value};
 use crate::diag::Text;
-use crate::model::group::{EventCodeText, EventText, GroupText, SinglePrecision};
+use crate::model::group::{EventCodeText, EventScheduleText, EventText, GroupText, SinglePrecision};
 
 /// A group of any kind.
 #[derive(Clone, Debug)]
@@ -112,6 +112,17 @@ impl Operation {
         self.order = order;
         self
     }
+
+    /// With messages that say which group it belongs to.
+    fn of(self, group: &str) -> Operation {
+        let what = if self.times_seconds.is_some() { "run_at" } else { "run_regularly" };
+        let place = |part: &str, text: &Text| Text::new(format!("groups.{group}.{what}.{part}"), text.as_str());
+        let dt = self.dt.map(|dt| match dt {
+            Value::Expression(text) => Value::Expression(place("dt", &text)),
+            Value::Number(number, text) => Value::Number(number, place("dt", &text)),
+        });
+        Operation { code: place("code", &self.code), dt, when: self.when.map(|when| place("when", &when)), ..self }
+    }
 }
 
 /// The cells `start..stop` of another group, which may be a subgroup too.
@@ -139,7 +150,7 @@ impl Subgroup {
     /// Adds code that runs for its cells at regular times.
     #[must_use]
     pub fn operation(mut self, operation: Operation) -> Subgroup {
-        self.run_regularly.push(operation);
+        self.run_regularly.push(operation.of(&self.name));
         self
     }
 }
@@ -281,13 +292,13 @@ impl NeuronGroup {
         self
     }
 
-    /// Sets when the condition of an event that was added is looked at; `after_thresholds` unless this is called.
+    /// Sets when the condition of an event (`spike`: the threshold) is looked at; usually `thresholds` for spikes and
+    /// `after_thresholds` for others.
     #[must_use]
     pub fn event_schedule(mut self, event: &str, slot: &str, order: i32) -> NeuronGroup {
         let when = self.place(&format!("events.{event}.when"), slot);
-        for text in self.text.events.iter_mut().filter(|e| e.name.as_str() == event) {
-            (text.when, text.order) = (Some(when.clone()), order);
-        }
+        let event = self.place("events", event);
+        self.text.event_schedules.push(EventScheduleText { event, when, order });
         self
     }
 
@@ -331,7 +342,7 @@ impl NeuronGroup {
     /// Adds statements that run at regular times.
     #[must_use]
     pub fn operation(mut self, operation: Operation) -> NeuronGroup {
-        self.run_regularly.push(operation);
+        self.run_regularly.push(operation.of(&self.text.name));
         self
     }
 
