@@ -166,6 +166,23 @@ impl<'a> Parser<'a> {
         matches!(&self.peek().kind, TokenKind::Name(n) if n == word)
     }
 
+    pub(crate) fn take_word(&mut self, word: &str) -> bool {
+        let found = self.at_word(word);
+        if found {
+            self.next += 1;
+        }
+        found
+    }
+
+    /// Whether the next tokens are `word =`, as before the value of a named argument.
+    pub(crate) fn at_keyword(&mut self, word: &str) -> bool {
+        self.at_word(word) && self.tokens.get(self.next + 1).is_some_and(|t| t.kind == TokenKind::Symbol("="))
+    }
+
+    pub(crate) fn text(&self) -> &'a Text {
+        self.text
+    }
+
     pub(crate) fn expect(&mut self, symbol: &str) -> Parsed<()> {
         if self.take(symbol) { Ok(()) } else { Err(self.unexpected(&format!("`{symbol}`"))) }
     }

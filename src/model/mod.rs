@@ -3,6 +3,7 @@
 pub mod block;
 pub mod equations;
 pub mod file;
+pub mod generator;
 pub mod group;
 pub mod namespace;
 pub mod statements;

@@ -12,5 +12,6 @@ pub mod new_file;
 pub mod npy;
 pub mod record;
 pub mod schedule;
+pub mod spike_queue;
 pub mod spike_source;
 pub mod state_file;
