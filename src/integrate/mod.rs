@@ -17,6 +17,7 @@
 pub mod automatic;
 mod constancy;
 mod exact;
+pub mod event_driven;
 mod explicit;
 mod exponential_euler;
 mod linear;

@@ -126,7 +126,18 @@ fn add_link(memory: &mut Memory, link: CheckedLink) {
     };
     let is_single = given.shared;
     let linked =
-        Linked { population: source, variable: source_variable, storage, is_single, index, cells, chosen_by, copy };
+        Linked {
+            population: source,
+            variable: source_variable,
+            param: variable.clone(),
+            guard: None,
+            storage,
+            is_single,
+            index,
+            cells,
+            chosen_by,
+            copy,
+        };
     memory.populations[population].links.insert(variable, linked);
 }
 

@@ -195,7 +195,8 @@ impl Memory {
     fn pointer(&mut self, source: Source, name: &str) -> Option<*mut u8> {
         let clock = self.populations[source.population].clock;
         let dt_seconds = self.clocks[clock].dt_seconds();
-        let link = self.populations[source.population].links.get(name).map(|l| (l.population, l.variable.clone()));
+        let link = self.populations[source.population].links.values().find(|link| link.param == name);
+        let link = link.map(|link| (link.population, link.variable.clone()));
         if let Some((population, variable)) = link
             && population != source.population
         {
@@ -236,7 +237,7 @@ impl Memory {
             return 1;
         }
         let own = &self.populations[population];
-        if let Some(link) = own.links.get(&param.name) {
+        if let Some(link) = own.links.values().find(|link| link.param == param.name) {
             return self.populations[link.population].arrays.get(&link.variable).map_or(1, Array::len);
         }
         if let Some(array) = own.arrays.get(&param.name).or_else(|| own.propagator_arrays.get(&param.name)) {

@@ -80,6 +80,10 @@ pub struct Linked {
     pub population: usize,
     /// The variable that has them.
     pub variable: String,
+    /// Name of the parameter of kernels: what stands for one array has one.
+    pub param: String,
+    /// Name of a boolean, linked in the same way: code other than resets writes only where it is true.
+    pub guard: Option<String>,
     /// How they are stored.
     pub storage: Storage,
     /// Whether there is one for all.
@@ -148,7 +152,7 @@ impl Population {
 
     /// Where an array of this population is that kernels over `source` know by this name.
     pub fn pointer(&mut self, name: &str, source: Source) -> Option<*mut u8> {
-        if let Some(link) = self.links.get_mut(name) {
+        if let Some(link) = self.links.values_mut().find(|link| link.param == name && link.copy.is_some()) {
             return link.copy.as_mut().map(Array::pointer);
         }
         if let Some(array) = self.arrays.get_mut(name).or_else(|| self.propagator_arrays.get_mut(name)) {

@@ -101,10 +101,15 @@ impl Symbols for ContextSymbols<'_> {
             Role::Subexpression(expr) => {
                 Some(Symbol::Subexpression { expr: expr.clone(), ty: variable.kind.ty, varies: variable.varies })
             }
-            Role::Linked => {
-                let Linked { storage, is_single, index, .. } = links.get(name)?;
+            Role::Linked | Role::Endpoint { .. } => {
+                let Linked { param, guard, storage, is_single, index, .. } = links.get(name)?;
                 match index {
-                    Some(index) => Some(Symbol::Linked { storage: *storage, index: index.clone() }),
+                    Some(index) => Some(Symbol::Linked {
+                        param: param.clone(),
+                        storage: *storage,
+                        guard: guard.clone(),
+                        index: index.clone(),
+                    }),
                     None => array(*storage, *is_single),
                 }
             }

@@ -48,8 +48,12 @@ pub enum Symbol {
     },
     /// An array with one element for each cell of something else, and the integers that say which one a cell has.
     Linked {
+        /// Name of the parameter: two names that stand for one array have one.
+        param: String,
         /// Type in memory.
         storage: Storage,
+        /// Name of a boolean, linked in the same way: statements other than resets write only where it is true.
+        guard: Option<String>,
         /// Name of an array of 32-bit integers, one for each cell; in range of the linked array.
         index: String,
     },
@@ -207,7 +211,8 @@ impl<'a> Lowerer<'a> {
         let target = &statement.target;
         let writes_shared = matches!(self.symbols.symbol(target), Some(Symbol::Array { scalar: true, .. }))
             && !self.temporaries.contains_key(target);
-        let is_temporary = !matches!(self.symbols.symbol(target), Some(Symbol::Array { .. }));
+        let is_temporary =
+            !matches!(self.symbols.symbol(target), Some(Symbol::Array { .. } | Symbol::Linked { .. }));
         // Shared variables are written once a call, and so are temporaries that are the same for all cells, since the
         // value of a shared variable may come from them.
         self.in_scalar = writes_shared || (is_temporary && self.is_scalar(&statement.value));
@@ -261,7 +266,7 @@ impl<'a> Lowerer<'a> {
         let target = &statement.target;
         self.push(Stmt::Comment(statement.to_string()));
         self.guard = match self.symbols.symbol(target) {
-            Some(Symbol::Array { guard, .. }) if !self.overrides_guards => guard,
+            Some(Symbol::Array { guard, .. } | Symbol::Linked { guard, .. }) if !self.overrides_guards => guard,
             _ => None,
         };
         let value = match statement.op {
@@ -278,7 +283,14 @@ impl<'a> Lowerer<'a> {
             false => self.symbols.symbol(target),
         };
         match array {
-            Some(Symbol::Array { storage, scalar, guard }) => self.store(target, storage, scalar, guard, value),
+            Some(Symbol::Array { storage, scalar, guard }) => {
+                let index = if scalar { Index::Zero } else { Index::Element };
+                self.store(target, storage, index, guard, value)
+            }
+            Some(Symbol::Linked { param, storage, guard, index }) => {
+                let index = Index::Via(self.param(&index, Storage::I32, false));
+                self.store(&param, storage, index, guard, value)
+            }
             _ => {
                 let local = self.bind(target, value);
                 self.temporaries.insert(target.clone(), local);
@@ -287,8 +299,8 @@ impl<'a> Lowerer<'a> {
         }
     }
 
-    fn store(&mut self, name: &str, storage: Storage, scalar: bool, guard: Option<String>, value: Expr) -> Result<()> {
-        let param = self.param(name, storage, scalar);
+    fn store(&mut self, name: &str, storage: Storage, index: Index, guard: Option<String>, value: Expr) -> Result<()> {
+        let param = self.param(name, storage, index == Index::Zero);
         if let Some(entry) = self.params.get_mut(name) {
             entry.written = true;
         }
@@ -296,10 +308,14 @@ impl<'a> Lowerer<'a> {
             Some(guard) => Some(self.name(&guard)?),
             None => None,
         };
-        let index = if scalar { Index::Zero } else { Index::Element };
         let value = self.convert(value, storage.ty());
         self.push(Stmt::Store { place: Place { param, index }, value, when });
-        self.subexpressions.retain(|_, (_, depends)| !depends.contains(name));
+        let symbols = self.symbols;
+        let is_written = |used: &String| match symbols.symbol(used) {
+            Some(Symbol::Linked { param, .. }) => param == name,
+            _ => used == name,
+        };
+        self.subexpressions.retain(|_, (_, depends)| !depends.iter().any(is_written));
         Ok(())
     }
 
@@ -323,7 +339,7 @@ impl<'a> Lowerer<'a> {
         let time = self.expr(time)?;
         let time = self.convert(time, Type::F64);
         let steps = self.whole_steps(time)?;
-        self.store("not_refractory", Storage::Bool, false, None, Expr::binary(BinaryOp::Le, steps, since))
+        self.store("not_refractory", Storage::Bool, Index::Element, None, Expr::binary(BinaryOp::Le, steps, since))
     }
 
     /// `not_refractory = not_refractory or not condition`
@@ -331,7 +347,7 @@ impl<'a> Lowerer<'a> {
         let negated = condition.clone().unary(ast::UnaryOp::Not);
         self.vector.push(Stmt::Comment(format!("not_refractory = not_refractory or {negated}")));
         let value = Expr::binary(BinaryOp::Or, self.name("not_refractory")?, self.expr(&negated)?);
-        self.store("not_refractory", Storage::Bool, false, None, value)
+        self.store("not_refractory", Storage::Bool, Index::Element, None, value)
     }
 
     /// What `timestep(time, dt)` would be, but as a float, which every instruction set can truncate and compare.
@@ -425,9 +441,9 @@ impl<'a> Lowerer<'a> {
             Some(Symbol::Value { param, storage }) => {
                 Ok(Expr::Load(Place { param: self.param(&param, storage, true), index: Index::Zero }))
             }
-            Some(Symbol::Linked { storage, index }) => {
+            Some(Symbol::Linked { param, storage, index, .. }) => {
                 let index = Index::Via(self.param(&index, Storage::I32, false));
-                Ok(Expr::Load(Place { param: self.param(name, storage, false), index }))
+                Ok(Expr::Load(Place { param: self.param(&param, storage, false), index }))
             }
             Some(Symbol::Literal(Number::Float(value))) => Ok(Expr::f64(value)),
             Some(Symbol::Literal(Number::Integer(value))) => Ok(integer(value)),

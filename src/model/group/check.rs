@@ -24,21 +24,7 @@ pub fn check_group(given: &GroupText, namespace: &Arc<Namespace>, diagnostics: &
     let mut variables = variables(&equations, has_refractory, &mut found);
     let mut order = order_subexpressions(&equations, &mut found);
     mark_single(&given.single, &mut variables, &mut found);
-    for name in &order {
-        let uses = equations.lines.get(name).and_then(|line| match &line.kind {
-            EquationKind::Subexpression(expr) => Some(expr.names()),
-            _ => None,
-        });
-        // In the order of definition, so that what a subexpression uses is known already.
-        let varies = uses.iter().flatten().any(|used| variables.get(used).is_some_and(|v| v.varies));
-        let noisy = uses.iter().flatten().any(|n| is_noise(n) || variables.get(n).is_some_and(|v| v.noisy));
-        if let Some(variable) = variables.get_mut(name) {
-            match variable.role {
-                Role::ConstantOverDt(_) => {}
-                _ => (variable.varies, variable.noisy) = (varies, noisy),
-            }
-        }
-    }
+    mark_varying(&order, &equations, &mut variables);
     let scope =
         |code| VariablesScope { variables: &variables, in_error: &equations.in_error, namespace, has_refractory, code };
     for (name, line) in &equations.lines {
@@ -82,6 +68,25 @@ pub fn check_group(given: &GroupText, namespace: &Arc<Namespace>, diagnostics: &
         evaluated_once,
         namespace: namespace.clone(),
     })
+}
+
+/// Says of each subexpression whether its value differs from element to element, and whether noise is in it.
+pub(super) fn mark_varying(order: &[String], equations: &Equations, variables: &mut IndexMap<String, Variable>) {
+    for name in order {
+        let uses = equations.lines.get(name).and_then(|line| match &line.kind {
+            EquationKind::Subexpression(expr) => Some(expr.names()),
+            _ => None,
+        });
+        // In the order of definition, so that what a subexpression uses is known already.
+        let varies = uses.iter().flatten().any(|used| variables.get(used).is_some_and(|v| v.varies));
+        let noisy = uses.iter().flatten().any(|n| is_noise(n) || variables.get(n).is_some_and(|v| v.noisy));
+        if let Some(variable) = variables.get_mut(name) {
+            match variable.role {
+                Role::ConstantOverDt(_) => {}
+                _ => (variable.varies, variable.noisy) = (varies, noisy),
+            }
+        }
+    }
 }
 
 /// How the rates of a Poisson group are given.
@@ -212,7 +217,7 @@ fn variables(equations: &Equations, has_refractory: bool, diagnostics: &mut Diag
 }
 
 /// What every group has.
-fn internal_variables() -> IndexMap<String, Variable> {
+pub(super) fn internal_variables() -> IndexMap<String, Variable> {
     use ValueType::{Float, Integer};
     [
         ("i", Role::Index, Integer, Dimension::NONE, false),
@@ -227,7 +232,7 @@ fn internal_variables() -> IndexMap<String, Variable> {
 }
 
 /// Marks the variables that are kept in 32 bits.
-fn mark_single(single: &SinglePrecision, variables: &mut IndexMap<String, Variable>, diagnostics: &mut Diagnostics) {
+pub(super) fn mark_single(single: &SinglePrecision, variables: &mut IndexMap<String, Variable>, diagnostics: &mut Diagnostics) {
     let fits = |v: &Variable| {
         v.kind.ty == ValueType::Float && matches!(v.role, Role::State | Role::Parameter | Role::ConstantOverDt(_))
     };
@@ -252,7 +257,7 @@ fn mark_single(single: &SinglePrecision, variables: &mut IndexMap<String, Variab
 }
 
 /// Checks the expression of one line against its unit.
-fn check_line(
+pub(super) fn check_line(
     name: &str,
     line: &equations::Equation,
     scope: &VariablesScope<'_>,
@@ -313,7 +318,7 @@ fn span_of_name(expr: &Expr, name: &str) -> Span {
 }
 
 /// Names of subexpressions, each after those it uses; cycles are reported.
-fn order_subexpressions(equations: &Equations, diagnostics: &mut Diagnostics) -> Vec<String> {
+pub(super) fn order_subexpressions(equations: &Equations, diagnostics: &mut Diagnostics) -> Vec<String> {
     fn visit(
         name: &str,
         equations: &Equations,
@@ -357,7 +362,7 @@ fn order_subexpressions(equations: &Equations, diagnostics: &mut Diagnostics) ->
     order
 }
 
-fn system(equations: &Equations, order: &[String], has_refractory: bool) -> OdeSystem {
+pub(super) fn system(equations: &Equations, order: &[String], has_refractory: bool) -> OdeSystem {
     let odes = equations.lines.iter().filter_map(|(name, line)| match &line.kind {
         EquationKind::Differential(rhs) => Some(Ode {
             name: name.clone(),

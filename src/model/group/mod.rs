@@ -5,6 +5,7 @@
 
 mod check;
 mod events;
+mod synapses;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 pub use self::check::{RatesText, check_group, input_group};
+pub use self::synapses::{PathwayCode, PathwayText, Side, Summed, SynapsesModel, SynapsesText, check_synapses, endpoint_variables};
 pub use self::events::{Event, EventCode, EventCodeText, EventScheduleText, EventText, SPIKE};
 use super::block::OdeSystem;
 use super::equations::Equations;
@@ -92,6 +94,19 @@ pub enum Role {
     ConstantOverDt(Expr),
     /// Stands for a variable of another group.
     Linked,
+    /// Of synapses: a variable of the cell at one end.
+    Endpoint {
+        /// Which end.
+        side: Side,
+        /// The variable of the group there.
+        variable: String,
+    },
+    /// Of synapses: has values that are known once they are made, such as the number of the cell at one end.
+    Given,
+    /// Of synapses: the time of the last event.
+    LastUpdate,
+    /// Of synapses: has a differential equation that is solved from event to event.
+    EventDriven,
     /// `i`, the number of the cell.
     Index,
     /// `N`, the number of cells.
@@ -145,12 +160,20 @@ impl Variable {
 
     /// Whether it has values of its own in memory.
     pub fn is_stored(&self) -> bool {
-        self.is_settable() || matches!(self.role, Role::ConstantOverDt(_))
+        self.is_settable() || matches!(self.role, Role::ConstantOverDt(_) | Role::Given)
     }
 
     /// Whether assignments can set it.
     pub fn is_settable(&self) -> bool {
-        matches!(self.role, Role::State | Role::Parameter | Role::LastSpike | Role::NotRefractory)
+        matches!(
+            self.role,
+            Role::State
+                | Role::Parameter
+                | Role::LastSpike
+                | Role::NotRefractory
+                | Role::LastUpdate
+                | Role::EventDriven
+        )
     }
 }
 
