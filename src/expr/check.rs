@@ -66,6 +66,10 @@ pub trait Scope {
     fn function(&self, _name: &str) -> Option<FunctionMeaning> {
         None
     }
+    /// Names of the functions that the model itself defines.
+    fn functions(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Why no random number can be drawn here, and perhaps what to do; `None` if it can.
     fn forbids_drawing(&self) -> Option<(String, Option<String>)> {
         None
@@ -567,7 +571,9 @@ impl Checker<'_> {
             let hint = "a `*` may be missing before the parenthesis";
             return self.fail(expr, format!("`{name}` is not a function"), Some(hint.into()));
         }
+        let own = self.scope.functions();
         let names = FUNCTIONS.iter().chain(&RANDOM_FUNCTIONS).map(|f| f.name).filter(|n| !n.starts_with('_'));
+        let names = names.chain(own.iter().map(String::as_str));
         let error = Diagnostic::error(self.text, expr.span, format!("there is no function `{name}`"));
         let alias = match name {
             "asin" | "acos" | "atan" => Some(format!("it is called `arc{}`", &name[1..])),
