@@ -66,6 +66,10 @@ pub trait Scope {
     fn function(&self, _name: &str) -> Option<FunctionMeaning> {
         None
     }
+    /// Names of the functions that the model itself defines.
+    fn functions(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Why no random number can be drawn here, and perhaps what to do; `None` if it can.
     fn forbids_drawing(&self) -> Option<(String, Option<String>)> {
         None
@@ -489,11 +493,7 @@ impl Checker<'_> {
     fn refuse_repeated_draws(&mut self, expr: &Expr) -> Option<()> {
         let mut repeated = None;
         self.find_repeated_draws(expr, &mut Vec::new(), &mut repeated);
-        let (again, name) = match repeated {
-            Some((again, name)) => (again.clone(), name),
-            None => return Some(()),
-        };
-        let (again, name) = (&again, &name);
+        let Some((again, name)) = repeated else { return Some(()) };
         let message = format!("`{name}` is called twice in one calculation");
         let hint = format!("draw in statements of their own: `a = {again}`, then `b = {again}`");
         self.fail(again, message, Some(hint))
@@ -534,9 +534,8 @@ impl Checker<'_> {
         takes: &[Argument],
     ) -> Option<Vec<Kind>> {
         if arguments.len() != takes.len() {
-            let (takes, got) = (takes.len(), arguments.len());
-            let plural = if takes == 1 { "" } else { "s" };
-            return self.fail(expr, format!("`{name}` takes {takes} argument{plural}, not {got}"), None);
+            let takes = if takes.len() == 1 { "1 argument".into() } else { format!("{} arguments", takes.len()) };
+            return self.fail(expr, format!("`{name}` takes {takes}, not {}", arguments.len()), None);
         }
         let kinds: Vec<Kind> = kinds.into_iter().collect::<Option<_>>()?;
         for ((argument, kind), asked) in arguments.iter().zip(&kinds).zip(takes) {
@@ -547,22 +546,18 @@ impl Checker<'_> {
                 Argument::Of(dimension) | Argument::Typed(dimension, _) => *dimension,
             };
             if kind.dimension != wanted {
-                let message = match wanted.is_dimensionless() {
-                    true => format!("`{name}` needs a plain number: `{argument}` is in {}", kind.dimension),
-                    false => {
-                        format!("`{name}` needs a value in {wanted}: `{argument}` is {}", kind.dimension.described())
-                    }
-                };
-                let hint = if wanted.is_dimensionless() {
-                    Some("divide it by a constant of the same dimension".to_string())
+                let (message, hint) = if wanted.is_dimensionless() {
+                    let message = format!("`{name}` needs a plain number: `{argument}` is in {}", kind.dimension);
+                    (message, Some("divide it by a constant of the same dimension".to_string()))
                 } else {
-                    zero_hint(argument, Kind { dimension: wanted, ..*kind })
+                    let found = kind.dimension.described();
+                    let message = format!("`{name}` needs a value in {wanted}: `{argument}` is {found}");
+                    (message, zero_hint(argument, Kind { dimension: wanted, ..*kind }))
                 };
                 return self.fail(argument, message, hint);
             }
-            if let Argument::Typed(_, ty) = asked
-                && kind.ty != *ty
-            {
+            let Argument::Typed(_, ty) = asked else { continue };
+            if kind.ty != *ty {
                 let message = format!("`{name}` needs {}: `{argument}` is {}", ty.described(), kind.ty.described());
                 let hint = (*ty == ValueType::Integer).then(|| format!("write `int({argument})`"));
                 return self.fail(argument, message, hint);
@@ -576,7 +571,9 @@ impl Checker<'_> {
             let hint = "a `*` may be missing before the parenthesis";
             return self.fail(expr, format!("`{name}` is not a function"), Some(hint.into()));
         }
+        let own = self.scope.functions();
         let names = FUNCTIONS.iter().chain(&RANDOM_FUNCTIONS).map(|f| f.name).filter(|n| !n.starts_with('_'));
+        let names = names.chain(own.iter().map(String::as_str));
         let error = Diagnostic::error(self.text, expr.span, format!("there is no function `{name}`"));
         let alias = match name {
             "asin" | "acos" | "atan" => Some(format!("it is called `arc{}`", &name[1..])),

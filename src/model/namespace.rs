@@ -114,6 +114,10 @@ impl Scope for Namespace {
         }
     }
 
+    fn functions(&self) -> Vec<String> {
+        self.functions.keys().cloned().collect()
+    }
+
     fn function(&self, name: &str) -> Option<FunctionMeaning> {
         self.functions.get(name).map(|f| f.meaning.clone())
     }

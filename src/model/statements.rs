@@ -72,6 +72,10 @@ impl Scope for CodeScope<'_> {
         self.temporaries.borrow().keys().cloned().chain(self.base.candidates()).collect()
     }
 
+    fn functions(&self) -> Vec<String> {
+        self.base.functions()
+    }
+
     fn function(&self, name: &str) -> Option<FunctionMeaning> {
         self.base.function(name)
     }

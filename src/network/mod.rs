@@ -29,6 +29,7 @@ pub mod monitor;
 pub mod population;
 pub mod propagator;
 pub mod rate;
+mod read;
 pub mod run;
 pub mod state;
 pub mod stream;

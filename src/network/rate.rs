@@ -55,13 +55,13 @@ pub enum RateError {
         name: String,
     },
     /// Events were only counted, or what was recorded is elsewhere by now.
-    #[error("the monitor `{name}` holds the times of {held} of {total} events only; rates over time need all of them")]
+    #[error("the monitor `{name}` holds {held} of {total} records only; rates over time need all of them")]
     NotHeld {
         /// The monitor.
         name: String,
-        /// Events with times.
+        /// Those that it holds.
         held: u64,
-        /// All events.
+        /// All, recorded or only counted.
         total: u64,
     },
     /// The length of the step changed, or the monitor rested for a while.
@@ -165,6 +165,10 @@ fn steps_in(bin_seconds: f64, dt_seconds: f64) -> Result<usize, RateError> {
 }
 
 fn bins_of_rates(monitor: &RateMonitor, steps: usize, dt_seconds: f64) -> Result<RatesOverTime, RateError> {
+    if monitor.written > 0 {
+        let held = monitor.t.len() as u64;
+        return Err(RateError::NotHeld { name: monitor.name.clone(), held, total: held + monitor.written });
+    }
     let is_one_step = |pair: &[f64]| ((pair[1] - pair[0]) / dt_seconds - 1.0).abs() < NUDGE;
     if !monitor.t.windows(2).all(is_one_step) {
         return Err(RateError::Gaps { name: monitor.name.clone(), dt_seconds });

@@ -252,7 +252,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let cases: [(&[i64], &[f64], Option<f64>, &str); 8] = [
+        type Case = (&'static [i64], &'static [f64], Option<f64>, &'static str);
+        let cases: [Case; 8] = [
             (&[0, 1], &[0.0], None, "there are 2 indices, but 1 times"),
             (&[2], &[0.0], None, "there is no cell 2 in a group of 2"),
             (&[-1], &[0.0], None, "there is no cell -1 in a group of 2"),

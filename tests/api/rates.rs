@@ -113,6 +113,19 @@ fn runs_go_on_and_events_of_parts_have_their_own_step() {
 }
 
 #[test]
+fn what_was_written_to_files_is_missed() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut network = interpreted(&spikes());
+    network.stream_to(directory.path()).unwrap();
+    network.run_for("2*ms").unwrap();
+    network.finish_stream().unwrap();
+    for monitor in ["r", "s"] {
+        let error = network.binned_rate(monitor, 1e-3).unwrap_err();
+        assert!(matches!(error, RateError::NotHeld { held: 0, .. }), "{error}");
+    }
+}
+
+#[test]
 fn what_cannot_be_is_said() {
     let model = spikes().monitor(Monitor::spikes("counts", "sg").record(Record::None));
     let model = model.group(NeuronGroup::new("g", 1, "v : 1")).state_monitor("states", "g", &["v"], None, None);

@@ -249,6 +249,10 @@ impl Scope for Group {
         self.scope().candidates()
     }
 
+    fn functions(&self) -> Vec<String> {
+        self.scope().functions()
+    }
+
     fn function(&self, name: &str) -> Option<FunctionMeaning> {
         self.scope().function(name)
     }
@@ -297,6 +301,10 @@ impl Scope for VariablesScope<'_> {
 
     fn candidates(&self) -> Vec<String> {
         self.variables.keys().cloned().chain(self.namespace.candidates()).collect()
+    }
+
+    fn functions(&self) -> Vec<String> {
+        self.namespace.functions()
     }
 
     fn function(&self, name: &str) -> Option<FunctionMeaning> {

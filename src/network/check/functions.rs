@@ -105,8 +105,12 @@ impl Checker<'_> {
             });
         }
         let dimension = self.dimension(given.unit.as_ref())?;
-        let stateful =
-            matches!(given.text, FunctionText::Closure { stateful: true, .. } | FunctionText::Binomial { .. });
+        let stateful = matches!(
+            given.text,
+            FunctionText::Closure { stateful: true, .. }
+                | FunctionText::Native { stateful: true, .. }
+                | FunctionText::Binomial { .. }
+        );
         let meaning = FunctionMeaning { arguments, result: Kind { ty: given.result, dimension }, stateful };
         let types = given.parameters.iter().map(|p| p.ty).collect();
         let host = match &given.text {
@@ -124,7 +128,7 @@ impl Checker<'_> {
                 }
                 HostBody::Binomial { n: *n as i64, p: *p }
             }
-            FunctionText::Native { source, dependencies, arrays } => {
+            FunctionText::Native { source, dependencies, arrays, .. } => {
                 for array in arrays.iter().filter(|array| !super::is_name(&array.name)) {
                     self.error(&place, format!("`{}` cannot name an array", array.name));
                 }
@@ -201,6 +205,10 @@ impl Scope for ParameterScope<'_> {
 
     fn candidates(&self) -> Vec<String> {
         self.parameters.keys().map(|name| (*name).to_string()).collect()
+    }
+
+    fn functions(&self) -> Vec<String> {
+        self.namespace.functions()
     }
 
     fn function(&self, name: &str) -> Option<FunctionMeaning> {

@@ -362,6 +362,10 @@ impl Scope for InputScope<'_> {
         self.0.candidates()
     }
 
+    fn functions(&self) -> Vec<String> {
+        self.0.functions()
+    }
+
     fn function(&self, name: &str) -> Option<FunctionMeaning> {
         let binomial = FunctionMeaning { arguments: Vec::new(), result: Kind::plain(ValueType::Float), stateful: true };
         if name == BINOMIAL { Some(binomial) } else { self.0.function(name) }

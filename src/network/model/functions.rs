@@ -108,6 +108,8 @@ pub enum FunctionText {
     },
     /// By C source with a function of that name. Only with permission to run native code.
     Native {
+        /// Whether equal arguments can give different results.
+        stateful: bool,
         /// The source.
         source: String,
         /// Names of other functions written in C that it calls.
@@ -165,7 +167,8 @@ impl Function {
     /// C source that defines `name`, a function of `double` (`int32_t` for integers, `char` for booleans). It runs only
     /// in networks that are made with permission to run native code.
     pub fn native(name: &str, parameters: &[&str], source: &str) -> Function {
-        let text = FunctionText::Native { source: source.to_string(), dependencies: Vec::new(), arrays: Vec::new() };
+        let (source, dependencies, arrays) = (source.to_string(), Vec::new(), Vec::new());
+        let text = FunctionText::Native { stateful: false, source, dependencies, arrays };
         Function::new(name, parameters, text)
     }
 
@@ -208,7 +211,7 @@ impl Function {
     /// Says that equal arguments can give different results: calls are neither repeated nor left out.
     #[must_use]
     pub fn stateful(mut self) -> Function {
-        if let FunctionText::Closure { stateful, .. } = &mut self.text {
+        if let FunctionText::Closure { stateful, .. } | FunctionText::Native { stateful, .. } = &mut self.text {
             *stateful = true;
         }
         self
