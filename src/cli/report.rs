@@ -26,13 +26,15 @@ pub struct Stopwatch {
 /// Moves what was recorded out of the network.
 pub fn result(model: Option<String>, network: &mut Network, watch: Stopwatch) -> RunResult {
     let seconds = |instant: Instant| instant.duration_since(watch.start).as_secs_f64();
+    let connect = network.connecting().as_secs_f64();
+    let without_connect = |instant: Instant| seconds(instant) - connect;
     let timing = Timing {
         parse: seconds(watch.parsed),
-        prepare: watch.prepared.duration_since(watch.parsed).as_secs_f64(),
-        connect: 0.0,
+        prepare: watch.prepared.duration_since(watch.parsed).as_secs_f64() - connect,
+        connect,
         run: watch.finished.duration_since(watch.prepared).as_secs_f64(),
-        first_step: network.first_step().map_or(0.0, seconds),
-        full_speed: network.full_speed().map(seconds),
+        first_step: network.first_step().map_or(0.0, without_connect),
+        full_speed: network.full_speed().map(without_connect),
         total: seconds(watch.finished),
     };
     let final_state = network.final_state();
@@ -41,7 +43,7 @@ pub fn result(model: Option<String>, network: &mut Network, watch: Stopwatch) ->
         model,
         simulated_seconds: network.t_seconds(),
         monitors: monitors(network),
-        synapses: Default::default(),
+        synapses: network.synapse_counts(),
         final_state: final_state.into_iter().map(|(name, state)| (name, state.into_iter().collect())).collect(),
         timing,
         kernels,

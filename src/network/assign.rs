@@ -50,7 +50,11 @@ pub fn check_assignment(
     group: &Group,
     diagnostics: &mut Diagnostics,
 ) -> Option<CheckedAssignment> {
-    let name = assignment.variable.as_str();
+    let name = match assignment.variable.as_str() {
+        // The delay of synapses is that of their first pathway.
+        "delay" if group.variables.contains_key("pre.delay") => "pre.delay",
+        name => name,
+    };
     let text = assignment.value.text();
     let Some(variable) = group.variables.get(name) else {
         let message = format!("the group `{owner}` has no variable `{name}`");
@@ -251,6 +255,17 @@ impl CheckedFilter {
 }
 
 impl CheckedAssignment {
+    /// The same for synapses, of which there are so many.
+    #[must_use]
+    pub fn for_synapses(&self, n: usize) -> CheckedAssignment {
+        CheckedAssignment { source: Source { stop: n, ..self.source }, ..self.clone() }
+    }
+
+    /// The population whose values it sets.
+    pub fn population(&self) -> usize {
+        self.source.population
+    }
+
     /// Carries it out at the current time of the group's clock; returns where an integer was divided by zero.
     pub fn apply(&self, memory: &mut Memory, streams: &mut Streams) -> Result<Vec<Site>, Error> {
         let cells = match &self.filter {

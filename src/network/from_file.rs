@@ -3,14 +3,14 @@
 use std::ops::RangeInclusive;
 
 use super::model::{
-    AnyGroup, Assigned, Assignment, Filter, Function, FunctionText, Model, Monitor, MonitorKind, NeuronGroup,
+    AnyGroup, Assigned, Assignment, Connect, ConnectRule, Synapses, Filter, Function, FunctionText, Model, Monitor, MonitorKind, NeuronGroup,
     Operation, Parameter, PoissonGroup, PoissonInput, Rates, Record, Samples, SpikeGeneratorGroup, Subgroup,
     TimedArray, Value,
 };
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::check::ValueType;
-use crate::model::file::{self, GroupKind, Located, ModelFile, Scalar, Selection};
-use crate::model::group::{EventCodeText, EventText, GroupText, SPIKE, SinglePrecision};
+use crate::model::file::{self, GroupKind, Indices, Located, ModelFile, Scalar, Selection};
+use crate::model::group::{PathwayText, Side, SynapsesText, EventCodeText, EventText, GroupText, SPIKE, SinglePrecision};
 use crate::model::namespace::Number;
 
 /// One run of a model file.
@@ -28,10 +28,6 @@ const SIZES: RangeInclusive<usize> = 1..=i32::MAX as usize;
 /// The model of a file, and its runs in order. What reading the file has reported already (wrong sizes, names of no
 /// group, indices out of range) is not passed on.
 pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec<Run>) {
-    for synapses in &file.synapses {
-        let (text, message) = (&synapses.name, "this version of saltus cannot run synapses yet");
-        diagnostics.push(Diagnostic::error(text, text.whole(), message));
-    }
     let mut model = Model { seed: file.settings.seed.as_ref().map(|seed| seed.value), ..Model::default() };
     if let Some(dt) = &file.settings.dt {
         model.dt = value(dt);
@@ -47,6 +43,8 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
             model.init.push(assignment(&group.name, variable, None, given));
         }
     }
+    let known = |s: &&file::Synapses| is_known(file, &s.source) && is_known(file, &s.target);
+    model.synapses = file.synapses.iter().filter(known).map(synapses).collect();
     model.poisson_inputs =
         file.poisson_inputs.iter().filter(|p| is_known(file, &p.target)).map(poisson_input).collect();
     let monitors = file.monitors.iter().filter(|monitor| is_known(file, &monitor.source));
@@ -155,14 +153,61 @@ fn neurons(name: String, given: &file::Neurons, diagnostics: &mut Diagnostics) -
         on_event: given.on_event.iter().map(code).collect(),
         single: SinglePrecision::None,
     };
-    let run_regularly = given.run_regularly.iter().map(|o| Operation {
-        code: o.code.clone(),
-        dt: o.dt.as_ref().map(value),
-        times_seconds: None,
-        when: o.when.clone(),
-        order: o.order,
-    });
+    let run_regularly = given.run_regularly.iter().map(operation);
     NeuronGroup { text, dt: given.dt.as_ref().map(value), run_regularly: run_regularly.collect() }
+}
+
+fn synapses(given: &file::Synapses) -> Synapses {
+    let pathway = |side| move |(name, code): &(Text, Text)| PathwayText { name: name.clone(), side, code: code.clone() };
+    let pre = given.on_pre.iter().map(pathway(Side::Pre));
+    let text = SynapsesText {
+        name: given.name.as_str().to_string(),
+        equations: given.equations.clone().unwrap_or_else(|| Text::new("equations", "")),
+        pathways: pre.chain(given.on_post.iter().map(pathway(Side::Post))).collect(),
+        method: given.method.clone(),
+        multisynaptic_index: given.multisynaptic_index.clone(),
+    };
+    let run_regularly = given.run_regularly.iter().map(operation);
+    Synapses {
+        text,
+        source: given.source.clone(),
+        target: given.target.clone(),
+        dt: given.dt.as_ref().map(value),
+        delays: given.delay.iter().map(|(name, delay)| (name.clone(), value(delay))).collect(),
+        connect: given.connect.iter().map(connect).collect(),
+        run_regularly: run_regularly.collect(),
+        init: given.init.iter().map(|(name, init)| (name.clone(), value(init))).collect(),
+    }
+}
+
+fn connect(given: &file::Connect) -> Connect {
+    let rule = match (&given.condition, &given.i, &given.j) {
+        (_, Some(Indices::List(i)), Some(Indices::List(j))) => ConnectRule::Lists(i.value.clone(), j.value.clone()),
+        (_, _, Some(Indices::Generated(text))) => ConnectRule::Targets(text.clone()),
+        (_, Some(Indices::Generated(text)), _) => ConnectRule::Sources(text.clone()),
+        (Some(Located { value: Scalar::Expression, text }), ..) => ConnectRule::Condition(text.clone()),
+        (Some(Located { value: Scalar::Boolean(false), text }), ..) => {
+            ConnectRule::Condition(Text::new(text.place(), "False"))
+        }
+        _ => ConnectRule::All,
+    };
+    Connect {
+        text: given.text.clone(),
+        rule,
+        p: given.p.as_ref().map(value),
+        n: given.n.as_ref().map(value),
+        skip_if_invalid: given.skip_if_invalid,
+    }
+}
+
+fn operation(given: &file::Operation) -> Operation {
+    Operation {
+        code: given.code.clone(),
+        dt: given.dt.as_ref().map(value),
+        times_seconds: None,
+        when: given.when.clone(),
+        order: given.order,
+    }
 }
 
 fn poisson_input(given: &file::PoissonInput) -> PoissonInput {
@@ -205,7 +250,7 @@ fn monitor(given: &file::Monitor, file: &ModelFile) -> Monitor {
 
 /// Whether this is the name of a group; if not, that has been said.
 fn is_known(file: &ModelFile, name: &Text) -> bool {
-    file.group(name.as_str()).is_some()
+    file.group(name.as_str()).is_some() || file.synapses(name.as_str()).is_some()
 }
 
 fn run(run: &file::Run, file: &ModelFile) -> Run {

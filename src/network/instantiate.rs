@@ -1,6 +1,7 @@
 //! Putting a checked model into memory: arrays, code objects and their places in a step.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use indexmap::IndexMap;
 
@@ -13,14 +14,17 @@ use super::memory::{Context, Memory};
 use super::monitor::{Column, EventMonitor, Origin, RateMonitor, StateMonitor};
 use super::population::{Linked, Population};
 use super::propagator;
+use super::synapses::connect::connect;
+use super::synapses::{CheckedSynapses, Delay, Pathway, Sum, make_population};
 use super::symbols::{element_type, variable_storage};
 use super::timed_array::TimedArrayData;
 use super::{Action, Network, Scheduled};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::engine::{Engine, Options};
-use crate::expr::ast::Expr;
+use crate::expr::ast::{AssignOp, BinaryOp, Expr, Statement};
 use crate::kernel::ir::LoopShape;
 use crate::kernel::lower::Lowered;
+use crate::model::group::{SPIKE, Side, Summed};
 use crate::random::{Binomial, Streams, seed_from_entropy};
 use crate::runtime::array::{Array, ElementType};
 use crate::runtime::clock::Clock;
@@ -58,6 +62,12 @@ pub fn instantiate(checked: CheckedModel, options: Options) -> Result<Network, E
     for population in 0..network.memory.populations.len() {
         network.add_population(population)?;
     }
+    for assignment in &checked.init {
+        network.apply(assignment)?;
+    }
+    for synapses in checked.synapses {
+        network.add_synapses(synapses)?;
+    }
     for operation in checked.operations {
         network.add_operation_code(operation)?;
     }
@@ -69,9 +79,6 @@ pub fn instantiate(checked: CheckedModel, options: Options) -> Result<Network, E
     }
     network.schedule.sort_by(|a, b| a.place.cmp(&b.place));
     network.start_engine();
-    for assignment in &checked.init {
-        network.apply(assignment)?;
-    }
     Ok(network)
 }
 
@@ -205,6 +212,7 @@ impl Network {
 
     fn add_operation_code(&mut self, operation: CheckedOperation) -> Result<(), Error> {
         let CheckedOperation { name, owner, source, clock, slot, order, text, statements } = operation;
+        let source = self.memory.resolved(source);
         let lowered = self.memory.lower(source.into(), &text, |lowerer| {
             lowerer.statements(&statements)?;
             Ok(LoopShape::Each)
@@ -236,6 +244,7 @@ impl Network {
 
     fn add_monitor(&mut self, monitor: CheckedMonitor) -> Result<(), Error> {
         let CheckedMonitor { name, source, source_name, variables: names, kind, slot, order } = monitor;
+        let source = self.memory.resolved(source);
         let own = self.memory.populations[source.population].clock;
         if let CheckedKind::Rate = kind {
             let action = Action::RecordRate { monitor: self.rate_monitors.len() };
@@ -274,8 +283,105 @@ impl Network {
         Ok(())
     }
 
+    /// Makes synapses, and everything that runs for them.
+    fn add_synapses(&mut self, mut checked: CheckedSynapses) -> Result<(), Error> {
+        let started = Instant::now();
+        let number = self.memory.populations.len();
+        let pairs = connect(&mut self.memory, &mut self.streams, &checked, number)?;
+        let (source, target) = (checked.source, checked.target);
+        let relative = |cells: &[i32], first: usize| cells.iter().map(|c| c - first as i32).collect::<Vec<i32>>();
+        let (pre, post) = (relative(&pairs.pre, source.start), relative(&pairs.post, target.start));
+        let population = make_population(&self.memory, &checked, &pre, &post, None);
+        self.memory.populations.push(population);
+        self.connecting += started.elapsed();
+        propagator::allocate(&mut self.memory.populations[number]);
+        let name = checked.model.group.name.clone();
+        if let Some(own) = self.memory.sources.get_mut(&name) {
+            own.stop = pre.len();
+        }
+        self.add_population(number)?;
+        let whole = self.memory.whole(number);
+        for sum in std::mem::take(&mut checked.model.summed) {
+            self.add_sum(&checked, whole, sum)?;
+        }
+        let statements = std::mem::take(&mut checked.event_driven.statements);
+        for pathway in &checked.model.pathways {
+            let (end, cells, order) = match pathway.side {
+                Side::Pre => (source, &pre, -1),
+                Side::Post => (target, &post, 1),
+            };
+            let lowered = self.memory.lower(whole.into(), &pathway.text, |lowerer| {
+                lowerer.set_text(&checked.model.group.equations.text);
+                lowerer.statements(&statements)?;
+                if !statements.is_empty() {
+                    lowerer.statement(&Statement {
+                        target: "lastupdate".to_string(),
+                        target_span: Span::default(),
+                        op: AssignOp::Set,
+                        value: Expr::name("t"),
+                        span: Span::default(),
+                    })?;
+                }
+                lowerer.set_text(&pathway.text);
+                lowerer.statements(&pathway.statements)?;
+                Ok(LoopShape::Indexed)
+            })?;
+            let object = format!("{name}_{}", pathway.name);
+            let code = self.add_code(whole, &object, "synapses", lowered, IndexMap::new())?;
+            let there = &self.memory.populations[end.population];
+            let clock = there.clock;
+            let event = there.events.iter().position(|e| e.name == SPIKE).unwrap_or(0);
+            let delay = match checked.delays.get(&pathway.name) {
+                Some(seconds) => Delay::Same(*seconds),
+                None => Delay::Each(format!("{}.delay", pathway.name)),
+            };
+            let short = pathway.name.clone();
+            let pathway = Pathway::new(object.clone(), short, number, end, event, clock, code, delay, cells);
+            self.pathways.push(pathway);
+            let action = Action::Propagate { pathway: self.pathways.len() - 1 };
+            self.place("synapses", order, &object, &name, clock, action);
+        }
+        for assignment in &checked.init {
+            self.apply(&assignment.for_synapses(pre.len()))?;
+        }
+        Ok(())
+    }
+
+    fn add_sum(&mut self, checked: &CheckedSynapses, whole: Source, sum: Summed) -> Result<(), Error> {
+        let Summed { side, variable, expr } = sum;
+        let target = if side == Side::Pre { checked.source } else { checked.target };
+        let there = format!("{variable}{}", side.suffix());
+        let text = &checked.model.group.equations.text;
+        let lowered = self.memory.lower(whole.into(), text, |lowerer| {
+            lowerer.override_guards();
+            lowerer.statement(&Statement {
+                target: there.clone(),
+                target_span: expr.span,
+                op: AssignOp::Update(BinaryOp::Add),
+                value: expr.clone(),
+                span: expr.span,
+            })?;
+            Ok(LoopShape::Each)
+        })?;
+        let owner = checked.model.group.name.clone();
+        let name = format!("{owner}_summed_variable_{there}");
+        let code = self.add_code(whole, &name, "summed_variable", lowered, IndexMap::new())?;
+        let clock = self.memory.populations[target.population].clock;
+        self.sums.push(Sum { target, variable, synapses: whole.population, code });
+        let action = Action::Sum { sum: self.sums.len() - 1 };
+        self.place("groups", -1, &name, &owner, clock, action);
+        Ok(())
+    }
+
     /// Checks were made already: carries out an assignment.
     pub(super) fn apply(&mut self, assignment: &CheckedAssignment) -> Result<(), Error> {
+        let population = assignment.population();
+        if self.memory.is_synapses(population) {
+            let assignment = assignment.for_synapses(self.memory.populations[population].n());
+            let sites = assignment.apply(&mut self.memory, &mut self.streams)?;
+            self.warn_of_divisions(sites);
+            return Ok(());
+        }
         let sites = assignment.apply(&mut self.memory, &mut self.streams)?;
         self.warn_of_divisions(sites);
         Ok(())

@@ -61,6 +61,19 @@ impl Memory {
         steady.map(|(name, _)| name.clone()).collect()
     }
 
+    /// Whether the elements of a population are synapses.
+    pub fn is_synapses(&self, population: usize) -> bool {
+        self.populations.get(population).is_some_and(|p| p.arrays.contains_key("_i_pre"))
+    }
+
+    /// The cells that were meant, where synapses were not yet made when that was said.
+    pub fn resolved(&self, source: Source) -> Source {
+        match self.is_synapses(source.population) {
+            true => self.whole(source.population),
+            false => source,
+        }
+    }
+
     /// All cells of a population.
     pub fn whole(&self, population: usize) -> Source {
         Source { population, start: 0, stop: self.populations[population].n(), is_part: false }

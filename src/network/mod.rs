@@ -35,6 +35,7 @@ pub mod state;
 pub mod stream;
 pub mod summary;
 pub mod symbols;
+pub mod synapses;
 pub mod timed_array;
 
 use std::sync::Arc;
@@ -63,6 +64,7 @@ use self::run::Halt;
 pub use self::run::{Ending, Progress, RunProgress};
 pub use self::state::{RandomState, State};
 use self::stream::Stream;
+use self::synapses::{Pathway, Sum};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine::{CodeObject, Engine, Options, Report, Tier};
 use crate::kernel::ir::Param;
@@ -91,6 +93,10 @@ pub struct Network {
     /// Names of Poisson inputs, and the clocks of their targets.
     poisson_inputs: Vec<(String, usize)>,
     operations: Vec<HostOperation>,
+    pathways: Vec<Pathway>,
+    sums: Vec<Sum>,
+    /// How long making synapses took.
+    connecting: Duration,
     slots: Slots,
     schedule: Vec<Scheduled>,
     runs: Vec<CheckedRun>,
@@ -123,6 +129,10 @@ enum Action {
     RecordRate { monitor: usize },
     /// Runs code on every cell.
     Operate { source: Source, code: usize },
+    /// Takes events of one end of synapses, and has the effects of those that arrive.
+    Propagate { pathway: usize },
+    /// Sums over synapses.
+    Sum { sum: usize },
     /// Runs code of the user's.
     Call { operation: usize },
 }
@@ -182,6 +192,9 @@ impl Network {
             stream: None,
             poisson_inputs: Vec::new(),
             operations: Vec::new(),
+            pathways: Vec::new(),
+            sums: Vec::new(),
+            connecting: Duration::ZERO,
             slots,
             schedule: Vec::new(),
             runs: Vec::new(),
@@ -213,6 +226,17 @@ impl Network {
             self.apply(assignment)?;
         }
         self.run(duration_seconds, progress)
+    }
+
+    /// How many synapses each synapses object has.
+    pub fn synapse_counts(&self) -> IndexMap<String, usize> {
+        let synapses = (0..self.memory.populations.len()).filter(|k| self.memory.is_synapses(*k));
+        synapses.map(|k| &self.memory.populations[k]).map(|p| (p.group.name.clone(), p.n())).collect()
+    }
+
+    /// How long making synapses took.
+    pub fn connecting(&self) -> Duration {
+        self.connecting
     }
 
     /// When the first step of the first run began.
@@ -468,7 +492,12 @@ impl Network {
     /// The last value of every state variable and parameter, and of `lastspike` and `not_refractory`, by group.
     pub fn final_state(&self) -> IndexMap<String, IndexMap<String, Vec<f64>>> {
         let has_state = |p: &Population, name: &str| {
-            p.group.variables.get(name).is_some_and(|v| !matches!(v.role, Role::ConstantOverDt(_)))
+            let is_end = name == "i" || name == "j";
+            p.group.variables.get(name).is_some_and(|v| match v.role {
+                Role::ConstantOverDt(_) => false,
+                Role::Given => is_end,
+                _ => true,
+            })
         };
         let state = |p: &Population| {
             let own = p.arrays.iter().filter(|(name, _)| has_state(p, name));

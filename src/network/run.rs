@@ -136,6 +136,16 @@ impl Network {
             }
             population.choose_linked_cells(&mut diagnostics);
         }
+        for pathway in &mut self.pathways {
+            let lost = pathway.prepare(
+                &self.memory.populations[pathway.synapses].arrays,
+                self.memory.clocks[pathway.clock].dt_seconds(),
+            );
+            if lost > 0 {
+                let message = format!("{lost} delays of `{}` are shorter than half a step and became 0", pathway.name);
+                self.warnings.push(Diagnostic { severity: Severity::Warning, ..Diagnostic::unlocated(message) });
+            }
+        }
         if diagnostics.has_errors() { Err(Error::Model(diagnostics)) } else { Ok(()) }
     }
 
@@ -336,6 +346,27 @@ impl Network {
             }
             Action::Operate { source, code } => self.operate(source, code),
             Action::Call { operation } => self.call(operation, t_seconds),
+            Action::Propagate { pathway } => {
+                let pathway = &mut self.pathways[pathway];
+                let cells = memory.populations[pathway.source.population].events[pathway.event].of(&pathway.source);
+                let (number, synapses) = (pathway.code, pathway.synapses);
+                let due = pathway.exchange(cells);
+                if !due.is_empty() {
+                    let code = &mut code[number];
+                    code.prepare(Elements::List(due), &memory.populations[synapses].arrays, streams);
+                    code.object.run_over(due);
+                }
+            }
+            Action::Sum { sum } => {
+                let sum = &self.sums[sum];
+                let n = memory.populations[sum.synapses].n();
+                if let Some(array) = memory.populations[sum.target.population].arrays.get_mut(&sum.variable) {
+                    (sum.target.start..sum.target.stop).for_each(|cell| array.set(cell, 0.0));
+                }
+                let code = &mut code[sum.code];
+                code.prepare(Elements::Range(0, n), &memory.populations[sum.synapses].arrays, streams);
+                code.object.run_range(0..n);
+            }
             Action::RecordEvents { monitor } => {
                 let monitor = &mut self.event_monitors[monitor];
                 let cells = memory.populations[monitor.source.population].events[monitor.event].of(&monitor.source);

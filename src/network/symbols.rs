@@ -110,16 +110,22 @@ impl Symbols for ContextSymbols<'_> {
                         guard: guard.clone(),
                         index: index.clone(),
                     }),
-                    None => array(*storage, *is_single),
+                    None if *is_single => Some(Symbol::Value { param: param.clone(), storage: *storage }),
+                    None => array(*storage, false),
                 }
             }
-            Role::State | Role::Parameter | Role::ConstantOverDt(_) | Role::LastSpike | Role::NotRefractory => {
-                Some(Symbol::Array {
-                    storage: variable_storage(variable),
-                    scalar: variable.shared,
-                    guard: variable.unless_refractory.then(|| "not_refractory".to_string()),
-                })
-            }
+            Role::State
+            | Role::Parameter
+            | Role::ConstantOverDt(_)
+            | Role::LastSpike
+            | Role::NotRefractory
+            | Role::Given
+            | Role::LastUpdate
+            | Role::EventDriven => Some(Symbol::Array {
+                storage: variable_storage(variable),
+                scalar: variable.shared,
+                guard: variable.unless_refractory.then(|| "not_refractory".to_string()),
+            }),
         }
     }
 

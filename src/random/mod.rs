@@ -11,6 +11,7 @@ mod binomial;
 mod generator;
 mod logarithm;
 mod poisson;
+pub mod sample;
 mod streams;
 
 pub use binomial::Binomial;

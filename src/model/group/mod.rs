@@ -145,7 +145,8 @@ pub struct Variable {
 }
 
 impl Variable {
-    fn internal(role: Role, ty: ValueType, dimension: Dimension, shared: bool) -> Variable {
+    /// One that no line defines.
+    pub fn internal(role: Role, ty: ValueType, dimension: Dimension, shared: bool) -> Variable {
         Variable {
             role,
             kind: Kind { ty, dimension },

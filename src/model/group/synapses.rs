@@ -12,7 +12,7 @@ use super::check::{check_line, internal_variables, mark_varying, order_subexpres
 use super::{Code, Group, Role, Variable, VariablesScope};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::ast::{Expr, Statement};
-use crate::expr::check::{Kind, ValueType, check};
+use crate::expr::check::{Kind, ValueType};
 use crate::expr::parser;
 use crate::model::block::{Ode, OdeSystem};
 use crate::model::equations::{self, EquationKind, Equations, Flag};
@@ -361,9 +361,4 @@ fn pathways(given: &SynapsesText, scope: &VariablesScope<'_>, found: &mut Diagno
         checked.push(PathwayCode { name: name.as_str().to_string(), side: *side, statements, text: code.clone() });
     }
     checked
-}
-
-/// Checks an expression over synapses.
-pub fn check_over_synapses(expr: &Expr, model: &Group, text: &Text, found: &mut Diagnostics) -> Option<Kind> {
-    check(expr, model, text, found)
 }

@@ -193,10 +193,25 @@ impl Checker<'_> {
         self.clocks.len() - 1
     }
 
-    fn operations_of(&mut self, owner: &str, given: &[Operation], source: Source) -> Result<(), Error> {
+    fn clock_of(&self, population: usize) -> usize {
+        match self.groups.get(population) {
+            Some(checked) => checked.clock,
+            None => self.checked_synapses[population - self.groups.len()].clock,
+        }
+    }
+
+    fn group_of_mut(&mut self, population: usize) -> &mut Group {
+        let groups = self.groups.len();
+        match self.groups.get_mut(population) {
+            Some(checked) => &mut checked.group,
+            None => &mut self.checked_synapses[population - groups].model.group,
+        }
+    }
+
+    pub(super) fn operations_of(&mut self, owner: &str, given: &[Operation], source: Source) -> Result<(), Error> {
         let (mut regular, mut at) = (0, 0);
         for operation in given {
-            let own = self.groups[source.population].clock;
+            let own = self.clock_of(source.population);
             let clock = match &operation.times_seconds {
                 Some(times) => self.clock_at(times, &operation.code),
                 None => self.clock(operation.dt.as_ref(), own)?,
@@ -212,13 +227,16 @@ impl Checker<'_> {
             let before = self.diagnostics.0.len();
             let text = &operation.code;
             let statements = parser::statements(text, self.diagnostics);
-            let group = &self.groups[source.population].group;
+            let group = match self.groups.get(source.population) {
+                Some(checked) => &checked.group,
+                None => &self.checked_synapses[source.population - self.groups.len()].model.group,
+            };
             check_statements(&statements, &CodeScope::assignment(group, &group.variables), text, self.diagnostics);
             let slot = self.slot(operation.when.as_ref(), "start", text);
             if self.diagnostics.has_errors_since(before) {
                 continue;
             }
-            let group = &mut self.groups[source.population].group;
+            let group = self.group_of_mut(source.population);
             group.written.extend(statements.iter().map(|s| s.target.clone()));
             let owner = owner.to_string();
             let (order, text) = (operation.order, text.clone());

@@ -5,6 +5,7 @@ mod functions;
 pub(super) mod groups;
 mod inputs;
 mod monitors;
+mod synapses;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use super::evaluate::Constants;
 use super::from_file::Run;
 use super::function::HostBody;
 use super::model::{Assignment, Model, Value};
+use super::synapses::CheckedSynapses;
 use super::timed_array::TimedValues;
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::ast::Statement;
@@ -45,6 +47,7 @@ pub struct CheckedModel {
     pub(super) times: BTreeMap<usize, Vec<f64>>,
     pub(super) groups: Vec<CheckedGroup>,
     pub(super) sources: IndexMap<String, Source>,
+    pub(super) synapses: Vec<CheckedSynapses>,
     pub(super) links: Vec<CheckedLink>,
     pub(super) operations: Vec<CheckedOperation>,
     pub(super) init: Vec<CheckedAssignment>,
@@ -133,6 +136,7 @@ struct Checker<'a> {
     clocks: Vec<f64>,
     times: BTreeMap<usize, Vec<f64>>,
     groups: Vec<CheckedGroup>,
+    checked_synapses: Vec<CheckedSynapses>,
     sources: IndexMap<String, Source>,
     /// Names of groups with errors: what is wrong because of that is not reported.
     unchecked: BTreeSet<String>,
@@ -152,6 +156,7 @@ fn check_parts(model: &Model, runs: &[Run], diagnostics: &mut Diagnostics) -> Re
         clocks: Vec::new(),
         times: BTreeMap::new(),
         groups: Vec::new(),
+        checked_synapses: Vec::new(),
         sources: IndexMap::new(),
         unchecked: BTreeSet::new(),
         operations: Vec::new(),
@@ -170,10 +175,12 @@ fn check_parts(model: &Model, runs: &[Run], diagnostics: &mut Diagnostics) -> Re
     checker.groups()?;
     let links = checker.links();
     let init = checker.assignments(&model.init);
+    checker.synapses()?;
     let runs = checker.runs(runs)?;
     let inputs = checker.poisson_inputs()?;
     let monitors = checker.monitors()?;
-    let Checker { constants, timed, host, slots, clocks, times, groups, sources, operations, .. } = checker;
+    let Checker { constants, timed, host, slots, clocks, times, groups, checked_synapses, sources, operations, .. } =
+        checker;
     Ok(CheckedModel {
         constants,
         timed,
@@ -183,6 +190,7 @@ fn check_parts(model: &Model, runs: &[Run], diagnostics: &mut Diagnostics) -> Re
         times,
         groups,
         sources,
+        synapses: checked_synapses,
         links,
         operations,
         init,
@@ -305,7 +313,10 @@ impl Checker<'_> {
         let mut checked = Vec::new();
         for assignment in given {
             if let Some(source) = self.source(&assignment.group, &assignment.variable) {
-                let group = &self.groups[source.population].group;
+                let group = match self.groups.get(source.population) {
+                    Some(checked) => &checked.group,
+                    None => &self.checked_synapses[source.population - self.groups.len()].model.group,
+                };
                 checked.extend(check_assignment(assignment, &assignment.group, source, group, self.diagnostics));
             }
         }

@@ -67,7 +67,7 @@ impl Checker<'_> {
             MonitorKind::Events { variables, .. } => variables,
             MonitorKind::State { variables: Some(variables), .. } => variables,
             MonitorKind::State { variables: None, .. } => {
-                let group = &self.groups[source.population].group;
+                let group = self.group_of(source.population);
                 let refractory = group.refractory.iter().flat_map(|_| ["lastspike", "not_refractory"]);
                 let noisy = |name: &&str| group.variables.get(*name).is_some_and(|v| v.noisy);
                 let names = group.equations.lines.keys().map(String::as_str).chain(refractory);
@@ -112,7 +112,7 @@ impl Checker<'_> {
     }
 
     fn recorded_variables(&mut self, variables: &[Text], source: Source) {
-        let group = &self.groups[source.population].group;
+        let group = self.group_of(source.population);
         let mut wrong = Vec::new();
         for text in variables {
             let name = text.as_str();
@@ -134,10 +134,9 @@ impl Checker<'_> {
 
     /// The number of an event, and where its monitors stand: after its thresholder and before code that changes what led
     /// to the event.
-    fn event(&mut self, event: &Text, source: Source, monitor: &Text) -> Option<(usize, String, i32)> {
-        let checked = &self.groups[source.population];
-        let group = &checked.group;
-        if let super::GroupInput::Spikes(_) = checked.input
+    pub(super) fn event(&mut self, event: &Text, source: Source, monitor: &Text) -> Option<(usize, String, i32)> {
+        let group = self.group_of(source.population);
+        if let Some(super::GroupInput::Spikes(_)) = self.groups.get(source.population).map(|checked| &checked.input)
             && event.as_str() == SPIKE
         {
             return Some((0, "thresholds".to_string(), 1));
@@ -167,7 +166,9 @@ impl Checker<'_> {
             Record::All => None,
             Record::None => Some(Vec::new()),
             Record::Cells(indices) => {
-                let n = source.n() as i64;
+                // How many synapses there are is known once they are made.
+                let is_synapses = source.population >= self.groups.len();
+                let n = if is_synapses { i64::from(i32::MAX) } else { source.n() as i64 };
                 for index in indices.iter().filter(|index| !(0..n).contains(index)) {
                     let message = format!("there is no cell {index} in `{}`, which has {n} cells", monitor.source);
                     self.error(&monitor.text, message);

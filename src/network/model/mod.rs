@@ -4,11 +4,13 @@ mod functions;
 mod groups;
 mod inputs;
 mod monitors;
+mod synapses;
 
 pub use self::functions::{Closure, Function, FunctionText, NativeArray, Parameter, Samples, TimedArray};
 pub use self::groups::{AnyGroup, NeuronGroup, Operation, PoissonGroup, Rates, SpikeGeneratorGroup, Subgroup};
 pub use self::inputs::{Link, LinkIndex, PoissonInput};
 pub use self::monitors::{Monitor, MonitorKind, Record};
+pub use self::synapses::{Connect, ConnectRule, Synapses};
 use crate::diag::Text;
 use crate::model::namespace::Number;
 use crate::runtime::schedule::SLOTS;
@@ -113,6 +115,8 @@ pub struct Model {
     pub links: Vec<Link>,
     /// Initial values, in order.
     pub init: Vec<Assignment>,
+    /// Synapses.
+    pub synapses: Vec<Synapses>,
     /// Poisson inputs.
     pub poisson_inputs: Vec<PoissonInput>,
     /// Monitors.
@@ -131,6 +135,7 @@ impl Default for Model {
             groups: Vec::new(),
             links: Vec::new(),
             init: Vec::new(),
+            synapses: Vec::new(),
             poisson_inputs: Vec::new(),
             monitors: Vec::new(),
         }
@@ -213,6 +218,13 @@ impl Model {
     #[must_use]
     pub fn assign(mut self, assignment: Assignment) -> Model {
         self.init.push(assignment);
+        self
+    }
+
+    /// Adds synapses.
+    #[must_use]
+    pub fn synapses(mut self, synapses: Synapses) -> Model {
+        self.synapses.push(synapses);
         self
     }
 

@@ -1,0 +1,344 @@
+//! Checks of synapses: their model, the rules by which they are made, delays and initial values.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use super::{Checker, Source};
+use crate::diag::{Diagnostic, Text};
+use crate::expr::ast::{BinaryOp, CompareOp, Expr, ExprKind, LogicOp};
+use crate::expr::check::{Kind, ValueType, check, check_condition};
+use crate::expr::parser;
+use crate::integrate::event_driven::event_driven;
+use crate::model::generator::{Candidates, Generator, Range, generator};
+use crate::model::group::{Group, Role, SPIKE, Side, Variable, check_synapses, endpoint_variables};
+use crate::model::namespace::Number;
+use crate::network::assign::check_assignment;
+use crate::network::error::Error;
+use crate::network::model::{Assigned, Assignment, Connect, ConnectRule, Synapses, Value};
+use crate::network::synapses::{CheckedConnect, CheckedRule, CheckedSynapses, Rows};
+use crate::unit::Dimension;
+
+/// The variable of rules that have none of their own.
+const OWN: &str = "_k";
+
+impl Checker<'_> {
+    /// Checks all synapses; their populations come after those of groups.
+    pub(super) fn synapses(&mut self) -> Result<(), Error> {
+        for given in &self.model.synapses {
+            let name = &given.text.name;
+            if self.sources.contains_key(name) || self.unchecked.contains(name) {
+                self.error(&given.text.equations, format!("there are two groups or synapses `{name}`"));
+            }
+            match self.one_synapses(given)? {
+                Some(checked) => {
+                    let population = self.groups.len() + self.checked_synapses.len();
+                    let source = Source { population, start: 0, stop: 0, is_part: false };
+                    self.sources.insert(name.clone(), source);
+                    self.checked_synapses.push(checked);
+                    self.operations_of(name, &given.run_regularly, source)?;
+                }
+                None => {
+                    self.unchecked.insert(name.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The group that a population is made from.
+    pub(super) fn group_of(&self, population: usize) -> &Group {
+        match self.groups.get(population) {
+            Some(checked) => &checked.group,
+            None => &self.checked_synapses[population - self.groups.len()].model.group,
+        }
+    }
+
+    fn one_synapses(&mut self, given: &Synapses) -> Result<Option<CheckedSynapses>, Error> {
+        let before = self.diagnostics.0.len();
+        let source = self.source(given.source.as_str(), &given.source);
+        let target = self.source(given.target.as_str(), &given.target);
+        let (Some(source), Some(target)) = (source, target) else { return Ok(None) };
+        let mut ends = IndexMap::new();
+        for (side, end, text) in [(Side::Pre, source, &given.source), (Side::Post, target, &given.target)] {
+            if end.population >= self.groups.len() {
+                self.error(text, "synapses between synapses are not supported by this version".to_string());
+                return Ok(None);
+            }
+            ends.extend(endpoint_variables(&self.groups[end.population].group, side));
+        }
+        let clock = match &given.dt {
+            None => self.groups[target.population].clock,
+            dt => self.clock(dt.as_ref(), 0)?,
+        };
+        let Some(mut model) = check_synapses(&given.text, ends, &self.namespace, self.diagnostics) else {
+            return Ok(None);
+        };
+        model.group.system.steady = self.steady_functions(self.clocks[clock]);
+        for pathway in &model.pathways {
+            let (end, text) = match pathway.side {
+                Side::Pre => (source, &given.source),
+                Side::Post => (target, &given.target),
+            };
+            if self.event(&Text::new("event", SPIKE), end, text).is_none() {
+                continue;
+            }
+        }
+        let delays = self.delays(given, &mut model.group)?;
+        let integration = match super::groups::integrate(&model.group) {
+            Ok(integration) => Some(integration),
+            Err(error) => {
+                self.diagnostics.push(error);
+                None
+            }
+        };
+        let block = match event_driven(&model.event_driven) {
+            Ok(block) => Some(block),
+            Err(error) => {
+                self.diagnostics.push(error);
+                None
+            }
+        };
+        let mut connect = Vec::new();
+        if given.connect.is_empty() {
+            let message = format!("the synapses `{}` are never connected", given.text.name);
+            self.error_with_hint(&given.source, message, "say `connect = [{}]` to connect all cells with all");
+        }
+        for rule in &given.connect {
+            connect.extend(self.connect(rule, source, target, &model.group)?);
+        }
+        let population = self.groups.len() + self.checked_synapses.len();
+        let own = Source { population, start: 0, stop: 0, is_part: false };
+        let mut init = Vec::new();
+        for (variable, value) in &given.init {
+            let assignment = Assignment {
+                group: given.text.name.clone(),
+                variable: variable.clone(),
+                filter: None,
+                value: Assigned::Value(value.clone()),
+            };
+            init.extend(check_assignment(&assignment, &given.text.name, own, &model.group, self.diagnostics));
+        }
+        let (Some(integration), Some(event_driven)) = (integration, block) else { return Ok(None) };
+        if self.diagnostics.has_errors_since(before) {
+            return Ok(None);
+        }
+        let multisynaptic_index = given.text.multisynaptic_index.as_ref().map(|name| name.as_str().to_string());
+        Ok(Some(CheckedSynapses {
+            model,
+            integration,
+            event_driven,
+            source,
+            target,
+            clock,
+            delays,
+            connect,
+            multisynaptic_index,
+            init,
+        }))
+    }
+
+    /// Delays of whole pathways, and variables for the others that are set somewhere.
+    fn delays(&mut self, given: &Synapses, group: &mut Group) -> Result<BTreeMap<String, f64>, Error> {
+        let mut delays = BTreeMap::new();
+        let names: Vec<&str> = given.text.pathways.iter().map(|p| p.name.as_str()).collect();
+        for (pathway, value) in &given.delays {
+            if !names.contains(&pathway.as_str()) {
+                let message = format!("there is no pathway `{}`", pathway.as_str());
+                let error = Diagnostic::error(pathway, pathway.whole(), message);
+                self.diagnostics.push(error.suggest(pathway.as_str(), names.iter().copied()));
+            }
+            if let Some(seconds) = self.constants.time(value, "delay", self.diagnostics)? {
+                if !(seconds >= 0.0 && seconds.is_finite()) {
+                    self.error(value.text(), format!("a delay cannot be {seconds} s"));
+                }
+                delays.insert(pathway.as_str().to_string(), seconds);
+            }
+        }
+        for name in names.into_iter().filter(|name| !delays.contains_key(*name)) {
+            let kind = Kind { ty: ValueType::Float, dimension: Dimension::SECOND };
+            let variable = Variable::internal(Role::Parameter, kind.ty, kind.dimension, false);
+            group.variables.insert(format!("{name}.delay"), variable);
+        }
+        Ok(delays)
+    }
+
+    fn connect(
+        &mut self,
+        given: &Connect,
+        source: Source,
+        target: Source,
+        group: &Group,
+    ) -> Result<Option<CheckedConnect>, Error> {
+        let before = self.diagnostics.0.len();
+        let n = given.n.as_ref().and_then(|n| self.over_pairs(n, group, "n", ValueType::Integer));
+        let p = given.p.as_ref().and_then(|p| self.over_pairs(p, group, "p", ValueType::Float));
+        let mut chance_of_list = None;
+        let rule = match &given.rule {
+            ConnectRule::Lists(pre, post) => {
+                if let Some((p, text)) = &p {
+                    match number(p) {
+                        Some(p) => chance_of_list = Some(p),
+                        None => self.error(text, "the chance of given pairs is a number".to_string()),
+                    }
+                }
+                let pre = self.cells(pre, source, &given.text, "source");
+                let post = self.cells(post, target, &given.text, "target");
+                self.lists(pre, post, given)
+            }
+            ConnectRule::All => Some(CheckedRule::Rows(Box::new(every_pair(None, p, &given.text)))),
+            ConnectRule::Condition(text) => {
+                let condition = parser::expression(text, self.diagnostics);
+                let condition = condition.filter(|c| {
+                    check_condition(c, "`condition`", group, text, self.diagnostics).is_some()
+                });
+                condition.map(|condition| CheckedRule::Rows(Box::new(every_pair(Some(condition), p, text))))
+            }
+            ConnectRule::Targets(text) => self.generated(Side::Pre, text, &p, group),
+            ConnectRule::Sources(text) => self.generated(Side::Post, text, &p, group),
+        };
+        if self.diagnostics.has_errors_since(before) {
+            return Ok(None);
+        }
+        Ok(rule.map(|rule| CheckedConnect {
+            text: given.text.clone(),
+            rule,
+            p: chance_of_list,
+            n,
+            skip_if_invalid: given.skip_if_invalid,
+        }))
+    }
+
+    fn lists(&mut self, pre: Vec<i32>, post: Vec<i32>, given: &Connect) -> Option<CheckedRule> {
+        Some(match (pre.len(), post.len()) {
+            (a, b) if a == b => CheckedRule::Lists(pre, post),
+            (1, b) => CheckedRule::Lists(vec![pre[0]; b], post),
+            (a, 1) => CheckedRule::Lists(pre, vec![post[0]; a]),
+            (a, b) => {
+                self.error(&given.text, format!("there are {a} sources, but {b} targets"));
+                return None;
+            }
+        })
+    }
+
+    fn cells(&mut self, given: &[i64], end: Source, text: &Text, what: &str) -> Vec<i32> {
+        if let Some(wrong) = given.iter().find(|cell| !(0..end.n() as i64).contains(cell)) {
+            self.error(text, format!("there is no {what} {wrong}: the group has {} cells", end.n()));
+        }
+        given.iter().map(|cell| *cell as i32).collect()
+    }
+
+    /// An expression over pairs, and where it stands.
+    fn over_pairs(&mut self, given: &Value, group: &Group, what: &str, ty: ValueType) -> Option<(Expr, Text)> {
+        let text = given.text();
+        let expr = match given {
+            Value::Expression(text) => parser::expression(text, self.diagnostics)?,
+            Value::Number(Number::Integer(value), _) => Expr::int(*value),
+            Value::Number(value, _) => Expr::new(ExprKind::Float(value.as_f64()), text.whole()),
+        };
+        let kind = check(&expr, group, text, self.diagnostics)?;
+        if !kind.dimension.is_dimensionless() || kind.ty > ty {
+            let message = format!("`{what}` is {}, but this is {}", ty.described(), crate::expr::check::described(kind));
+            self.error(text, message);
+            return None;
+        }
+        if let Some(p) = number(&expr).filter(|p| what == "p" && !(0.0..=1.0).contains(p)) {
+            self.error(text, format!("a chance is from 0 to 1, not {p}"));
+        }
+        Some((expr, text.clone()))
+    }
+
+    fn generated(
+        &mut self,
+        outer: Side,
+        text: &Text,
+        p: &Option<(Expr, Text)>,
+        group: &Group,
+    ) -> Option<CheckedRule> {
+        if let Some((_, text)) = p {
+            let hint = "write `… for k in sample(…, p=…)`";
+            self.error_with_hint(text, "a generator has its chance in itself".to_string(), hint);
+        }
+        let parsed = generator(text, self.diagnostics)?;
+        let mut scope = group.clone();
+        let kind = Kind::plain(ValueType::Integer);
+        if let Some((name, _)) = &parsed.variable {
+            let variable = Variable::internal(Role::Given, kind.ty, kind.dimension, false);
+            scope.variables.insert(name.clone(), variable);
+        }
+        let mut whole = |expr: &Expr, what: &str, scope: &Group| {
+            let kind = check(expr, scope, text, self.diagnostics)?;
+            if kind.ty != ValueType::Integer || !kind.dimension.is_dimensionless() {
+                let message = format!("{what} is a whole number, but this is {}", crate::expr::check::described(kind));
+                self.diagnostics.push(Diagnostic::error(text, expr.span, message).hint("write `int(...)`"));
+            }
+            Some(())
+        };
+        whole(&parsed.target, "the number of a cell", &scope)?;
+        match &parsed.candidates {
+            Candidates::One => {}
+            Candidates::All(range) | Candidates::Chance(range, _) | Candidates::Sample(range, _) => {
+                let Range { low, high, step } = range;
+                for bound in [low.as_ref(), Some(high), step.as_ref()].into_iter().flatten() {
+                    whole(bound, "a bound of a range", group)?;
+                }
+            }
+        }
+        match &parsed.candidates {
+            Candidates::Sample(_, size) => whole(size, "a size", group)?,
+            Candidates::Chance(_, p) => {
+                let kind = check(p, group, text, self.diagnostics)?;
+                if !kind.dimension.is_dimensionless() {
+                    self.diagnostics.push(Diagnostic::error(text, p.span, "a chance has no unit"));
+                }
+            }
+            _ => {}
+        }
+        if let Some(condition) = &parsed.condition {
+            check_condition(condition, "the condition", &scope, text, self.diagnostics)?;
+        }
+        let variable = parsed.variable.as_ref().map(|(name, _)| name.clone());
+        let rows =
+            Rows { outer, generator: parsed, variable, chance: None, is_whole: false, text: text.clone() };
+        Some(CheckedRule::Rows(Box::new(rows)))
+    }
+}
+
+/// For each source all targets, as far as a condition and a chance allow.
+fn every_pair(condition: Option<Expr>, p: Option<(Expr, Text)>, text: &Text) -> Rows {
+    let condition = condition.filter(|c| c.kind != ExprKind::Bool(true));
+    let whole = Range { low: None, high: Expr::name("N_post"), step: None };
+    let constant = p.as_ref().and_then(|(p, _)| number(p));
+    let depends_on_target = |e: &Expr| e.names().iter().any(|name| name == "j" || name.ends_with("_post"));
+    let (candidates, condition) = match p.map(|(p, _)| p) {
+        None => (Candidates::All(whole), condition),
+        // What is drawn for each pair stands beside the condition (Brian2's rule).
+        Some(p) if depends_on_target(&p) => {
+            let drawn = Expr::new(
+                ExprKind::Compare(CompareOp::Lt, Box::new(Expr::call("rand", Vec::new())), Box::new(p)),
+                text.whole(),
+            );
+            let condition = match condition {
+                Some(c) => Expr::new(ExprKind::Logic(LogicOp::And, Box::new(c), Box::new(drawn)), text.whole()),
+                None => drawn,
+            };
+            (Candidates::All(whole), Some(condition))
+        }
+        Some(p) => (Candidates::Chance(whole, p), condition),
+    };
+    let is_whole = condition.is_none();
+    let chance = constant.filter(|_| is_whole);
+    let generator = Generator { target: Expr::name(OWN), variable: None, candidates, condition };
+    Rows { outer: Side::Pre, generator, variable: Some(OWN.to_string()), chance, is_whole, text: text.clone() }
+}
+
+/// The value of a number that is written out.
+fn number(expr: &Expr) -> Option<f64> {
+    match &expr.kind {
+        ExprKind::Int(value) => Some(*value as f64),
+        ExprKind::Float(value) => Some(*value),
+        ExprKind::Binary(BinaryOp::Div, x, y) => Some(number(x)? / number(y)?),
+        ExprKind::Binary(BinaryOp::Mul, x, y) => Some(number(x)? * number(y)?),
+        _ => None,
+    }
+}
