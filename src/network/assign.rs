@@ -40,6 +40,8 @@ enum CheckedFilter {
     Condition(Expr, Text),
     /// Cells of the population in the order given.
     Cells(Vec<i32>),
+    /// Of synapses, which are not made yet: a filter, and the name of what it is a filter of.
+    Later(Filter, String),
 }
 
 /// Checks an assignment against its group; `None` after saying what is wrong.
@@ -122,7 +124,7 @@ pub fn check_assignment(
             _ if variable.shared => Some(1),
             None => Some(source.n()),
             Some(CheckedFilter::Cells(cells)) => Some(cells.len()),
-            Some(CheckedFilter::Condition(..)) => None,
+            Some(CheckedFilter::Condition(..) | CheckedFilter::Later(..)) => None,
         };
         let count = values.len();
         let wrong = |message| Diagnostic::error(text, text.whole(), message);
@@ -174,6 +176,9 @@ fn check_filter(
     diagnostics: &mut Diagnostics,
 ) -> Option<CheckedFilter> {
     let n = source.n() as i64;
+    if n == 0 && !matches!(filter, Filter::Condition(_)) {
+        return Some(CheckedFilter::Later(filter.clone(), owner.to_string()));
+    }
     let cells = match filter {
         Filter::Condition(text) => {
             let condition = parser::expression(text, diagnostics)?;
@@ -239,6 +244,15 @@ impl CheckedFilter {
     fn cells(&self, source: Source, memory: &mut Memory, streams: &mut Streams) -> Result<Vec<i32>, Error> {
         let (condition, text) = match self {
             CheckedFilter::Cells(cells) => return Ok(cells.clone()),
+            CheckedFilter::Later(filter, owner) => {
+                let mut diagnostics = Diagnostics::default();
+                let group = &memory.populations[source.population].group;
+                return match check_filter(filter, owner, source, group, &mut diagnostics) {
+                    Some(CheckedFilter::Cells(cells)) => Ok(cells),
+                    _ if diagnostics.has_errors() => Err(Error::Model(diagnostics)),
+                    _ => Ok(Vec::new()),
+                };
+            }
             CheckedFilter::Condition(condition, text) => (condition, text),
         };
         let lowered = memory.lower(source.into(), text, |l| Ok(LoopShape::Select(l.expr(condition)?)))?;

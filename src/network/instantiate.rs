@@ -332,8 +332,14 @@ impl Network {
             let clock = there.clock;
             let event = there.events.iter().position(|e| e.name == SPIKE).unwrap_or(0);
             let delay = match checked.delays.get(&pathway.name) {
-                Some(seconds) => Delay::Same(*seconds),
-                None => Delay::Each(format!("{}.delay", pathway.name)),
+                Some(seconds) => {
+                    let name = format!("{}.delay", pathway.name);
+                    if let Some(array) = self.memory.populations[number].arrays.get_mut(&name) {
+                        array.set(0, *seconds);
+                    }
+                    Delay::Same
+                }
+                None => Delay::Each,
             };
             let short = pathway.name.clone();
             let pathway = Pathway::new(object.clone(), short, number, end, event, clock, code, delay, cells);

@@ -257,8 +257,10 @@ fn variables(
     add("N_incoming", Role::Given, ValueType::Integer, Dimension::NONE, false);
     add("N_outgoing", Role::Given, ValueType::Integer, Dimension::NONE, false);
     if let Some(index) = &given.multisynaptic_index {
-        add(index.as_str(), Role::Given, ValueType::Integer, Dimension::NONE, false);
+        add(index.as_str(), Role::Parameter, ValueType::Integer, Dimension::NONE, false);
     }
+    add("i_pre", Role::Subexpression(Expr::name("i")), ValueType::Integer, Dimension::NONE, false);
+    add("i_post", Role::Subexpression(Expr::name("j")), ValueType::Integer, Dimension::NONE, false);
     if has_events {
         add("lastupdate", Role::LastUpdate, ValueType::Float, Dimension::SECOND, false);
     }

@@ -155,9 +155,10 @@ impl Checker<'_> {
                 delays.insert(pathway.as_str().to_string(), seconds);
             }
         }
-        for name in names.into_iter().filter(|name| !delays.contains_key(*name)) {
+        for name in names {
             let kind = Kind { ty: ValueType::Float, dimension: Dimension::SECOND };
-            let variable = Variable::internal(Role::Parameter, kind.ty, kind.dimension, false);
+            let is_one = delays.contains_key(name);
+            let variable = Variable::internal(Role::Parameter, kind.ty, kind.dimension, is_one);
             group.variables.insert(format!("{name}.delay"), variable);
         }
         Ok(delays)
@@ -171,7 +172,14 @@ impl Checker<'_> {
         group: &Group,
     ) -> Result<Option<CheckedConnect>, Error> {
         let before = self.diagnostics.0.len();
-        let n = given.n.as_ref().and_then(|n| self.over_pairs(n, group, "n", ValueType::Integer));
+        let mut with_variable = group.clone();
+        if let ConnectRule::Targets(text) | ConnectRule::Sources(text) = &given.rule
+            && let Some((name, _)) = generator(text, &mut Default::default()).and_then(|g| g.variable)
+        {
+            let variable = Variable::internal(Role::Given, ValueType::Integer, Dimension::NONE, false);
+            with_variable.variables.insert(name, variable);
+        }
+        let n = given.n.as_ref().and_then(|n| self.over_pairs(n, &with_variable, "n", ValueType::Integer));
         let p = given.p.as_ref().and_then(|p| self.over_pairs(p, group, "p", ValueType::Float));
         let mut chance_of_list = None;
         let rule = match &given.rule {

@@ -89,7 +89,7 @@ impl Maker<'_> {
 
     fn lists(&mut self, rule: &CheckedConnect, pre: &[i32], post: &[i32]) -> Result<(), Error> {
         let (source, target) = (self.synapses.source, self.synapses.target);
-        let times = self.counts(rule, pre, post)?;
+        let times = self.counts(rule, pre, post, None)?;
         for (k, (i, j)) in pre.iter().zip(post).enumerate() {
             let wanted = rule.p.is_none_or(|p| self.streams.direct().uniform() < p);
             if wanted {
@@ -100,14 +100,16 @@ impl Maker<'_> {
     }
 
     /// The synapses of each of these pairs.
-    fn counts(&mut self, rule: &CheckedConnect, pre: &[i32], post: &[i32]) -> Result<Vec<usize>, Error> {
+    fn counts(
+        &mut self,
+        rule: &CheckedConnect,
+        pre: &[i32],
+        post: &[i32],
+        variable: Option<(&str, &[i32])>,
+    ) -> Result<Vec<usize>, Error> {
         let Some((expr, text)) = &rule.n else { return Ok(vec![1; pre.len()]) };
-        let mut counts = Vec::with_capacity(pre.len());
-        for (pre, post) in pre.chunks(BLOCK).zip(post.chunks(BLOCK)) {
-            let values = self.with_pairs(pre, post, None, |maker, len| maker.value(expr, text, COUNT, len))?;
-            counts.extend(values.iter().map(|n| n.max(0.0) as usize));
-        }
-        Ok(counts)
+        let values = self.with_pairs(pre, post, variable, |maker, len| maker.value(expr, text, COUNT, len))?;
+        Ok(values.iter().map(|n| n.max(0.0) as usize).collect())
     }
 
     /// Runs something with a population of candidates between these cells, counted from the first ones of both ends.
@@ -250,19 +252,28 @@ impl Maker<'_> {
         if outer.is_empty() {
             return Ok(());
         }
-        let zeros = vec![0; outer.len()];
+        let name = variable.as_deref();
         let ends = |outer: &[i32], inner: &[i32]| match side {
             Side::Pre => (outer.to_vec(), inner.to_vec()),
             Side::Post => (inner.to_vec(), outer.to_vec()),
         };
-        let (pre, post) = ends(&outer, &zeros);
-        let name = variable.as_deref();
+        let (mut outer, mut candidates) = (outer, candidates);
+        let keep = |values: &[i32], chosen: &[i32]| chosen.iter().map(|k| values[*k as usize]).collect::<Vec<i32>>();
+        // A condition that does not look at the other cell is looked at before that cell is known.
+        let is_early = condition.as_ref().is_some_and(|c| !looks_at(c, *side));
+        if let Some(condition) = condition.as_ref().filter(|_| is_early) {
+            let (pre, post) = ends(&outer, &vec![0; outer.len()]);
+            let own = name.map(|name| (name, &candidates[..]));
+            let chosen = self.with_pairs(&pre, &post, own, |maker, len| maker.chosen(condition, text, len))?;
+            (outer, candidates) = (keep(&outer, &chosen), keep(&candidates, &chosen));
+        }
+        let (pre, post) = ends(&outer, &vec![0; outer.len()]);
         let own = name.map(|name| (name, &candidates[..]));
         let targets = self.with_pairs(&pre, &post, own, |maker, len| maker.value(target, text, TARGET, len))?;
         let mut valid = Vec::with_capacity(outer.len());
         for (k, found) in targets.iter().enumerate() {
             if (0.0..inner.n() as f64).contains(found) {
-                valid.push(k);
+                valid.push(k as i32);
             } else if !rule.skip_if_invalid {
                 let (what, cell) = if *side == Side::Pre { ("target", "source") } else { ("source", "target") };
                 let message = format!(
@@ -273,26 +284,31 @@ impl Maker<'_> {
                 return Err(wrong(text, message, "add a condition with `if`, or say `skip_if_invalid = true`"));
             }
         }
-        let pick = |values: &[i32]| valid.iter().map(|k| values[*k]).collect::<Vec<i32>>();
-        let (outer, candidates) = (pick(&outer), pick(&candidates));
-        let found: Vec<i32> = valid.iter().map(|k| targets[*k] as i32).collect();
-        let (pre, post) = ends(&outer, &found);
-        let chosen = match condition {
-            None => (0..pre.len() as i32).collect(),
-            Some(condition) => {
-                let own = name.map(|name| (name, &candidates[..]));
-                self.with_pairs(&pre, &post, own, |maker, len| maker.chosen(condition, text, len))?
-            }
-        };
-        let keep = |values: &[i32]| chosen.iter().map(|k| values[*k as usize]).collect::<Vec<i32>>();
-        let (pre, post) = (keep(&pre), keep(&post));
-        let times = self.counts(rule, &pre, &post)?;
+        let found: Vec<i32> = valid.iter().map(|k| targets[*k as usize] as i32).collect();
+        (outer, candidates) = (keep(&outer, &valid), keep(&candidates, &valid));
+        let (mut pre, mut post) = ends(&outer, &found);
+        if let Some(condition) = condition.as_ref().filter(|_| !is_early) {
+            let own = name.map(|name| (name, &candidates[..]));
+            let chosen = self.with_pairs(&pre, &post, own, |maker, len| maker.chosen(condition, text, len))?;
+            (pre, post, candidates) = (keep(&pre, &chosen), keep(&post, &chosen), keep(&candidates, &chosen));
+        }
+        let times = self.counts(rule, &pre, &post, name.map(|name| (name, &candidates[..])))?;
         let (source, target) = (self.synapses.source, self.synapses.target);
         for (k, (i, j)) in pre.iter().zip(&post).enumerate() {
             self.pairs.push(source.start + *i as usize, target.start + *j as usize, times[k]);
         }
         Ok(())
     }
+}
+
+/// Whether an expression depends on the cell of the other end.
+fn looks_at(expr: &Expr, outer: Side) -> bool {
+    let (index, suffix) = match outer {
+        Side::Pre => ("j", "_post"),
+        Side::Post => ("i", "_pre"),
+    };
+    // Names without a suffix may be those of targets.
+    expr.names().iter().any(|name| name == index || name.ends_with(suffix))
 }
 
 /// A row of candidates: `count` numbers from `low` on, every `step`; a chance or a size.

@@ -190,10 +190,10 @@ fn counts(cells: &[i32], n: usize) -> Vec<u32> {
 /// Delays of the synapses of a pathway.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Delay {
-    /// One for all, in seconds.
-    Same(f64),
-    /// Of each synapse, in seconds: the variable of this name.
-    Each(String),
+    /// One for all.
+    Same,
+    /// One of each.
+    Each,
 }
 
 /// The way from the events of one end to their effects.
@@ -212,7 +212,7 @@ pub struct Pathway {
     pub clock: usize,
     /// Number of its code.
     pub code: usize,
-    /// Delays.
+    /// Whether its synapses have one delay; in seconds, it is the variable `NAME.delay`.
     pub delay: Delay,
     /// Synapses by cell.
     pub index: SynapseIndex,
@@ -250,18 +250,13 @@ impl Pathway {
         let in_steps = |seconds: f64| (seconds / dt_seconds + 0.5).max(0.0) as u32;
         let mut lost = 0;
         self.steps.clear();
-        match &self.delay {
-            Delay::Same(seconds) => {
-                self.steps.push(in_steps(*seconds));
-                lost += usize::from(*seconds > 0.0 && self.steps[0] == 0);
-            }
-            Delay::Each(name) => {
-                if let Some(array) = arrays.get(name) {
-                    let seconds = (0..array.len()).map(|k| array.get(k));
-                    self.steps.extend(seconds.map(in_steps));
-                    let is_lost = |k: &usize| array.get(*k) > 0.0 && self.steps[*k] == 0;
-                    lost = (0..array.len()).filter(is_lost).count();
-                }
+        match arrays.get(&format!("{}.delay", self.short_name)) {
+            None => {}
+            Some(array) => {
+                let seconds = (0..array.len()).map(|k| array.get(k));
+                self.steps.extend(seconds.map(in_steps));
+                let is_lost = |k: &usize| array.get(*k) > 0.0 && self.steps[*k] == 0;
+                lost = (0..array.len()).filter(is_lost).count();
             }
         }
         let longest = self.steps.iter().copied().max().unwrap_or(0) as usize;
@@ -275,14 +270,14 @@ impl Pathway {
         let first = self.source.start as i32;
         self.due.clear();
         match &self.delay {
-            Delay::Same(_) => {
+            Delay::Same => {
                 let delay = self.steps[0] as usize;
                 cells.iter().for_each(|cell| self.queue.push(delay, (cell - first) as u32));
                 for cell in self.queue.current() {
                     self.index.extend(&mut self.due, *cell as usize);
                 }
             }
-            Delay::Each(_) => {
+            Delay::Each => {
                 for cell in cells {
                     for synapse in self.index.synapses((cell - first) as usize) {
                         self.queue.push(self.steps[synapse as usize] as usize, synapse);
