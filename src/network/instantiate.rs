@@ -375,7 +375,9 @@ impl Network {
         let clock = self.memory.populations[target.population].clock;
         self.sums.push(Sum { target, variable, synapses: whole.population, code });
         let action = Action::Sum { sum: self.sums.len() - 1 };
-        self.place("groups", -1, &name, &owner, clock, action);
+        // Before the state updater of a whole group; the order of a part of one begins at its own (Brian2's rule).
+        let order = if target.is_part { 0 } else { -1 };
+        self.place("groups", order, &name, &owner, clock, action);
         Ok(())
     }
 

@@ -1,66 +1,96 @@
 //! Which of a row of candidates are taken: each with a chance, or a number of them.
 //!
-//! The draws are those of Brian2's Cython target: for a chance below a quarter one for each number that is taken, by
-//! geometric jumps, else one for each candidate; for a number of them selection sampling (Knuth 1969, algorithm S) or, for
-//! few of many, drawing until there are enough different ones.
+//! The draws are those of Brian2's Cython target, one by one as candidates are asked for, so that what else is drawn for a
+//! candidate falls between them. With a chance below a quarter a draw gives how many are passed over, else there is one
+//! for each candidate; a number of them is drawn by selection sampling (after Knuth's algorithm S) or, for few of many,
+//! until there are enough different ones.
+
+use std::collections::BTreeSet;
 
 use super::Uniforms;
 use super::logarithm::log;
-use std::collections::BTreeSet;
 
 /// From this chance on, each candidate is drawn for.
 const NO_JUMPS_FROM: f64 = 0.25;
 
-/// From this part of the candidates on, each of them is looked at.
-const SELECTION_FROM: f64 = 0.06;
+/// Beyond this part of the candidates, each of them is looked at.
+const SELECTION_BEYOND: f64 = 0.06;
 
-/// Calls `take` with each of `0..count` that is taken with the chance `p`, ascending.
-pub fn with_chance<U: Uniforms + ?Sized>(count: u64, p: f64, source: &mut U, mut take: impl FnMut(u64)) {
-    if p.is_nan() || p <= 0.0 {
-        return;
-    }
-    if p >= NO_JUMPS_FROM {
-        (0..count).filter(|_| source.uniform() < p).for_each(take);
-        return;
-    }
-    let scale = 1.0 / log_of_complement(p);
-    let mut next = jump(source.uniform(), scale);
-    while next < count as f64 {
-        take(next as u64);
-        next += jump(source.uniform(), scale) + 1.0;
-    }
+/// The numbers of `0..count` that are taken, ascending.
+#[derive(Clone, Debug)]
+pub struct Picks {
+    count: u64,
+    next: u64,
+    kind: Kind,
 }
 
-/// How many candidates are passed over.
-fn jump(uniform: f64, scale: f64) -> f64 {
-    (log(uniform) * scale).floor()
+#[derive(Clone, Debug)]
+enum Kind {
+    All,
+    Chance { p: f64, scale: f64 },
+    Selection { size: u64, taken: u64 },
+    Chosen { left: std::vec::IntoIter<u64> },
 }
 
-/// `log(1 - p)` for a small `p`, without the rounding of `1 - p` (Kahan's rule).
-fn log_of_complement(p: f64) -> f64 {
-    let y = 1.0 - p;
-    if y == 1.0 { -p } else { log(y) * p / (1.0 - y) }
-}
+impl Picks {
+    /// All of them.
+    pub fn all(count: u64) -> Picks {
+        Picks { count, next: 0, kind: Kind::All }
+    }
 
-/// `size` different ones of `0..count`, ascending.
-pub fn of_size<U: Uniforms + ?Sized>(count: u64, size: u64, source: &mut U, mut take: impl FnMut(u64)) {
-    let size = size.min(count);
-    if size as f64 / count as f64 > SELECTION_FROM {
-        let mut taken = 0;
-        for candidate in 0..count {
-            if taken == size {
-                break;
-            }
-            if (count - candidate) as f64 * source.uniform() < (size - taken) as f64 {
-                take(candidate);
-                taken += 1;
-            }
+    /// Each with the chance `p`.
+    pub fn with_chance(count: u64, p: f64) -> Picks {
+        let count = if p.is_nan() || p <= 0.0 { 0 } else { count };
+        Picks { count, next: 0, kind: Kind::Chance { p, scale: 1.0 / log(1.0 - p.min(0.5)) } }
+    }
+
+    /// `size` different ones, of at most `count`.
+    pub fn of_size<U: Uniforms + ?Sized>(count: u64, size: u64, source: &mut U) -> Picks {
+        let size = size.min(count);
+        if count > 0 && size as f64 / count as f64 > SELECTION_BEYOND {
+            return Picks { count, next: 0, kind: Kind::Selection { size, taken: 0 } };
         }
-        return;
+        let mut chosen = BTreeSet::new();
+        while (chosen.len() as u64) < size {
+            chosen.insert((source.uniform() * count as f64) as u64);
+        }
+        let left = chosen.into_iter().collect::<Vec<u64>>().into_iter();
+        Picks { count, next: 0, kind: Kind::Chosen { left } }
     }
-    let mut chosen = BTreeSet::new();
-    while (chosen.len() as u64) < size {
-        chosen.insert((source.uniform() * count as f64) as u64);
+
+    /// The next one.
+    #[inline]
+    pub fn next<U: Uniforms + ?Sized>(&mut self, source: &mut U) -> Option<u64> {
+        let count = self.count;
+        match &mut self.kind {
+            Kind::All => {}
+            Kind::Chance { p, scale } if *p < NO_JUMPS_FROM => {
+                if self.next >= count {
+                    return None;
+                }
+                // A jump beyond the end ends the row.
+                let passed = log(source.uniform()) * *scale;
+                self.next = if passed < count as f64 { self.next + passed as u64 } else { count };
+            }
+            Kind::Chance { p, .. } => {
+                while self.next < count && source.uniform() >= *p {
+                    self.next += 1;
+                }
+            }
+            Kind::Selection { size, taken } => {
+                if taken == size {
+                    return None;
+                }
+                // Brian2 counts the candidate at hand as passed already; its synapses are made so.
+                while ((count - self.next - 1) as f64) * source.uniform() >= (*size - *taken) as f64 {
+                    self.next += 1;
+                }
+                *taken += 1;
+            }
+            Kind::Chosen { left } => return left.next(),
+        }
+        let taken = self.next;
+        self.next += 1;
+        (taken < count).then_some(taken)
     }
-    chosen.into_iter().for_each(take);
 }

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::{Checker, Source};
 use crate::diag::{Diagnostic, Text};
 use crate::expr::ast::{BinaryOp, CompareOp, Expr, ExprKind, LogicOp};
-use crate::expr::check::{Kind, ValueType, check, check_condition};
+use crate::expr::check::{Kind, Scope, ValueType, check, check_condition, draws};
 use crate::expr::parser;
 use crate::integrate::event_driven::event_driven;
 use crate::model::generator::{Candidates, Generator, Range, generator};
@@ -194,13 +194,13 @@ impl Checker<'_> {
                 let post = self.cells(post, target, &given.text, "target");
                 self.lists(pre, post, given)
             }
-            ConnectRule::All => Some(CheckedRule::Rows(Box::new(every_pair(None, p, &given.text)))),
+            ConnectRule::All => Some(CheckedRule::Rows(Box::new(every_pair(None, p, &given.text, group)))),
             ConnectRule::Condition(text) => {
                 let condition = parser::expression(text, self.diagnostics);
                 let condition = condition.filter(|c| {
                     check_condition(c, "`condition`", group, text, self.diagnostics).is_some()
                 });
-                condition.map(|condition| CheckedRule::Rows(Box::new(every_pair(Some(condition), p, text))))
+                condition.map(|condition| CheckedRule::Rows(Box::new(every_pair(Some(condition), p, text, group))))
             }
             ConnectRule::Targets(text) => self.generated(Side::Pre, text, &p, group),
             ConnectRule::Sources(text) => self.generated(Side::Post, text, &p, group),
@@ -212,6 +212,7 @@ impl Checker<'_> {
             text: given.text.clone(),
             rule,
             p: chance_of_list,
+            n_is_stateful: n.as_ref().is_some_and(|(n, _)| is_stateful(n, group)),
             n,
             skip_if_invalid: given.skip_if_invalid,
         }))
@@ -306,24 +307,78 @@ impl Checker<'_> {
             check_condition(condition, "the condition", &scope, text, self.diagnostics)?;
         }
         let variable = parsed.variable.as_ref().map(|(name, _)| name.clone());
-        let rows =
-            Rows { outer, generator: parsed, variable, chance: None, is_whole: false, text: text.clone() };
-        Some(CheckedRule::Rows(Box::new(rows)))
+        Some(CheckedRule::Rows(Box::new(rows(outer, parsed, variable, None, false, text, group))))
     }
 }
 
+/// A rule, with what its condition depends on.
+fn rows(
+    outer: Side,
+    generator: Generator,
+    variable: Option<String>,
+    chance: Option<f64>,
+    is_whole: bool,
+    text: &Text,
+    group: &Group,
+) -> Rows {
+    let inner = if outer == Side::Pre { Side::Post } else { Side::Pre };
+    let condition = generator.condition.as_ref();
+    let looks = condition.is_some_and(|c| looks_at(c, inner, group));
+    let uses_variable = |c: &Expr| variable.as_ref().is_some_and(|name| c.mentions(name));
+    let draws = condition.is_some_and(|c| is_stateful(c, group));
+    let is_stateful = draws || is_stateful(&generator.target, group);
+    let condition_is_of_row = condition.is_some_and(|c| !looks && !draws && !uses_variable(c));
+    Rows {
+        outer,
+        generator,
+        variable,
+        chance,
+        is_whole,
+        is_stateful,
+        condition_is_of_row,
+        condition_looks_at_other: looks,
+        text: text.clone(),
+    }
+}
+
+/// Whether an expression depends on the cell of one end.
+fn looks_at(expr: &Expr, side: Side, group: &Group) -> bool {
+    expr.names().iter().any(|name| {
+        name == side.index()
+            || match group.variables.get(name).map(|v| &v.role) {
+                Some(Role::Endpoint { side: own, .. }) => *own == side,
+                Some(Role::Subexpression(inner)) => looks_at(inner, side, group),
+                Some(Role::Given) => name.starts_with("_i") && name.ends_with(side.suffix()),
+                _ => false,
+            }
+    })
+}
+
+/// Whether numbers are drawn for an expression.
+fn is_stateful(expr: &Expr, group: &Group) -> bool {
+    let mut stateful = false;
+    expr.walk(&mut |e| {
+        if let ExprKind::Call(name, _) = &e.kind {
+            stateful |= draws(name) || group.namespace.function(name).is_some_and(|f| f.stateful);
+        }
+    });
+    stateful
+}
+
 /// For each source all targets, as far as a condition and a chance allow.
-fn every_pair(condition: Option<Expr>, p: Option<(Expr, Text)>, text: &Text) -> Rows {
+fn every_pair(condition: Option<Expr>, p: Option<(Expr, Text)>, text: &Text, group: &Group) -> Rows {
     let condition = condition.filter(|c| c.kind != ExprKind::Bool(true));
     let whole = Range { low: None, high: Expr::name("N_post"), step: None };
     let constant = p.as_ref().and_then(|(p, _)| number(p));
-    let depends_on_target = |e: &Expr| e.names().iter().any(|name| name == "j" || name.ends_with("_post"));
+    // The other cell is the candidate itself.
+    let own = |e: &Expr| e.substitute(&|name| (name == "j").then(|| Expr::name(OWN)));
+    let condition = condition.map(|c| own(&c));
     let (candidates, condition) = match p.map(|(p, _)| p) {
         None => (Candidates::All(whole), condition),
         // What is drawn for each pair stands beside the condition (Brian2's rule).
-        Some(p) if depends_on_target(&p) => {
+        Some(p) if constant.is_none() && (looks_at(&p, Side::Post, group) || is_stateful(&p, group)) => {
             let drawn = Expr::new(
-                ExprKind::Compare(CompareOp::Lt, Box::new(Expr::call("rand", Vec::new())), Box::new(p)),
+                ExprKind::Compare(CompareOp::Lt, Box::new(Expr::call("rand", Vec::new())), Box::new(own(&p))),
                 text.whole(),
             );
             let condition = match condition {
@@ -337,7 +392,7 @@ fn every_pair(condition: Option<Expr>, p: Option<(Expr, Text)>, text: &Text) -> 
     let is_whole = condition.is_none();
     let chance = constant.filter(|_| is_whole);
     let generator = Generator { target: Expr::name(OWN), variable: None, candidates, condition };
-    Rows { outer: Side::Pre, generator, variable: Some(OWN.to_string()), chance, is_whole, text: text.clone() }
+    rows(Side::Pre, generator, Some(OWN.to_string()), chance, is_whole, text, group)
 }
 
 /// The value of a number that is written out.

@@ -15,7 +15,8 @@ use crate::network::Source;
 use crate::network::code::{Code, Elements};
 use crate::network::error::Error;
 use crate::network::memory::Memory;
-use crate::random::{Streams, sample};
+use crate::random::Streams;
+use crate::random::sample::Picks;
 use crate::runtime::array::{Array, ElementType};
 
 /// Candidates that are evaluated at once.
@@ -91,7 +92,8 @@ impl Maker<'_> {
         let (source, target) = (self.synapses.source, self.synapses.target);
         let times = self.counts(rule, pre, post, None)?;
         for (k, (i, j)) in pre.iter().zip(post).enumerate() {
-            let wanted = rule.p.is_none_or(|p| self.streams.direct().uniform() < p);
+            // One direct draw of each, unless all are wanted.
+            let wanted = rule.p.is_none_or(|p| p == 1.0 || self.streams.direct().uniform() < p);
             if wanted {
                 self.pairs.push(source.start + *i as usize, target.start + *j as usize, times[k]);
             }
@@ -169,34 +171,51 @@ impl Maker<'_> {
             return self.plain(rows, outer, inner);
         }
         let bounds = self.bounds(rows, outer.n())?;
-        let mut block = Block { outer: Vec::with_capacity(BLOCK), inner: Vec::with_capacity(BLOCK) };
-        for row in 0..outer.n() {
-            let Bounds { low, step, count, amount } = bounds[row];
-            let mut candidates: Vec<i64> = Vec::new();
-            match rows.generator.candidates {
-                Candidates::One => candidates.push(0),
-                Candidates::All(_) => candidates.extend((0..count).map(|k| low + k as i64 * step)),
-                Candidates::Chance(..) => {
-                    sample::with_chance(count, amount, self.streams, |k| candidates.push(low + k as i64 * step));
-                }
+        let wanted = self.wanted_rows(rows, outer.n())?;
+        // What is drawn for a candidate falls between the draws of candidates.
+        let capacity = if rows.is_stateful || rule.n_is_stateful { 1 } else { BLOCK };
+        let mut block = Block { outer: Vec::with_capacity(capacity), inner: Vec::with_capacity(capacity) };
+        for row in wanted {
+            let Bounds { low, step, count, amount } = bounds[row as usize];
+            let mut picks = match rows.generator.candidates {
+                Candidates::One => Picks::all(1),
+                Candidates::All(_) => Picks::all(count),
+                Candidates::Chance(..) => Picks::with_chance(count, amount),
                 Candidates::Sample(..) => {
-                    let size = amount.max(0.0) as u64;
-                    if size > count && !rule.skip_if_invalid {
-                        let message = format!("a sample of {size} is to be drawn from {count} candidates");
-                        return Err(wrong(&rule.text, message, "say `skip_if_invalid = true` to draw all of them"));
+                    if (amount < 0.0 || amount > count as f64) && !rule.skip_if_invalid {
+                        let message = format!("a sample of {amount} is to be drawn from {count} candidates");
+                        return Err(wrong(&rule.text, message, "say `skip_if_invalid = true` to draw what there is"));
                     }
-                    sample::of_size(count, size, self.streams, |k| candidates.push(low + k as i64 * step));
+                    Picks::of_size(count, amount.max(0.0) as u64, self.streams)
                 }
-            }
-            for candidate in candidates {
-                block.outer.push(row as i32);
-                block.inner.push(candidate as i32);
-                if block.outer.len() == BLOCK {
+            };
+            while let Some(pick) = picks.next(self.streams) {
+                block.outer.push(row);
+                block.inner.push((low + pick as i64 * step) as i32);
+                if block.outer.len() == capacity {
                     self.block(rule, rows, &mut block, inner)?;
                 }
             }
         }
         self.block(rule, rows, &mut block, inner)
+    }
+
+    /// The rows for which a condition holds that depends on nothing but the row, and so is looked at before anything is
+    /// drawn for it.
+    fn wanted_rows(&mut self, rows: &Rows, n: usize) -> Result<Vec<i32>, Error> {
+        let cells: Vec<i32> = (0..n as i32).collect();
+        let Some(condition) = rows.generator.condition.as_ref().filter(|_| rows.condition_is_of_row) else {
+            return Ok(cells);
+        };
+        let mut wanted = Vec::new();
+        for cells in cells.chunks(BLOCK) {
+            let other = vec![0; cells.len()];
+            let (pre, post) = if rows.outer == Side::Pre { (cells, &other[..]) } else { (&other[..], cells) };
+            let chosen =
+                self.with_pairs(pre, post, None, |maker, len| maker.chosen(condition, &rows.text, len))?;
+            wanted.extend(chosen.iter().map(|k| cells[*k as usize]));
+        }
+        Ok(wanted)
     }
 
     /// Every pair, or each with a chance that is a number: nothing has to be evaluated.
@@ -207,8 +226,10 @@ impl Maker<'_> {
             match chance {
                 None => (inner.start..inner.stop).for_each(|cell| pairs.push(row, cell, 1)),
                 Some(p) => {
-                    let take = |k: u64| pairs.push(row, inner.start + k as usize, 1);
-                    sample::with_chance(inner.n() as u64, p, self.streams, take);
+                    let mut picks = Picks::with_chance(inner.n() as u64, p);
+                    while let Some(k) = picks.next(self.streams) {
+                        pairs.push(row, inner.start + k as usize, 1);
+                    }
                 }
             }
         }
@@ -260,8 +281,9 @@ impl Maker<'_> {
         let (mut outer, mut candidates) = (outer, candidates);
         let keep = |values: &[i32], chosen: &[i32]| chosen.iter().map(|k| values[*k as usize]).collect::<Vec<i32>>();
         // A condition that does not look at the other cell is looked at before that cell is known.
-        let is_early = condition.as_ref().is_some_and(|c| !looks_at(c, *side));
-        if let Some(condition) = condition.as_ref().filter(|_| is_early) {
+        let condition = condition.as_ref().filter(|_| !rows.condition_is_of_row);
+        let is_early = !rows.condition_looks_at_other;
+        if let Some(condition) = condition.filter(|_| is_early) {
             let (pre, post) = ends(&outer, &vec![0; outer.len()]);
             let own = name.map(|name| (name, &candidates[..]));
             let chosen = self.with_pairs(&pre, &post, own, |maker, len| maker.chosen(condition, text, len))?;
@@ -287,7 +309,7 @@ impl Maker<'_> {
         let found: Vec<i32> = valid.iter().map(|k| targets[*k as usize] as i32).collect();
         (outer, candidates) = (keep(&outer, &valid), keep(&candidates, &valid));
         let (mut pre, mut post) = ends(&outer, &found);
-        if let Some(condition) = condition.as_ref().filter(|_| !is_early) {
+        if let Some(condition) = condition.filter(|_| !is_early) {
             let own = name.map(|name| (name, &candidates[..]));
             let chosen = self.with_pairs(&pre, &post, own, |maker, len| maker.chosen(condition, text, len))?;
             (pre, post, candidates) = (keep(&pre, &chosen), keep(&post, &chosen), keep(&candidates, &chosen));
@@ -299,16 +321,6 @@ impl Maker<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether an expression depends on the cell of the other end.
-fn looks_at(expr: &Expr, outer: Side) -> bool {
-    let (index, suffix) = match outer {
-        Side::Pre => ("j", "_post"),
-        Side::Post => ("i", "_pre"),
-    };
-    // Names without a suffix may be those of targets.
-    expr.names().iter().any(|name| name == index || name.ends_with(suffix))
 }
 
 /// A row of candidates: `count` numbers from `low` on, every `step`; a chance or a size.
