@@ -260,7 +260,7 @@ impl CheckedFilter {
         code.drawing = Drawing::Direct;
         memory.refresh(source.population, &code.copies);
         let range = Elements::Range(source.start, source.stop);
-        code.prepare(range, &memory.populations[source.population].arrays, streams);
+        code.prepare(range, &memory.populations, streams);
         let mut cells = vec![0; source.n()];
         let count = code.object.select_range(source.start..source.stop, &mut cells);
         cells.truncate(count);
@@ -304,7 +304,7 @@ impl CheckedAssignment {
         let mut code = memory.code_once(self.source.into(), "assignment", lowered)?;
         code.drawing = Drawing::Direct;
         memory.refresh(self.source.population, &code.copies);
-        let guards = &memory.populations[self.source.population].arrays;
+        let guards = &memory.populations;
         match cells {
             Some(mut cells) => {
                 code.prepare(Elements::List(&cells), guards, streams);

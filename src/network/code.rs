@@ -8,6 +8,7 @@
 use indexmap::IndexMap;
 
 use super::model::Closure;
+use super::population::Population;
 use crate::engine::CodeObject;
 use crate::random::{Binomial, Poisson, Streams};
 use crate::runtime::array::Array;
@@ -45,12 +46,37 @@ pub struct Call {
     pub code: Option<CodeObject>,
     /// Whether it is evaluated once for all elements.
     pub scalar: bool,
-    /// Name of a boolean array of the population: only elements where it is true are evaluated.
-    pub guard: Option<String>,
+    /// Only elements where this is true are evaluated.
+    pub guard: Option<Guard>,
     /// Which array says by numbers other than 0 which elements are evaluated.
     pub condition: Option<usize>,
     /// Whether its arguments depend on the results of earlier calls.
     pub depends_on_calls: bool,
+}
+
+/// A boolean for each element.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guard {
+    /// The population that has it.
+    pub population: usize,
+    /// The variable.
+    pub variable: String,
+    /// The population of the elements, and its variable that says which cell each of them looks at, if it is another
+    /// one than its own.
+    pub index: Option<(usize, String)>,
+}
+
+impl Guard {
+    #[inline]
+    fn is_true(&self, element: usize, populations: &[Population]) -> bool {
+        let cell = match &self.index {
+            None => element,
+            Some((own, index)) => {
+                populations[*own].arrays.get(index).map_or(element, |array| array.get_i64(element) as usize)
+            }
+        };
+        populations[self.population].arrays.get(&self.variable).is_none_or(|array| array.get_i64(cell) != 0)
+    }
 }
 
 /// The elements of a run.
@@ -119,15 +145,15 @@ impl Code {
         std::iter::once(&mut self.object).chain(self.calls.iter_mut().filter_map(|call| call.code.as_mut()))
     }
 
-    /// Evaluates the calls for these elements; `guards` are the arrays of the population.
+    /// Evaluates the calls for these elements.
     #[inline]
-    pub fn prepare(&mut self, elements: Elements<'_>, guards: &IndexMap<String, Array>, streams: &mut Streams) {
+    pub fn prepare(&mut self, elements: Elements<'_>, guards: &[Population], streams: &mut Streams) {
         if !self.calls.is_empty() {
             self.evaluate(elements, guards, streams);
         }
     }
 
-    fn evaluate(&mut self, elements: Elements<'_>, guards: &IndexMap<String, Array>, streams: &mut Streams) {
+    fn evaluate(&mut self, elements: Elements<'_>, guards: &[Population], streams: &mut Streams) {
         let Code { calls, arrays, drawing, scratch, .. } = self;
         for call in calls.iter_mut().filter(|call| call.scalar) {
             if let Some(code) = &mut call.code {
@@ -171,7 +197,7 @@ impl Code {
 fn draw_in_turn(
     calls: &[Call],
     elements: Elements<'_>,
-    guards: &IndexMap<String, Array>,
+    guards: &[Population],
     arrays: &mut IndexMap<String, Array>,
     streams: &mut Streams,
 ) {
@@ -211,7 +237,7 @@ impl Call {
     fn is_wanted(
         &self,
         cell: usize,
-        guards: Option<&IndexMap<String, Array>>,
+        guards: Option<&[Population]>,
         arrays: &IndexMap<String, Array>,
         drawing: Drawing,
     ) -> bool {
@@ -222,7 +248,7 @@ impl Call {
             return false;
         }
         match (&self.guard, guards) {
-            (Some(guard), Some(guards)) => guards.get(guard).is_none_or(|array| array.get_i64(cell) != 0),
+            (Some(guard), Some(populations)) => guard.is_true(cell, populations),
             _ => true,
         }
     }
@@ -246,7 +272,7 @@ impl Call {
     fn evaluate(
         &self,
         elements: Elements<'_>,
-        guards: Option<&IndexMap<String, Array>>,
+        guards: Option<&[Population]>,
         arrays: &mut IndexMap<String, Array>,
         drawing: Drawing,
         streams: &mut Streams,

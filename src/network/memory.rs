@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 
 use super::check::Source;
-use super::code::{Call, Code, Evaluator};
+use super::code::{Call, Code, Evaluator, Guard};
 use super::error::Error;
 use super::evaluate::Constants;
 use super::population::Population;
@@ -157,7 +157,7 @@ impl Memory {
                 arguments: call.arguments.iter().map(place).collect(),
                 code,
                 scalar: *scalar,
-                guard: guard.clone(),
+                guard: guard.as_ref().map(|name| self.guard(context.source.population, name)),
                 condition: call.condition.as_ref().map(place),
                 depends_on_calls: *depends_on_calls,
             });
@@ -170,6 +170,16 @@ impl Memory {
         let mut code = Code::new(object, calls, arrays);
         code.copies = copies;
         Ok(code)
+    }
+
+    fn guard(&self, population: usize, name: &str) -> Guard {
+        match self.populations[population].links.get(name) {
+            Some(link) => {
+                let index = link.index.clone().map(|index| (population, index));
+                Guard { population: link.population, variable: link.variable.clone(), index }
+            }
+            None => Guard { population, variable: name.to_string(), index: None },
+        }
     }
 
     fn evaluator(&self, function: &HostFunction, context: Context<'_>) -> Result<Evaluator, LowerError> {

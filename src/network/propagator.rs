@@ -168,10 +168,12 @@ impl PropagatorUpdater {
     }
 
     /// Brings the entries up to date with the rates as they are now.
-    pub fn update(&mut self, population: &mut Population, dt_seconds: f64, streams: &mut Streams) {
+    pub fn update(&mut self, populations: &mut [Population], number: usize, dt_seconds: f64, streams: &mut Streams) {
+        let population = &populations[number];
         let cells = if population.propagator_is_scalar { 1 } else { population.group.n };
-        self.code.prepare(Elements::Range(0, cells), &population.arrays, streams);
+        self.code.prepare(Elements::Range(0, cells), populations, streams);
         self.code.object.run_range(0..cells);
+        let population = &mut populations[number];
         let width = self.places.len();
         if self.last.len() != cells * width {
             self.last = vec![f64::NAN; cells * width];

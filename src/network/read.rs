@@ -54,7 +54,7 @@ impl Network {
         let mut code = self.memory.code(source.into(), "evaluation", "once", lowered, arrays)?;
         code.drawing = Drawing::Direct;
         self.memory.refresh(source.population, &code.copies);
-        let guards = &self.memory.populations[source.population].arrays;
+        let guards = &self.memory.populations;
         code.prepare(Elements::List(&cells), guards, &mut self.streams);
         let mut once = cells.clone();
         once.sort_unstable();

@@ -3,18 +3,16 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use indexmap::IndexMap;
-
 use super::check::Source;
 use super::code::{Code, Elements};
 use super::error::Error;
 use super::memory::Memory;
 use super::model::Value;
+use super::population::Population;
 use super::monitor::{EventMonitor, RateMonitor, Recording};
 use super::{Action, Network};
 use crate::diag::{Diagnostic, Diagnostics, Severity, Text};
 use crate::random::Streams;
-use crate::runtime::array::Array;
 use crate::runtime::clock::{Clock, due};
 use crate::runtime::fpu::default_environment;
 use crate::runtime::memory::available_bytes;
@@ -208,9 +206,10 @@ impl Network {
     /// Brings the matrices of linear systems up to date: all, or those that can change while the network runs.
     fn update_propagators(&mut self, all: bool) {
         let Network { propagators, memory, streams, .. } = self;
-        for (updater, population) in propagators.iter_mut().zip(&mut memory.populations) {
+        for (number, updater) in propagators.iter_mut().enumerate() {
             if let Some(updater) = updater.as_mut().filter(|u| all || u.every_step) {
-                updater.update(population, memory.clocks[population.clock].dt_seconds(), streams);
+                let dt_seconds = memory.clocks[memory.populations[number].clock].dt_seconds();
+                updater.update(&mut memory.populations, number, dt_seconds, streams);
             }
         }
     }
@@ -325,9 +324,9 @@ impl Network {
             Action::Threshold { population, event, code: number } => {
                 let code = &mut code[number];
                 memory.refresh(population, &code.copies);
+                let n = memory.populations[population].group.n;
+                code.prepare(Elements::Range(0, n), &memory.populations, streams);
                 let population = &mut memory.populations[population];
-                let n = population.group.n;
-                code.prepare(Elements::Range(0, n), &population.arrays, streams);
                 let space = &mut population.events[event];
                 space.count = code.object.select_range(0..n, &mut space.cells);
                 if event == 0 && space.count > 0 {
@@ -340,7 +339,7 @@ impl Network {
                     memory.refresh(population, &code.copies);
                     let population = &memory.populations[population];
                     let cells = population.events[event].cells();
-                    code.prepare(Elements::List(cells), &population.arrays, streams);
+                    code.prepare(Elements::List(cells), &memory.populations, streams);
                     code.object.run_over(cells);
                 }
             }
@@ -349,11 +348,11 @@ impl Network {
             Action::Propagate { pathway } => {
                 let pathway = &mut self.pathways[pathway];
                 let cells = memory.populations[pathway.source.population].events[pathway.event].of(&pathway.source);
-                let (number, synapses) = (pathway.code, pathway.synapses);
+                let number = pathway.code;
                 let due = pathway.exchange(cells);
                 if !due.is_empty() {
                     let code = &mut code[number];
-                    code.prepare(Elements::List(due), &memory.populations[synapses].arrays, streams);
+                    code.prepare(Elements::List(due), &memory.populations, streams);
                     code.object.run_over(due);
                 }
             }
@@ -364,7 +363,7 @@ impl Network {
                     (sum.target.start..sum.target.stop).for_each(|cell| array.set(cell, 0.0));
                 }
                 let code = &mut code[sum.code];
-                code.prepare(Elements::Range(0, n), &memory.populations[sum.synapses].arrays, streams);
+                code.prepare(Elements::Range(0, n), &memory.populations, streams);
                 code.object.run_range(0..n);
             }
             Action::RecordEvents { monitor } => {
@@ -379,7 +378,7 @@ impl Network {
                 let population = &memory.populations[monitor.source.population];
                 let cells = population.events[monitor.event].of(&monitor.source);
                 if let Some(number) = monitor.code {
-                    compute(&mut code[number], &population.arrays, cells, streams);
+                    compute(&mut code[number], &memory.populations, cells, streams);
                 }
                 monitor.record(cells, t_seconds, &population.arrays, monitor.code.map(|k| &code[k].arrays));
             }
@@ -387,8 +386,7 @@ impl Network {
                 let monitor = &mut self.state_monitors[monitor];
                 if let Some(number) = monitor.code {
                     memory.refresh(monitor.source.population, &code[number].copies);
-                    let arrays = &memory.populations[monitor.source.population].arrays;
-                    compute(&mut code[number], arrays, &monitor.record, streams);
+                    compute(&mut code[number], &memory.populations, &monitor.record, streams);
                 }
                 let arrays = &memory.populations[monitor.source.population].arrays;
                 monitor.record(t_seconds, arrays, monitor.code.map(|k| &code[k].arrays));
@@ -409,16 +407,15 @@ impl Network {
         let Network { memory, code, streams, .. } = self;
         let code = &mut code[number];
         memory.refresh(source.population, &code.copies);
-        let arrays = &memory.populations[source.population].arrays;
-        code.prepare(Elements::Range(source.start, source.stop), arrays, streams);
+        code.prepare(Elements::Range(source.start, source.stop), &memory.populations, streams);
         code.object.run_range(source.start..source.stop);
     }
 
     fn update_propagator(&mut self, population: usize) {
         let Network { propagators, memory, streams, .. } = self;
         if let Some(updater) = &mut propagators[population] {
-            let population = &mut memory.populations[population];
-            updater.update(population, memory.clocks[population.clock].dt_seconds(), streams);
+            let dt_seconds = memory.clocks[memory.populations[population].clock].dt_seconds();
+            updater.update(&mut memory.populations, population, dt_seconds, streams);
         }
     }
 }
@@ -429,8 +426,8 @@ pub(super) fn steps(clock: &Clock) -> usize {
 }
 
 /// Fills the computed variables of a monitor for these cells.
-fn compute(code: &mut Code, arrays: &IndexMap<String, Array>, cells: &[i32], streams: &mut Streams) {
-    code.prepare(Elements::List(cells), arrays, streams);
+fn compute(code: &mut Code, populations: &[Population], cells: &[i32], streams: &mut Streams) {
+    code.prepare(Elements::List(cells), populations, streams);
     code.object.run_over(cells);
 }
 

@@ -180,7 +180,9 @@ impl Checker<'_> {
             with_variable.variables.insert(name, variable);
         }
         let n = given.n.as_ref().and_then(|n| self.over_pairs(n, &with_variable, "n", ValueType::Integer));
-        let p = given.p.as_ref().and_then(|p| self.over_pairs(p, group, "p", ValueType::Float));
+        // As a number, a chance of 1 is none; as an expression it is drawn for all the same (Brian2's rule).
+        let is_sure = |p: &&Value| matches!(p, Value::Number(number, _) if number.as_f64() == 1.0);
+        let p = given.p.as_ref().filter(|p| !is_sure(p)).and_then(|p| self.over_pairs(p, group, "p", ValueType::Float));
         let mut chance_of_list = None;
         let rule = match &given.rule {
             ConnectRule::Lists(pre, post) => {

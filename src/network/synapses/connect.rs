@@ -145,7 +145,7 @@ impl Maker<'_> {
     }
 
     fn prepare(&mut self, code: &mut Code, source: Source) {
-        let guards = &self.memory.populations[self.number].arrays;
+        let guards = &self.memory.populations;
         code.prepare(Elements::Range(source.start, source.stop), guards, self.streams);
     }
 
