@@ -2,13 +2,14 @@
 //!
 //! Each equation is linear in its own variable, with a rate and an input that stay the same between events:
 //! `x' = a x + b`, so `x(t + T) = x exp(a T) + b T exprel(a T)`, which holds for `a = 0` too. One that is driven by
-//! another variable, `x' = a x + k y` with `y' = c y`, goes by `x exp(a T) + k y T exp(c T) exprel((a - c) T)`.
+//! another variable, `x' = a x + k y` with `y' = c y`, goes by `x exp(a T) + k y T exp(c T) exprel((a - c) T)`; where that
+//! variable has an input `d`, by the same for `y + d/c`, and `- d/c` as an input.
 
 use super::linear;
 use super::step::Step;
 use crate::diag::Diagnostic;
 use crate::expr::ast::{BinaryOp, Expr};
-use crate::expr::simplify::{add, mul};
+use crate::expr::simplify::{add, div, mul};
 use crate::model::block::{Block, OdeSystem, Rates};
 
 /// The name of the time since the last event.
@@ -54,8 +55,9 @@ fn solution(system: &OdeSystem, rates: &Rates, row: usize, elapsed: &Expr) -> Re
     for (column, factor) in rates.a[row].iter().enumerate().filter(|(column, _)| *column != row) {
         let Some(factor) = factor else { continue };
         let driver = &system.odes[column];
-        let is_driven = rates.b[column].is_some()
-            || rates.a[column].iter().enumerate().any(|(other, rate)| other != column && rate.is_some());
+        let driver_rate = &rates.a[column][column];
+        let is_driven = rates.a[column].iter().enumerate().any(|(other, rate)| other != column && rate.is_some())
+            || (rates.b[column].is_some() && driver_rate.is_none());
         if is_driven {
             let message = format!(
                 "`{}` is driven by `{}`, which is driven itself: that cannot be solved from event to event",
@@ -68,7 +70,22 @@ fn solution(system: &OdeSystem, rates: &Rates, row: usize, elapsed: &Expr) -> Re
         let (a, c) = (rate(&own), rate(&rates.a[column][column]));
         let difference = a.binary(BinaryOp::Sub, c.clone());
         let reach = mul(mul(elapsed.clone(), exp(over(c))), exprel(over(difference)));
-        value = add(value, mul(mul(factor.clone(), Expr::name(driver.name.clone())), reach));
+        let driver = Expr::name(driver.name.clone());
+        // A driver with an input decays to where its own rate and the input balance.
+        let balance = match (&rates.b[column], driver_rate) {
+            (Some(input), Some(rate)) => Some(div(input.clone(), rate.clone())),
+            _ => None,
+        };
+        let excess = match &balance {
+            Some(balance) => add(driver, balance.clone()),
+            None => driver,
+        };
+        value = add(value, mul(mul(factor.clone(), excess), reach));
+        if let Some(balance) = balance {
+            let own = own.clone().unwrap_or_else(|| mul(Expr::int(0), Expr::name("hertz")));
+            let held = mul(elapsed.clone(), exprel(over(own)));
+            value = value.binary(BinaryOp::Sub, mul(mul(factor.clone(), balance), held));
+        }
     }
     Ok(value)
 }

@@ -16,8 +16,8 @@
 
 pub mod automatic;
 mod constancy;
-mod exact;
 pub mod event_driven;
+mod exact;
 mod explicit;
 mod exponential_euler;
 mod linear;

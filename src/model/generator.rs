@@ -113,11 +113,7 @@ enum Sampling {
 }
 
 /// The arguments after `(`, with the `)`.
-fn arguments(
-    parser: &mut Parser<'_>,
-    function: &str,
-    span: Span,
-) -> Parsed<(Range, Option<(Sampling, Expr)>)> {
+fn arguments(parser: &mut Parser<'_>, function: &str, span: Span) -> Parsed<(Range, Option<(Sampling, Expr)>)> {
     let mut bounds = Vec::new();
     let mut option = None;
     loop {

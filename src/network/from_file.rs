@@ -3,14 +3,16 @@
 use std::ops::RangeInclusive;
 
 use super::model::{
-    AnyGroup, Assigned, Assignment, Connect, ConnectRule, Synapses, Filter, Function, FunctionText, Model, Monitor, MonitorKind, NeuronGroup,
-    Operation, Parameter, PoissonGroup, PoissonInput, Rates, Record, Samples, SpikeGeneratorGroup, Subgroup,
-    TimedArray, Value,
+    AnyGroup, Assigned, Assignment, Connect, ConnectRule, Filter, Function, FunctionText, Model, Monitor, MonitorKind,
+    NeuronGroup, Operation, Parameter, PoissonGroup, PoissonInput, Rates, Record, Samples, SpikeGeneratorGroup,
+    Subgroup, Synapses, TimedArray, Value,
 };
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::check::ValueType;
 use crate::model::file::{self, GroupKind, Indices, Located, ModelFile, Scalar, Selection};
-use crate::model::group::{PathwayText, Side, SynapsesText, EventCodeText, EventText, GroupText, SPIKE, SinglePrecision};
+use crate::model::group::{
+    EventCodeText, EventText, GroupText, PathwayText, SPIKE, Side, SinglePrecision, SynapsesText,
+};
 use crate::model::namespace::Number;
 
 /// One run of a model file.
@@ -158,7 +160,8 @@ fn neurons(name: String, given: &file::Neurons, diagnostics: &mut Diagnostics) -
 }
 
 fn synapses(given: &file::Synapses) -> Synapses {
-    let pathway = |side| move |(name, code): &(Text, Text)| PathwayText { name: name.clone(), side, code: code.clone() };
+    let pathway =
+        |side| move |(name, code): &(Text, Text)| PathwayText { name: name.clone(), side, code: code.clone() };
     let pre = given.on_pre.iter().map(pathway(Side::Pre));
     let text = SynapsesText {
         name: given.name.as_str().to_string(),

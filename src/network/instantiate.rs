@@ -14,9 +14,9 @@ use super::memory::{Context, Memory};
 use super::monitor::{Column, EventMonitor, Origin, RateMonitor, StateMonitor};
 use super::population::{Linked, Population};
 use super::propagator;
+use super::symbols::{element_type, variable_storage};
 use super::synapses::connect::connect;
 use super::synapses::{CheckedSynapses, Delay, Pathway, Sum, make_population};
-use super::symbols::{element_type, variable_storage};
 use super::timed_array::TimedArrayData;
 use super::{Action, Network, Scheduled};
 use crate::diag::{Diagnostic, Diagnostics, Span};
@@ -132,19 +132,18 @@ fn add_link(memory: &mut Memory, link: CheckedLink) {
         LinkedCells::Variable(text, from) => (Some(format!("_{variable}_index")), Some(array), Some((text, from))),
     };
     let is_single = given.shared;
-    let linked =
-        Linked {
-            population: source,
-            variable: source_variable,
-            param: variable.clone(),
-            guard: None,
-            storage,
-            is_single,
-            index,
-            cells,
-            chosen_by,
-            copy,
-        };
+    let linked = Linked {
+        population: source,
+        variable: source_variable,
+        param: variable.clone(),
+        guard: None,
+        storage,
+        is_single,
+        index,
+        cells,
+        chosen_by,
+        copy,
+    };
     memory.populations[population].links.insert(variable, linked);
 }
 
@@ -342,7 +341,8 @@ impl Network {
                 None => Delay::Each,
             };
             let short = pathway.name.clone();
-            let pathway = Pathway::new(object.clone(), short, number, end, event, clock, code, delay, cells);
+            let pathway =
+                Pathway::new(object.clone(), short, pathway.side, number, end, event, clock, code, delay, cells);
             self.pathways.push(pathway);
             let action = Action::Propagate { pathway: self.pathways.len() - 1 };
             self.place("synapses", order, &object, &name, clock, action);

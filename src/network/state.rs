@@ -153,6 +153,12 @@ impl Network {
                 out.put(format!("{prefix}/spikes/period"), period.into_iter().collect::<Vec<f64>>());
             }
         }
+        for pathway in &self.pathways {
+            let pending = pathway.queue.pending();
+            let prefix = format!("pathways/{}", pathway.name);
+            out.put(format!("{prefix}/steps"), pending.iter().map(|(ahead, _)| *ahead as i64).collect::<Vec<i64>>());
+            out.put(format!("{prefix}/numbers"), pending.iter().map(|(_, number)| *number).collect::<Vec<u32>>());
+        }
         for monitor in &self.event_monitors {
             let prefix = format!("monitors/{}", monitor.name);
             out.put(format!("{prefix}/count"), monitor.count.iter().map(|c| *c as i64).collect::<Vec<i64>>());
@@ -224,6 +230,13 @@ impl Network {
                 set_elements(array, reader.get(&format!("{prefix}/{name}"))?);
             }
         }
+        let populations = &self.memory.populations;
+        for pathway in &mut self.pathways {
+            let prefix = format!("pathways/{}", pathway.name);
+            let steps = reader.i64(&format!("{prefix}/steps"))?;
+            let numbers = reader.u32(&format!("{prefix}/numbers"))?;
+            pathway.restore(&populations[pathway.synapses].arrays, steps.iter().copied().zip(numbers.iter().copied()));
+        }
         for monitor in &mut self.event_monitors {
             let prefix = format!("monitors/{}", monitor.name);
             monitor.count = reader.i64(&format!("{prefix}/count"))?.iter().map(|c| *c as u64).collect();
@@ -252,6 +265,7 @@ impl Network {
         let own = self.store()?.0.arrays;
         let has_length_of_its_own = |name: &str| {
             name.starts_with("random/")
+                || name.starts_with("pathways/")
                 || name.contains("/spikes/")
                 || (name.starts_with("monitors/") && !name.ends_with("/count"))
         };
@@ -367,6 +381,13 @@ impl<'a> Reader<'a> {
     fn i64(&self, name: &str) -> Result<&'a [i64], Error> {
         match self.get(name)? {
             Elements::I64(values) => Ok(values),
+            _ => Reader::wrong_type(name),
+        }
+    }
+
+    fn u32(&self, name: &str) -> Result<&'a [u32], Error> {
+        match self.get(name)? {
+            Elements::U32(values) => Ok(values),
             _ => Reader::wrong_type(name),
         }
     }

@@ -66,6 +66,15 @@ impl SpikeQueue {
         steps.collect()
     }
 
+    /// Goes over to steps of another length: what is on its way comes out at the nearest time.
+    pub fn rescale(&mut self, old_dt_seconds: f64, new_dt_seconds: f64) {
+        let steps = |ahead: usize| (ahead as f64 * old_dt_seconds / new_dt_seconds).round() as usize;
+        let pending = self.pending();
+        self.clear();
+        self.reserve(pending.iter().map(|(ahead, _)| steps(*ahead)).max().unwrap_or(0));
+        pending.iter().for_each(|(ahead, number)| self.push(steps(*ahead), *number));
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.slots.iter_mut().for_each(Vec::clear);

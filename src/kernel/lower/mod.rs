@@ -211,8 +211,7 @@ impl<'a> Lowerer<'a> {
         let target = &statement.target;
         let writes_shared = matches!(self.symbols.symbol(target), Some(Symbol::Array { scalar: true, .. }))
             && !self.temporaries.contains_key(target);
-        let is_temporary =
-            !matches!(self.symbols.symbol(target), Some(Symbol::Array { .. } | Symbol::Linked { .. }));
+        let is_temporary = !matches!(self.symbols.symbol(target), Some(Symbol::Array { .. } | Symbol::Linked { .. }));
         // Shared variables are written once a call, and so are temporaries that are the same for all cells, since the
         // value of a shared variable may come from them.
         self.in_scalar = writes_shared || (is_temporary && self.is_scalar(&statement.value));

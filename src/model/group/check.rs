@@ -232,7 +232,11 @@ pub(super) fn internal_variables() -> IndexMap<String, Variable> {
 }
 
 /// Marks the variables that are kept in 32 bits.
-pub(super) fn mark_single(single: &SinglePrecision, variables: &mut IndexMap<String, Variable>, diagnostics: &mut Diagnostics) {
+pub(super) fn mark_single(
+    single: &SinglePrecision,
+    variables: &mut IndexMap<String, Variable>,
+    diagnostics: &mut Diagnostics,
+) {
     let fits = |v: &Variable| {
         v.kind.ty == ValueType::Float && matches!(v.role, Role::State | Role::Parameter | Role::ConstantOverDt(_))
     };

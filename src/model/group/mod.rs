@@ -13,8 +13,10 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 pub use self::check::{RatesText, check_group, input_group};
-pub use self::synapses::{PathwayCode, PathwayText, Side, Summed, SynapsesModel, SynapsesText, check_synapses, endpoint_variables};
 pub use self::events::{Event, EventCode, EventCodeText, EventScheduleText, EventText, SPIKE};
+pub use self::synapses::{
+    PathwayCode, PathwayText, Side, Summed, SynapsesModel, SynapsesText, check_synapses, endpoint_variables,
+};
 use super::block::OdeSystem;
 use super::equations::Equations;
 use super::namespace::Namespace;

@@ -284,9 +284,8 @@ fn check_drives(equations: &Equations, found: &mut Diagnostics) {
     let line_of = |name: &str| equations.lines.get(name);
     let is_event = |name: &str| line_of(name).is_some_and(|line| line.has(Flag::EventDriven));
     let is_clock = |name: &str| {
-        line_of(name).is_some_and(|line| {
-            matches!(line.kind, EquationKind::Differential(_)) && !line.has(Flag::EventDriven)
-        })
+        line_of(name)
+            .is_some_and(|line| matches!(line.kind, EquationKind::Differential(_)) && !line.has(Flag::EventDriven))
     };
     // Names that an expression uses, through subexpressions too.
     fn uses(expr: &Expr, equations: &Equations, names: &mut BTreeSet<String>) {

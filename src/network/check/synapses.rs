@@ -199,9 +199,8 @@ impl Checker<'_> {
             ConnectRule::All => Some(CheckedRule::Rows(Box::new(every_pair(None, p, &given.text, group)))),
             ConnectRule::Condition(text) => {
                 let condition = parser::expression(text, self.diagnostics);
-                let condition = condition.filter(|c| {
-                    check_condition(c, "`condition`", group, text, self.diagnostics).is_some()
-                });
+                let condition =
+                    condition.filter(|c| check_condition(c, "`condition`", group, text, self.diagnostics).is_some());
                 condition.map(|condition| CheckedRule::Rows(Box::new(every_pair(Some(condition), p, text, group))))
             }
             ConnectRule::Targets(text) => self.generated(Side::Pre, text, &p, group),
@@ -249,7 +248,8 @@ impl Checker<'_> {
         };
         let kind = check(&expr, group, text, self.diagnostics)?;
         if !kind.dimension.is_dimensionless() || kind.ty > ty {
-            let message = format!("`{what}` is {}, but this is {}", ty.described(), crate::expr::check::described(kind));
+            let message =
+                format!("`{what}` is {}, but this is {}", ty.described(), crate::expr::check::described(kind));
             self.error(text, message);
             return None;
         }
@@ -259,13 +259,7 @@ impl Checker<'_> {
         Some((expr, text.clone()))
     }
 
-    fn generated(
-        &mut self,
-        outer: Side,
-        text: &Text,
-        p: &Option<(Expr, Text)>,
-        group: &Group,
-    ) -> Option<CheckedRule> {
+    fn generated(&mut self, outer: Side, text: &Text, p: &Option<(Expr, Text)>, group: &Group) -> Option<CheckedRule> {
         if let Some((_, text)) = p {
             let hint = "write `… for k in sample(…, p=…)`";
             self.error_with_hint(text, "a generator has its chance in itself".to_string(), hint);

@@ -211,8 +211,7 @@ impl Maker<'_> {
         for cells in cells.chunks(BLOCK) {
             let other = vec![0; cells.len()];
             let (pre, post) = if rows.outer == Side::Pre { (cells, &other[..]) } else { (&other[..], cells) };
-            let chosen =
-                self.with_pairs(pre, post, None, |maker, len| maker.chosen(condition, &rows.text, len))?;
+            let chosen = self.with_pairs(pre, post, None, |maker, len| maker.chosen(condition, &rows.text, len))?;
             wanted.extend(chosen.iter().map(|k| cells[*k as usize]));
         }
         Ok(wanted)

@@ -210,6 +210,8 @@ pub struct Pathway {
     pub name: String,
     /// Name of the pathway, such as `pre`.
     pub short_name: String,
+    /// Which end its events are of.
+    pub side: Side,
     /// The population of synapses.
     pub synapses: usize,
     /// The cells whose events it takes.
@@ -238,6 +240,7 @@ impl Pathway {
     pub fn new(
         name: String,
         short_name: String,
+        side: Side,
         synapses: usize,
         source: Source,
         event: usize,
@@ -249,7 +252,7 @@ impl Pathway {
         let index = SynapseIndex::new(cells, source.n());
         let queue = SpikeQueue::new(0);
         let (steps, due) = (Vec::new(), Vec::new());
-        Pathway { name, short_name, synapses, source, event, clock, code, delay, index, queue, steps, due }
+        Pathway { name, short_name, side, synapses, source, event, clock, code, delay, index, queue, steps, due }
     }
 
     /// Brings delays in steps up to date; returns how many delays above zero became zero steps.
@@ -270,6 +273,20 @@ impl Pathway {
         let longest = self.steps.iter().copied().max().unwrap_or(0) as usize;
         self.queue.reserve(longest);
         lost
+    }
+
+    /// Goes back to a state: the synapses of these arrays, and what is on its way, in how many steps.
+    pub fn restore(&mut self, arrays: &IndexMap<String, Array>, pending: impl Iterator<Item = (i64, u32)>) {
+        if let Some(cells) = arrays.get(self.side.index()) {
+            let cells: Vec<i32> = (0..cells.len()).map(|k| cells.get_i64(k) as i32).collect();
+            self.index = SynapseIndex::new(&cells, self.source.n());
+        }
+        self.queue.clear();
+        for (ahead, number) in pending {
+            let ahead = usize::try_from(ahead).unwrap_or(0);
+            self.queue.reserve(ahead);
+            self.queue.push(ahead, number);
+        }
     }
 
     /// Puts the cells of an event in, counted in their population, and gives the synapses whose effects come now.
