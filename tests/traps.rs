@@ -340,7 +340,7 @@ fn alone(group: impl Into<AnyGroup>) -> Model {
 
 #[test]
 fn each_end_is_protected_by_its_own_flag() {
-    // Trap 6: Brian2's Cython target guards both writes by the flag of one end. Here saltus differs.
+    // Trap 6: Brian2 guards both writes by the flag of one end. Here saltus differs.
     let cell = |name: &str, refractory: &str| {
         NeuronGroup::new(name, 1, "dv/dt = 0/second : 1 (unless refractory)")
             .threshold("t_in_timesteps == 0")
