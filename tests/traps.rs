@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use saltus::engine::Options;
+use saltus::network::model::{Connect, Synapses};
 use saltus::network::{
     AnyGroup, Function, Link, Model, Monitor, Network, NetworkOperation, NeuronGroup, Operation, PoissonInput, Record,
     SpikeGeneratorGroup,
@@ -57,6 +58,7 @@ const HELD: &[(u32, &str, &[Held])] = &[
         "without refractoriness the flag means nothing, and events ignore it",
         &[Models(&["events_refractory"]), Here("a_flag_without_refractoriness_means_nothing")],
     ),
+    (6, "a pathway that writes protected variables of both ends", &[Here("each_end_is_protected_by_its_own_flag")]),
     (7, "`lastspike` has 64 bits in groups of 32", &[Here("times_of_spikes_keep_all_bits")]),
     (
         8,
@@ -88,9 +90,15 @@ const HELD: &[(u32, &str, &[Held])] = &[
     (23, "without delay a spike acts in its own step, before the reset", &[Models(&["path_delays"])]),
     (24, "Poisson inputs come with the synapses, by name", &[Models(&["poisson_input_sure", "path_order"])]),
     (25, "pathways run in the order of their names", &[Models(&["path_order"])]),
+    (
+        26,
+        "spikes on their way outlast a change of the step",
+        &[Here("spikes_on_their_way_outlast_a_change_of_the_step")],
+    ),
     (27, "sums are taken before the state update, from the values of the step before", &[Models(&["summed"])]),
     (28, "names without suffix: the synapse's, then the target's", &[Models(&["path_names", "connect_condition"])]),
     (29, "event-driven variables advance with every pathway", &[Models(&["event_driven"])]),
+    (30, "what changes at events and what at every step do not mix", &[Test("tests/cli.rs", "wrong_models")]),
     (
         31,
         "conditions are met, and draw, source by source",
@@ -226,9 +234,6 @@ const HELD: &[(u32, &str, &[Held])] = &[
 
 /// Traps that are not met here, and why.
 const NOT_MET: &[(u32, &str)] = &[
-    (6, "one pathway that writes protected variables of both sides: Brian2 guards both by one flag"),
-    (26, "synapses: queues after a change of the step; no model of a file changes it"),
-    (30, "synapses: event-driven variables that depend on clock-driven ones are refused"),
     (36, "Python: lookup of implementations by class"),
     (37, "Python: implementations in C++; here they are in C"),
     (73, "Python: networks collected from variables of the caller"),
@@ -331,6 +336,49 @@ fn steps(network: &Network, monitor: &str) -> Vec<i64> {
 
 fn alone(group: impl Into<AnyGroup>) -> Model {
     Model::new().group(group)
+}
+
+#[test]
+fn each_end_is_protected_by_its_own_flag() {
+    // Trap 6: Brian2 guards both writes by the flag of one end. Here saltus differs.
+    let cell = |name: &str, refractory: &str| {
+        NeuronGroup::new(name, 1, "dv/dt = 0/second : 1 (unless refractory)")
+            .threshold("t_in_timesteps == 0")
+            .reset("")
+            .refractory(refractory)
+            .method("euler")
+    };
+    // The spike arrives a step later: in its own step every cell is refractory that ever is.
+    for (source, target, expected) in [
+        ("False", "False", [1.0, 10.0]),
+        ("2*ms", "False", [0.0, 10.0]),
+        ("False", "2*ms", [1.0, 0.0]),
+        ("2*ms", "2*ms", [0.0, 0.0]),
+    ] {
+        let synapses =
+            Synapses::new("both", "pre", "post", "").on_pre("v_pre += 1; v_post += 10").delay("pre", "0.1*ms");
+        let model = Model::new().group(cell("pre", source)).group(cell("post", target));
+        let model = model.synapses(synapses.connect(Connect::all()));
+        let network = after(&model, "0.2*ms");
+        let found = [values(&network, "pre", "v")[0], values(&network, "post", "v")[0]];
+        assert_eq!(found, expected, "{source} {target}");
+    }
+}
+
+#[test]
+fn spikes_on_their_way_outlast_a_change_of_the_step() {
+    // Trap 26: two old steps fall into one new step, whose spikes are those of both. Here saltus differs.
+    let source = NeuronGroup::new("source", 2, "v : 1").threshold("t_in_timesteps == i").reset("");
+    let target = NeuronGroup::new("target", 1, "v : 1");
+    let synapses = Synapses::new("late", "source", "target", "").on_pre("v_post += 1 + i").delay("pre", "1*ms");
+    let model = Model::new().group(source).group(target).synapses(synapses.connect(Connect::all()));
+    let mut network = network(&model);
+    network.run_for("0.4*ms").expect("a run");
+    network.set_step("0.2*ms").expect("a step that fits");
+    network.run_for("0.4*ms").expect("a run");
+    assert_eq!(values(&network, "target", "v"), [0.0], "before the delay is over");
+    network.run_for("0.6*ms").expect("a run");
+    assert_eq!(values(&network, "target", "v"), [3.0]);
 }
 
 #[test]
