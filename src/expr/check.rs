@@ -567,9 +567,13 @@ impl Checker<'_> {
     }
 
     fn unknown_function(&mut self, expr: &Expr, name: &str) -> Option<Kind> {
-        if self.scope.meaning(name).is_ok() {
-            let hint = "a `*` may be missing before the parenthesis";
-            return self.fail(expr, format!("`{name}` is not a function"), Some(hint.into()));
+        match self.scope.meaning(name) {
+            Ok(_) => {
+                let hint = "a `*` may be missing before the parenthesis";
+                return self.fail(expr, format!("`{name}` is not a function"), Some(hint.into()));
+            }
+            Err(Unknown::InError) => return None,
+            Err(_) => {}
         }
         let own = self.scope.functions();
         let names = FUNCTIONS.iter().chain(&RANDOM_FUNCTIONS).map(|f| f.name).filter(|n| !n.starts_with('_'));
