@@ -1,6 +1,6 @@
 //! Places for results, tried before there are any.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -24,7 +24,7 @@ pub fn check_file(option: &str, file: &Path, model: &Path) -> Result<(), Failure
     {
         return Err(Failure::Usage(format!("`{option} {shown}` would overwrite the model")));
     }
-    let parent = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = parent(file);
     if !parent.is_dir() {
         return Err(Failure::Usage(format!("`{option} {shown}`: there is no directory `{}`", parent.display())));
     }
@@ -33,6 +33,32 @@ pub fn check_file(option: &str, file: &Path, model: &Path) -> Result<(), Failure
         try_directory(parent)?;
     }
     Ok(())
+}
+
+/// Whether files for results are different ones, each given with the option that asks for it.
+///
+/// # Errors
+/// [`Failure::Usage`] if one of them would overwrite another one.
+pub fn check_different(files: &[(&str, PathBuf)]) -> Result<(), Failure> {
+    let mut seen: Vec<(&str, PathBuf)> = Vec::new();
+    for (option, file) in files.iter().filter(|(_, file)| !is_stream(file)) {
+        let place = parent(file).canonicalize().unwrap_or_default().join(file.file_name().unwrap_or_default());
+        if let Some((other, _)) = seen.iter().find(|(_, seen)| *seen == place) {
+            let shown = file.display();
+            return Err(Failure::Usage(format!("`{other}` and `{option}` would both write `{shown}`")));
+        }
+        seen.push((option, place));
+    }
+    Ok(())
+}
+
+/// Standard output, or a device or pipe, which takes anything.
+fn is_stream(file: &Path) -> bool {
+    file == Path::new("-") || (file.exists() && !file.is_file())
+}
+
+fn parent(file: &Path) -> &Path {
+    file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes a directory for results, if it is not there, and tries to write in it.

@@ -1,7 +1,7 @@
 //! `saltus run`: a model file from text to results.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -20,6 +20,7 @@ use super::say;
 use crate::build::{OptLevel, ToolchainError};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::engine::{self, CacheChoice, EngineError, Options};
+use crate::model::file::ModelFile;
 use crate::network::{self, Ending, Network, RandomState};
 use crate::runtime::archive;
 use crate::runtime::state_file::StateFileError;
@@ -52,7 +53,7 @@ pub fn options(machine: &Machine, tier: Tier) -> Options {
 pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let format = plot_format(arguments.plot.as_deref())?;
     let Loaded { file, checked, warnings } = load(&arguments.model, &arguments.changes)?;
-    check_places(arguments)?;
+    check_places(arguments, &file)?;
     if !warnings.0.is_empty() {
         say::problem(&warnings.to_string());
     }
@@ -194,14 +195,21 @@ fn plot_format(path: Option<&Path>) -> Result<Option<PlotFormat>, Failure> {
 }
 
 /// A long run whose results cannot be written would be lost: the places for them are tried before it starts.
-fn check_places(arguments: &Run) -> Result<(), Failure> {
+fn check_places(arguments: &Run, model: &ModelFile) -> Result<(), Failure> {
     let files = [("--json", &arguments.json), ("--plot", &arguments.plot), ("--save-state", &arguments.save_state)];
+    let mut taken: Vec<(&str, PathBuf)> = Vec::new();
     for (option, file) in files {
         if let Some(file) = file {
             places::check_file(option, file, &arguments.model)?;
+            taken.push((option, file.clone()));
         }
     }
-    arguments.out.as_deref().map_or(Ok(()), |directory| places::make_directory("--out", directory))
+    if let Some(directory) = &arguments.out {
+        places::make_directory("--out", directory)?;
+        let archives = model.monitors.iter().map(|monitor| archive::archive_name(monitor.name.as_str()));
+        taken.extend(archives.chain([npz::RUN_FILE.to_string()]).map(|name| ("--out", directory.join(name))));
+    }
+    places::check_different(&taken)
 }
 
 /// The first Ctrl-C ends the run after the current step, the second one ends the program.

@@ -2,6 +2,7 @@
 
 pub mod ast;
 pub mod check;
+pub mod functions;
 pub mod identity;
 pub mod lexer;
 pub mod parser;

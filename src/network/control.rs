@@ -313,7 +313,8 @@ impl Network {
     /// after each `period_seconds`, if that is given.
     ///
     /// # Errors
-    /// [`Error::Model`] if there is no such group, or the spikes are wrong; nothing is changed then.
+    /// [`Error::Model`] if there is no such group, or the spikes are wrong; [`Error::Running`] within a run. Nothing is
+    /// changed then.
     pub fn set_spikes(
         &mut self,
         group: &str,
@@ -321,6 +322,9 @@ impl Network {
         times_seconds: &[f64],
         period_seconds: Option<f64>,
     ) -> Result<(), Error> {
+        if self.is_running {
+            return Err(Error::Running("giving other spikes"));
+        }
         let text = Text::new(format!("groups.{group}"), group);
         let fail = |message: String| Err(Error::Model(Diagnostics(vec![wrong(&text, message)])));
         let found = self.memory.sources.get(group).map(|source| source.population);

@@ -406,6 +406,10 @@ impl Network {
     pub fn last_events(&self, group: &str, event: &str) -> Option<Vec<i32>> {
         let source = self.memory.sources.get(group)?;
         let space = self.memory.populations[source.population].events.iter().find(|e| e.name == event)?;
+        if !self.is_running {
+            // A state may have brought some along.
+            return Some(Vec::new());
+        }
         Some(space.of(source).iter().map(|cell| cell - source.start as i32).collect())
     }
 

@@ -52,13 +52,35 @@ pub struct EventSpace {
     pub cells: Vec<i32>,
     /// How many they are.
     pub count: usize,
+    /// How many they were when the last run ended, if that was with the state that the network has now.
+    at_end: usize,
 }
 
 impl EventSpace {
+    fn new(name: String, n: usize) -> EventSpace {
+        EventSpace { name, cells: vec![0; n], count: 0, at_end: 0 }
+    }
+
     /// The cells, ascending.
     #[inline]
     pub fn cells(&self) -> &[i32] {
         &self.cells[..self.count]
+    }
+
+    /// Nothing has happened when the next run begins (Brian2's rule), unless it goes on from a state.
+    pub fn end_run(&mut self) {
+        (self.at_end, self.count) = (self.count, 0);
+    }
+
+    /// The cells when the last run ended, ascending.
+    pub fn cells_at_end(&self) -> &[i32] {
+        &self.cells[..self.at_end]
+    }
+
+    /// Goes back to the end of a run with these cells, which exist and ascend.
+    pub fn restore(&mut self, cells: &[i32]) {
+        self.cells[..cells.len()].copy_from_slice(cells);
+        (self.at_end, self.count) = (cells.len(), cells.len());
     }
 
     /// The cells of a part of the population.
@@ -129,7 +151,7 @@ impl Population {
                 spikes = Some(source);
             }
         }
-        let events = events.into_iter().map(|name| EventSpace { name, cells: vec![0; n], count: 0 }).collect();
+        let events = events.into_iter().map(|name| EventSpace::new(name, n)).collect();
         Population {
             group,
             integration,

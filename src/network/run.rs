@@ -9,7 +9,7 @@ use super::error::Error;
 use super::memory::Memory;
 use super::model::Value;
 use super::monitor::{EventMonitor, RateMonitor, Recording};
-use super::population::Population;
+use super::population::{EventSpace, Population};
 use super::{Action, Network};
 use crate::diag::{Diagnostic, Diagnostics, Severity, Text};
 use crate::random::Streams;
@@ -70,10 +70,14 @@ impl Network {
     /// Runs for `duration_seconds`; ends early, after a whole step, if the stop flag is raised.
     ///
     /// # Errors
-    /// If code that the run waits for cannot be made.
+    /// [`Error::Model`] if that is no finite time of at least 0; otherwise if code that the run waits for cannot be made.
     pub fn run(&mut self, duration_seconds: f64, progress: Progress<'_>) -> Result<Ending, Error> {
         if self.is_running {
             return Err(Error::Running("a run within a run"));
+        }
+        if !(duration_seconds >= 0.0 && duration_seconds.is_finite()) {
+            let message = format!("a run takes a finite time of at least 0, not {duration_seconds} s");
+            return Err(Error::Model(Diagnostics(vec![Diagnostic::unlocated(message)])));
         }
         let start = self.t_seconds;
         let end = start + duration_seconds;
@@ -81,6 +85,7 @@ impl Network {
             clock.set_interval(start, end);
         }
         self.start_inputs()?;
+        self.forget_events();
         self.update_propagators(true);
         self.prepare_monitors()?;
         self.wait_for_code()?;
@@ -106,9 +111,7 @@ impl Network {
             true => end,
             false => self.memory.clocks.iter().map(|c| c.t_seconds()).fold(f64::INFINITY, f64::min),
         };
-        for event in self.memory.populations.iter_mut().flat_map(|p| &mut p.events) {
-            event.count = 0;
-        }
+        self.memory.populations.iter_mut().flat_map(|p| &mut p.events).for_each(EventSpace::end_run);
         self.collect_divisions();
         self.warn_of_nan();
         ending
@@ -145,6 +148,24 @@ impl Network {
             }
         }
         if diagnostics.has_errors() { Err(Error::Model(diagnostics)) } else { Ok(()) }
+    }
+
+    /// Events that a state brought along are seen in the first step; those that nothing looks for in this run would be seen
+    /// in each.
+    fn forget_events(&mut self) {
+        let Network { memory, schedule, .. } = self;
+        for (number, population) in memory.populations.iter_mut().enumerate() {
+            for (event_number, event) in population.events.iter_mut().enumerate() {
+                let is_looked_for = schedule.iter().filter(|s| s.active).any(|s| match s.action {
+                    Action::Threshold { population, event, .. } => (population, event) == (number, event_number),
+                    Action::Generate { population } => population == number,
+                    _ => false,
+                });
+                if !is_looked_for {
+                    event.count = 0;
+                }
+            }
+        }
     }
 
     /// Makes room for what monitors will record, or says now that there is not enough of it.

@@ -146,6 +146,9 @@ impl Network {
             for (name, array) in &population.arrays {
                 out.put(format!("{prefix}/{name}"), elements(array));
             }
+            for event in &population.events {
+                out.put(format!("{prefix}/events/{}", event.name), event.cells_at_end().to_vec());
+            }
             if let Some(spikes) = &population.spikes {
                 let (given, period) = spikes.given();
                 out.put(format!("{prefix}/spikes/i"), given.iter().map(|(i, _)| *i).collect::<Vec<i32>>());
@@ -209,6 +212,7 @@ impl Network {
         let reader = Reader(arrays);
         let streams = reader.streams()?;
         self.compare_records(&reader)?;
+        self.compare_events(&reader)?;
         let sources = self.spike_sources(&reader)?;
         if random == RandomState::Restore {
             self.streams.set_state(&streams).map_err(|error| Error::State(error.to_string()))?;
@@ -228,6 +232,9 @@ impl Network {
             let prefix = format!("groups/{}", population.group.name);
             for (name, array) in &mut population.arrays {
                 set_elements(array, reader.get(&format!("{prefix}/{name}"))?);
+            }
+            for event in &mut population.events {
+                event.restore(reader.i32(&format!("{prefix}/events/{}", event.name))?);
             }
         }
         let populations = &self.memory.populations;
@@ -267,6 +274,7 @@ impl Network {
             name.starts_with("random/")
                 || name.starts_with("pathways/")
                 || name.contains("/spikes/")
+                || name.contains("/events/")
                 || (name.starts_with("monitors/") && !name.ends_with("/count"))
         };
         for (name, array) in &own {
@@ -312,6 +320,21 @@ impl Network {
         for monitor in &self.rate_monitors {
             let rows = reader.f64(&format!("monitors/{}/rate", monitor.name))?.len();
             whole(&monitor.name, &Columns::new(), rows, rows)?;
+        }
+        Ok(())
+    }
+
+    /// Says of which event the cells cannot be.
+    fn compare_events(&self, reader: &Reader<'_>) -> Result<(), Error> {
+        for population in &self.memory.populations {
+            for event in &population.events {
+                let name = format!("groups/{}/events/{}", population.group.name, event.name);
+                let cells = reader.i32(&name)?;
+                let exist = cells.iter().all(|cell| (0..population.n() as i64).contains(&i64::from(*cell)));
+                if !(exist && cells.is_sorted_by(|a, b| a < b)) {
+                    return Err(Error::State(format!("the cells of `{name}` are none of the group, or not in order")));
+                }
+            }
         }
         Ok(())
     }

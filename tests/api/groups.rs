@@ -259,6 +259,12 @@ fn groups_that_cannot_be() {
         ("", neurons(chain().operation(Operation::new("v = nope").when("resetz")))),
         ("schedule", fault(&model().schedule(&["start", "groups", "thresholds", "end"]).group(chain()))),
         ("", fault(&model().schedule(&["start", "before_x", "start", ""]))),
+        ("", fault(&model().schedule(&["thresholds", "resets"]).group(chain()))),
+        (
+            "",
+            fault(&model().schedule(&["groups"]).group(NeuronGroup::new("g", 1, "u = rand() : 1 (constant over dt)"))),
+        ),
+        ("follow", fault(&model().constant("c", "nope").group(chain().threshold("v > c")).spike_monitor("s", "g"))),
     ];
     let text = faults.map(|(what, fault)| if what.is_empty() { fault } else { format!("== {what} ==\n{fault}") });
     insta::assert_snapshot!(text.join("\n\n"));

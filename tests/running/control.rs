@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use saltus::engine::Options;
-use saltus::network::{Assignment, Error, Model, Monitor, Network, NetworkOperation, NeuronGroup, Operation};
+use saltus::network::{
+    Assignment, Error, Model, Monitor, Network, NetworkOperation, NeuronGroup, Operation, RandomState,
+    SpikeGeneratorGroup, Subgroup,
+};
 use serde_json::json;
 
 use super::{assert_close, brian2, chain, network};
@@ -257,4 +260,51 @@ fn random_numbers_can_be_seeded_again_and_go_back_to_a_state() {
         Network::new(&model, Options::interpreted()).expect("a network").values("g", "v")
     };
     assert_ne!(without_seed(0), without_seed(1));
+}
+
+#[test]
+fn a_run_takes_a_finite_time() {
+    let mut network = network(&Model::new().group(chain(1)));
+    network.run_for("0.2*ms").expect("a run");
+    for duration in [-1e-4, f64::NAN, f64::INFINITY] {
+        let error = network.run(duration, &mut |_| ()).expect_err("no duration");
+        assert!(error.to_string().contains("a finite time of at least 0"), "{error}");
+    }
+    assert_close(&[network.t_seconds()], &json!(0.2e-3), "t");
+}
+
+#[test]
+fn other_spikes_are_given_between_runs_only() {
+    let mut network = network(&Model::new().group(SpikeGeneratorGroup::new("g", 1, &[0], &[0.2e-3])));
+    let spikes = |network: &mut Network, _t: f64| network.set_spikes("g", &[0, 0], &[0.0, 0.1e-3], None);
+    network.add_operation(NetworkOperation::default().dt("0.5*ms"), spikes).expect("a slot");
+    let error = network.run_for("1*ms").expect_err("the network runs");
+    assert!(matches!(error, Error::Running(_)), "{error}");
+}
+
+#[test]
+fn events_of_the_last_step_end_with_a_run_unless_a_state_has_them() {
+    // Monitors of events of a subgroup record those of the step before.
+    let group = || NeuronGroup::new("g", 3, "v : 1").event("e", "i == t_in_timesteps % 3");
+    let model = Model::new().group(group()).group(Subgroup::new("part", "g", 0, 3));
+    let model = model.monitor(Monitor::events("m", "part", "e"));
+    let recorded = |network: &Network| network.spikes("m").expect("a monitor").i.clone();
+    let mut whole = network(&model);
+    whole.run_for("0.5*ms").expect("a run");
+    assert_eq!(recorded(&whole), [0, 1, 2, 0]);
+    let mut parts = network(&model);
+    parts.run_for("0.2*ms").expect("a run");
+    let state = parts.store().expect("a state");
+    parts.run_for("0.3*ms").expect("a run");
+    assert_eq!(recorded(&parts), [0, 2, 0]);
+    parts.restore(&state, RandomState::Restore).expect("its own state");
+    assert_eq!(parts.last_events("g", "e").as_deref(), Some(&[][..]));
+    assert_eq!(parts.store().expect("a state"), state);
+    parts.run_for("0.3*ms").expect("a run");
+    assert_eq!(recorded(&parts), [0, 1, 2, 0]);
+    // What nothing looks for any more does not go on happening.
+    parts.restore(&state, RandomState::Restore).expect("its own state");
+    parts.set_active("g_e_thresholder", false).expect("an object");
+    parts.run_for("0.3*ms").expect("a run");
+    assert_eq!(recorded(&parts), [0]);
 }

@@ -31,6 +31,9 @@ pub fn write(result: &RunResult, directory: &Path) -> Result<(), OutputError> {
     write_run_file(result, directory)
 }
 
+/// The file with everything that is no array.
+pub const RUN_FILE: &str = "run.json";
+
 /// Writes `run.json` only, into a directory that has the archives.
 pub fn write_run_file(result: &RunResult, directory: &Path) -> Result<(), OutputError> {
     let monitors = result.monitors.iter().map(|(name, data)| (name.as_str(), describe(name, data))).collect();
@@ -44,7 +47,7 @@ pub fn write_run_file(result: &RunResult, directory: &Path) -> Result<(), Output
         timing: &result.timing,
         kernels: &result.kernels,
     };
-    file::write_whole(&directory.join("run.json"), |writer| {
+    file::write_whole(&directory.join(RUN_FILE), |writer| {
         serde_json::to_writer(&mut *writer, &summary)?;
         writer.write_all(b"\n")
     })

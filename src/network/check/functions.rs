@@ -116,8 +116,12 @@ impl Checker<'_> {
         let host = match &given.text {
             FunctionText::Expression(text) => {
                 let parameters = given.parameters.iter().map(|p| p.name.as_str().to_string()).collect();
-                if let Some(body) = self.expression(parameters, text) {
-                    self.define(&given.name, meaning, body);
+                match self.expression(parameters, text) {
+                    Some(body) => self.define(&given.name, meaning, body),
+                    // Its uses are not reported as well.
+                    None => {
+                        self.constants.namespace.in_error.insert(given.name.clone());
+                    }
                 }
                 return Ok(());
             }

@@ -79,7 +79,13 @@ impl Checker<'_> {
         for code in &group.event_code {
             self.slot(code.when.as_ref(), code.slot(), &code.text);
         }
+        if group.constant_over_dt().next().is_some() {
+            self.slot(None, "before_start", &given.text.equations);
+        }
         let Some((group, integration)) = self.integrated(group, clock) else { return Ok(None) };
+        if !integration.block.statements.is_empty() || group.refractory.is_some() {
+            self.slot(None, "groups", &given.text.equations);
+        }
         let source = self.add(group, integration, clock, GroupInput::Neurons);
         self.operations_of(&given.text.name, &given.run_regularly, source)?;
         Ok(Some(source))
@@ -165,7 +171,7 @@ impl Checker<'_> {
             Err(error) => {
                 let text = match (&error, period) {
                     (SpikeSourceError::Period { .. }, Some((_, period))) => period.text(),
-                    (SpikeSourceError::Cell { .. } | SpikeSourceError::Lengths { .. }, _) => index_text,
+                    (SpikeSourceError::Cell { .. }, _) => index_text,
                     _ => time_text,
                 };
                 let diagnostic = Diagnostic::error(text, text.whole(), error.to_string());

@@ -4,7 +4,7 @@ use super::{Checker, Source};
 use crate::diag::{Diagnostic, Text};
 use crate::model::group::SPIKE;
 use crate::network::error::Error;
-use crate::network::model::{Monitor, MonitorKind, Record};
+use crate::network::model::{AnyGroup, Monitor, MonitorKind, Record};
 
 /// A monitor without errors.
 pub struct CheckedMonitor {
@@ -148,6 +148,10 @@ impl Checker<'_> {
             }
             return Some((number, group.events[number].slot().to_string(), group.events[number].order + 1));
         }
+        if self.is_given(event.as_str(), &group.name) {
+            // Its condition is wrong, which has been said.
+            return None;
+        }
         if event.as_str() == SPIKE {
             let message = format!("the group `{}` has no threshold, so it never spikes", group.name);
             self.error_with_hint(monitor, message, "give the group a `threshold`");
@@ -158,6 +162,15 @@ impl Checker<'_> {
             self.diagnostics.push(error.suggest(event.as_str(), names));
         }
         None
+    }
+
+    /// Whether the text of a group defines an event.
+    fn is_given(&self, event: &str, group: &str) -> bool {
+        let Some(AnyGroup::Neurons(given)) = self.model.find_group(group) else { return false };
+        match event {
+            SPIKE => given.text.threshold.is_some(),
+            _ => given.text.events.iter().any(|own| own.name.as_str() == event),
+        }
     }
 
     /// The recorded cells, counted in the population.
