@@ -53,8 +53,8 @@ pub use self::error::Error;
 pub use self::from_file::{Run, from_file};
 use self::memory::Memory;
 pub use self::model::{
-    AnyGroup, Assigned, Assignment, Filter, Function, Link, Model, Monitor, MonitorKind, NeuronGroup, Operation,
-    PoissonGroup, PoissonInput, Record, SpikeGeneratorGroup, Subgroup, TimedArray, Value,
+    AnyGroup, Assigned, Assignment, Connect, Filter, Function, Link, Model, Monitor, MonitorKind, NeuronGroup,
+    Operation, PoissonGroup, PoissonInput, Record, SpikeGeneratorGroup, Subgroup, Synapses, TimedArray, Value,
 };
 use self::monitor::{EventMonitor, RateMonitor, StateMonitor};
 use self::population::Population;

@@ -270,12 +270,12 @@ impl Network {
     /// Says what a state has that the network has not, or the other way round.
     fn compare(&self, arrays: &IndexMap<String, TypedArray>) -> Result<(), Error> {
         let own = self.store()?.0.arrays;
-        let has_length_of_its_own = |name: &str| {
-            name.starts_with("random/")
-                || name.starts_with("pathways/")
-                || name.contains("/spikes/")
-                || name.contains("/events/")
-                || (name.starts_with("monitors/") && !name.ends_with("/count"))
+        // By whole parts: groups and variables may be called `spikes` and `count` as well.
+        let has_length_of_its_own = |name: &str| match name.split('/').collect::<Vec<_>>()[..] {
+            ["random" | "pathways", ..] | ["groups", _, "spikes" | "events", _] => true,
+            ["monitors", _, part] => part != "count",
+            ["monitors", ..] => true,
+            _ => false,
         };
         for (name, array) in &own {
             let Some(given) = arrays.get(name) else {
