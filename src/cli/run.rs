@@ -82,9 +82,11 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let finished = Instant::now();
     network.finish().map_err(refused)?;
 
-    if let Some(path) = &arguments.save_state {
-        network.save_state(path)?;
-    }
+    // Before the results are taken out of the network.
+    let state = match &arguments.save_state {
+        Some(path) => Some((network.store()?, path)),
+        None => None,
+    };
     let is_new = |warning: &Diagnostic| !warnings.0.contains(warning);
     let news = Diagnostics(network.warnings().0.iter().filter(|warning| is_new(warning)).cloned().collect());
     if !news.0.is_empty() {
@@ -97,6 +99,10 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let model = file.name.as_ref().map(|n| n.as_str().to_string());
     let result = report::result(model, &mut network, Stopwatch { start, parsed, prepared, finished });
     write(&result, arguments, format)?;
+    // After the results, which are not lost if this fails.
+    if let Some((state, path)) = state {
+        state.write(path)?;
+    }
     if let Some(profile) = network.profiling_summary() {
         say::answer(&profile.to_string())?;
     }
