@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use super::model::{
     AnyGroup, Assigned, Assignment, Connect, ConnectRule, Filter, Function, FunctionText, Model, Monitor, MonitorKind,
-    NeuronGroup, Operation, Parameter, PoissonGroup, PoissonInput, Rates, Record, Samples, SpikeGeneratorGroup,
-    Subgroup, Synapses, TimedArray, Value,
+    NeuronGroup, Operation, Parameter, PoissonGroup, PoissonInput, Rates, Record, SpikeGeneratorGroup, Subgroup,
+    Synapses, TimedArray, Value,
 };
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::check::ValueType;
@@ -56,11 +56,9 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
 }
 
 fn timed_array(given: &file::TimedArray) -> TimedArray {
-    let Samples { numbers, columns } =
-        Samples { numbers: given.values.value.numbers.clone(), columns: given.values.value.columns };
     TimedArray {
         name: given.name.as_str().to_string(),
-        values: (Samples { numbers, columns }, given.values.text.clone()),
+        values: (given.values.value.clone(), given.values.text.clone()),
         unit: given.unit.as_ref().map(value),
         dt: value(&given.dt),
     }

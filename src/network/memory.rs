@@ -63,7 +63,7 @@ impl Memory {
 
     /// Whether the elements of a population are synapses.
     pub fn is_synapses(&self, population: usize) -> bool {
-        self.populations.get(population).is_some_and(|p| p.arrays.contains_key("_i_pre"))
+        self.populations.get(population).is_some_and(Population::is_synapses)
     }
 
     /// The cells that were meant, where synapses were not yet made when that was said.

@@ -497,9 +497,8 @@ impl Network {
     pub fn final_state(&self) -> IndexMap<String, IndexMap<String, Vec<f64>>> {
         let has_state = |p: &Population, name: &str| {
             let is_end = name == "i" || name == "j";
-            let is_synapses = p.arrays.contains_key("_i_pre");
             p.group.variables.get(name).is_some_and(|v| match v.role {
-                Role::ConstantOverDt(_) => is_synapses,
+                Role::ConstantOverDt(_) => p.is_synapses(),
                 Role::Given => is_end,
                 // One delay of all synapses is not the state of each.
                 _ => !(v.shared && name.ends_with(".delay") && p.n() != 1),

@@ -167,6 +167,11 @@ impl Population {
         }
     }
 
+    /// Whether its elements are synapses.
+    pub fn is_synapses(&self) -> bool {
+        self.arrays.contains_key("_i_pre")
+    }
+
     /// Number of cells.
     pub fn n(&self) -> usize {
         self.group.n

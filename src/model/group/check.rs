@@ -48,9 +48,7 @@ pub fn check_group(given: &GroupText, namespace: &Arc<Namespace>, diagnostics: &
     if errors {
         return None;
     }
-    let is_once = |name: &String| matches!(variables.get(name).map(|v| &v.role), Some(Role::ConstantOverDt(_)));
-    let evaluated_once: Vec<String> = order.iter().filter(|name| is_once(name)).cloned().collect();
-    order.retain(|name| !evaluated_once.contains(name));
+    let evaluated_once = take_evaluated_once(&mut order, &variables);
     let mut written: BTreeSet<String> =
         event_code.iter().flat_map(|code| &code.statements).map(|s| s.target.clone()).collect();
     written.extend(evaluated_once.iter().cloned());
@@ -68,6 +66,14 @@ pub fn check_group(given: &GroupText, namespace: &Arc<Namespace>, diagnostics: &
         evaluated_once,
         namespace: namespace.clone(),
     })
+}
+
+/// Takes the subexpressions that are evaluated once a step out of those that are put in where they are used.
+pub(super) fn take_evaluated_once(order: &mut Vec<String>, variables: &IndexMap<String, Variable>) -> Vec<String> {
+    let is_once = |name: &String| matches!(variables.get(name).map(|v| &v.role), Some(Role::ConstantOverDt(_)));
+    let (once, rest) = std::mem::take(order).into_iter().partition(is_once);
+    *order = rest;
+    once
 }
 
 /// Says of each subexpression whether its value differs from element to element, and whether noise is in it.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::check::{check_line, internal_variables, mark_varying, order_subexpressions, system};
+use super::check::{check_line, internal_variables, mark_varying, order_subexpressions, system, take_evaluated_once};
 use super::{Code, Group, Role, Variable, VariablesScope};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::ast::{Expr, Statement};
@@ -184,9 +184,7 @@ pub fn check_synapses(
     if errors {
         return None;
     }
-    let is_once = |name: &String| matches!(variables.get(name).map(|v| &v.role), Some(Role::ConstantOverDt(_)));
-    let evaluated_once: Vec<String> = order.iter().filter(|name| is_once(name)).cloned().collect();
-    order.retain(|name| !evaluated_once.contains(name));
+    let evaluated_once = take_evaluated_once(&mut order, &variables);
     let whole = system(&equations, &order, false);
     let is_event_driven = |ode: &Ode| equations.lines.get(&ode.name).is_some_and(|line| line.has(Flag::EventDriven));
     let (event, clock): (Vec<Ode>, Vec<Ode>) = whole.odes.iter().cloned().partition(is_event_driven);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Value;
 use crate::diag::Text;
 use crate::expr::check::ValueType;
+pub use crate::model::file::Samples;
 
 /// Values that change with time: `name(t)`, or `name(t, i)` for one of each row. Constant from one row's time to the
 /// next one's, and before the first and after the last.
@@ -19,15 +20,6 @@ pub struct TimedArray {
     pub unit: Option<Value>,
     /// Time between two rows.
     pub dt: Value,
-}
-
-/// Rows of numbers, one row after the other.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Samples {
-    /// All numbers.
-    pub numbers: Vec<f64>,
-    /// Numbers in a row; absent for one in each, without an index.
-    pub columns: Option<usize>,
 }
 
 impl TimedArray {

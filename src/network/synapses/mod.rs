@@ -167,9 +167,8 @@ pub fn make_population(
     add_end(memory, Side::Post, checked.target, post, &mut population, checked.source);
     let incoming = counts(post, checked.target.n());
     let outgoing = counts(pre, checked.source.n());
-    let is_used = |name: &str| checked.model.group.variables.contains_key(name);
     for (name, counts, cells) in [("N_incoming", incoming, post), ("N_outgoing", outgoing, pre)] {
-        if let Some(array) = population.arrays.get_mut(name).filter(|_| is_used(name)) {
+        if let Some(array) = population.arrays.get_mut(name) {
             cells.iter().enumerate().for_each(|(k, cell)| array.set(k, f64::from(counts[*cell as usize])));
         }
     }
