@@ -122,6 +122,13 @@ impl Array {
         unsafe { std::slice::from_raw_parts_mut(base, self.len) }
     }
 
+    /// The elements of an array of booleans, 0 or 1; none if it is of another type.
+    pub fn as_bools(&self) -> Option<&[u8]> {
+        let base = (self.ty == ElementType::Bool).then(|| self.lines.as_ptr().cast())?;
+        // SAFETY: the lines hold `len` bytes.
+        Some(unsafe { std::slice::from_raw_parts(base, self.len) })
+    }
+
     /// The bytes of the elements.
     fn bytes_of(&self, k: usize) -> &[u8] {
         assert!(k < self.len, "element {k} of {}", self.len);
