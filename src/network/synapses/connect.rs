@@ -299,10 +299,11 @@ impl Maker<'_> {
         self.pairs.reserve((expected + 4.0 * expected.sqrt()) as usize);
         let pairs = &mut *self.pairs;
         match rows.chance {
-            None => (0..outer).for_each(|row| pairs.extend(row, 0..inner as i32)),
-            Some(p) => rows_with_chance(outer, inner, p, self.streams, |row, taken| {
-                pairs.extend(row, taken.iter().copied());
-            }),
+            None => {
+                let all: Vec<i32> = (0..inner as i32).collect();
+                (0..outer).for_each(|row| pairs.extend(row, &all));
+            }
+            Some(p) => rows_with_chance(outer, inner, p, self.streams, |row, taken| pairs.extend(row, taken)),
         }
     }
 
@@ -380,7 +381,7 @@ impl Maker<'_> {
                 None => self.pairs.push(pre as usize, post as usize),
                 Some(times) => {
                     let times = times[k].max(0.0) as usize;
-                    self.pairs.extend(pre as usize, std::iter::repeat_n(post, times));
+                    (0..times).for_each(|_| self.pairs.push(pre as usize, post as usize));
                 }
             }
         }
