@@ -9,6 +9,7 @@ mod groups;
 mod links;
 mod monitors;
 mod native;
+mod pathways;
 mod rates;
 
 use std::path::Path;
