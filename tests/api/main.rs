@@ -9,6 +9,7 @@ mod groups;
 mod links;
 mod monitors;
 mod native;
+mod order;
 mod pathways;
 mod rates;
 

@@ -5,6 +5,7 @@
 
 mod check;
 mod events;
+mod order;
 mod pathways;
 mod synapses;
 
@@ -15,6 +16,7 @@ use indexmap::IndexMap;
 
 pub use self::check::{RatesText, check_group, input_group};
 pub use self::events::{Event, EventCode, EventCodeText, EventScheduleText, EventText, SPIKE};
+pub use self::order::{OrderScope, order_dependence};
 pub use self::pathways::{PathwayCode, PathwaySetting, PathwayText};
 pub use self::synapses::{Side, Summed, SynapsesModel, SynapsesText, check_synapses, endpoint_variables};
 use super::block::OdeSystem;

@@ -90,22 +90,25 @@ impl Checker<'_> {
             let _ = self.event(&event, end, text);
             self.slot(pathway.when.as_ref(), pathway.slot(), &pathway.text);
         }
+        let block = match event_driven(&model.event_driven) {
+            Ok(block) => Some(block),
+            Err(error) => {
+                self.diagnostics.push(error);
+                None
+            }
+        };
         if model.group.constant_over_dt().next().is_some() {
             self.slot(None, "before_start", &given.text.equations);
         }
         if !model.summed.is_empty() || !model.group.system.odes.is_empty() {
             self.slot(None, "groups", &given.text.equations);
         }
+        if let Some(block) = &block {
+            self.orders_of_synapses(&model, block, source, target);
+        }
         let delays = self.delays(given, &mut model.group)?;
         let integration = match super::groups::integrate(&model.group) {
             Ok(integration) => Some(integration),
-            Err(error) => {
-                self.diagnostics.push(error);
-                None
-            }
-        };
-        let block = match event_driven(&model.event_driven) {
-            Ok(block) => Some(block),
             Err(error) => {
                 self.diagnostics.push(error);
                 None
