@@ -11,7 +11,7 @@ use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::check::ValueType;
 use crate::model::file::{self, GroupKind, Indices, Located, ModelFile, Scalar, Selection};
 use crate::model::group::{
-    EventCodeText, EventText, GroupText, PathwayText, SPIKE, Side, SinglePrecision, SynapsesText,
+    EventCodeText, EventText, GroupText, PathwaySetting, PathwayText, SPIKE, Side, SinglePrecision, SynapsesText,
 };
 use crate::model::namespace::Number;
 
@@ -28,7 +28,7 @@ pub struct Run {
 const SIZES: RangeInclusive<usize> = 1..=i32::MAX as usize;
 
 /// The model of a file, and its runs in order. What reading the file has reported already (wrong sizes, names of no
-/// group, indices out of range) is not passed on.
+/// group or pathway, indices out of range) is not passed on.
 pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec<Run>) {
     let mut model = Model { seed: file.settings.seed.as_ref().map(|seed| seed.value), ..Model::default() };
     if let Some(dt) = &file.settings.dt {
@@ -165,20 +165,36 @@ fn synapses(given: &file::Synapses) -> Synapses {
         name: given.name.as_str().to_string(),
         equations: given.equations.clone().unwrap_or_else(|| Text::new("equations", "")),
         pathways: pre.chain(given.on_post.iter().map(pathway(Side::Post))).collect(),
+        on_event: given.on_event.clone(),
+        settings: pathway_settings(given),
         method: given.method.clone(),
         multisynaptic_index: given.multisynaptic_index.clone(),
     };
     let run_regularly = given.run_regularly.iter().map(operation);
+    let is_pathway = |name: &Text| text.pathways.iter().any(|pathway| pathway.name.as_str() == name.as_str());
+    let delays = given.delay.iter().filter(|(name, _)| is_pathway(name));
     Synapses {
+        delays: delays.map(|(name, delay)| (name.clone(), value(delay))).collect(),
         text,
         source: given.source.clone(),
         target: given.target.clone(),
         dt: given.dt.as_ref().map(value),
-        delays: given.delay.iter().map(|(name, delay)| (name.clone(), value(delay))).collect(),
+        order: given.order,
         connect: given.connect.iter().map(connect).collect(),
         run_regularly: run_regularly.collect(),
         init: given.init.iter().map(|(name, init)| (name.clone(), value(init))).collect(),
     }
+}
+
+fn pathway_settings(given: &file::Synapses) -> Vec<(Text, PathwaySetting)> {
+    let events = given.on_events.iter().map(|(name, event)| (name.clone(), PathwaySetting::Event(event.clone())));
+    let mut settings: Vec<_> = events.collect();
+    for file::Pathway { name, when, order, active } in &given.pathways {
+        settings.extend(when.clone().map(|when| (name.clone(), PathwaySetting::When(when))));
+        settings.extend(order.map(|order| (name.clone(), PathwaySetting::Order(order))));
+        settings.push((name.clone(), PathwaySetting::Active(*active)));
+    }
+    settings
 }
 
 fn connect(given: &file::Connect) -> Connect {

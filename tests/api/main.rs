@@ -9,6 +9,8 @@ mod groups;
 mod links;
 mod monitors;
 mod native;
+mod order;
+mod pathways;
 mod rates;
 
 use std::path::Path;

@@ -5,6 +5,8 @@
 
 mod check;
 mod events;
+mod order;
+mod pathways;
 mod synapses;
 
 use std::collections::BTreeSet;
@@ -14,9 +16,9 @@ use indexmap::IndexMap;
 
 pub use self::check::{RatesText, check_group, input_group};
 pub use self::events::{Event, EventCode, EventCodeText, EventScheduleText, EventText, SPIKE};
-pub use self::synapses::{
-    PathwayCode, PathwayText, Side, Summed, SynapsesModel, SynapsesText, check_synapses, endpoint_variables,
-};
+pub use self::order::{OrderScope, order_dependence};
+pub use self::pathways::{PathwayCode, PathwaySetting, PathwayText};
+pub use self::synapses::{Side, Summed, SynapsesModel, SynapsesText, check_synapses, endpoint_variables};
 use super::block::OdeSystem;
 use super::equations::Equations;
 use super::namespace::Namespace;

@@ -9,15 +9,14 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::check::{check_line, internal_variables, mark_varying, order_subexpressions, system, take_evaluated_once};
+use super::pathways::{PathwayCode, PathwaySetting, PathwayText, pathways};
 use super::{Code, Group, Role, Variable, VariablesScope};
 use crate::diag::{Diagnostic, Diagnostics, Text};
-use crate::expr::ast::{Expr, Statement};
+use crate::expr::ast::Expr;
 use crate::expr::check::{Kind, ValueType};
-use crate::expr::parser;
 use crate::model::block::{Ode, OdeSystem};
 use crate::model::equations::{self, EquationKind, Equations, Flag};
 use crate::model::namespace::Namespace;
-use crate::model::statements::{CodeScope, check_statements};
 use crate::unit::Dimension;
 
 /// One end of a synapse.
@@ -47,17 +46,6 @@ impl Side {
     }
 }
 
-/// Code for the events of one end, as given.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PathwayText {
-    /// Its name.
-    pub name: Text,
-    /// Whose events.
-    pub side: Side,
-    /// Statements.
-    pub code: Text,
-}
-
 /// Synapses as given: the texts of their parts.
 #[derive(Clone, Debug)]
 pub struct SynapsesText {
@@ -67,23 +55,14 @@ pub struct SynapsesText {
     pub equations: Text,
     /// Pathways, in order.
     pub pathways: Vec<PathwayText>,
+    /// The event that pathways are for, unless one says otherwise; spikes if absent.
+    pub on_event: Option<Text>,
+    /// What is said of single pathways, by name; the last one counts.
+    pub settings: Vec<(Text, PathwaySetting)>,
     /// Name of the integration method; chosen if absent.
     pub method: Option<Text>,
     /// Name of a variable that numbers the synapses of each pair.
     pub multisynaptic_index: Option<Text>,
-}
-
-/// Code for the events of one end.
-#[derive(Clone, Debug)]
-pub struct PathwayCode {
-    /// Its name.
-    pub name: String,
-    /// Whose events.
-    pub side: Side,
-    /// Statements.
-    pub statements: Vec<Statement>,
-    /// Where they stand.
-    pub text: Text,
 }
 
 /// A variable of the cells at one end that is a sum over their synapses.
@@ -179,7 +158,7 @@ pub fn check_synapses(
     }
     check_drives(&equations, &mut found);
     let summed = summed(&equations, &variables, &mut found);
-    let pathways = pathways(given, &scope(Code::Statements), &mut found);
+    let pathways = pathways(given, &scope(Code::Statements), &equations, &mut found);
     let errors = found.has_errors();
     diagnostics.extend(found);
     if errors {
@@ -346,19 +325,4 @@ fn summed(equations: &Equations, variables: &IndexMap<String, Variable>, found: 
         sums.push(Summed { side: *side, variable: target.clone(), expr: expr.clone() });
     }
     sums
-}
-
-fn pathways(given: &SynapsesText, scope: &VariablesScope<'_>, found: &mut Diagnostics) -> Vec<PathwayCode> {
-    let mut names = BTreeSet::new();
-    let mut checked = Vec::new();
-    for PathwayText { name, side, code } in &given.pathways {
-        if !names.insert(name.as_str()) {
-            let message = format!("there are two pathways `{}`", name.as_str());
-            found.push(Diagnostic::error(name, name.whole(), message));
-        }
-        let statements = parser::statements(code, found);
-        check_statements(&statements, &CodeScope::events(scope, scope.variables), code, found);
-        checked.push(PathwayCode { name: name.as_str().to_string(), side: *side, statements, text: code.clone() });
-    }
-    checked
 }

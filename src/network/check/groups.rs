@@ -242,6 +242,7 @@ impl Checker<'_> {
             if self.diagnostics.has_errors_since(before) {
                 continue;
             }
+            self.order_of_operation(text, &statements, source.population);
             let group = self.group_of_mut(source.population);
             group.written.extend(statements.iter().map(|s| s.target.clone()));
             let owner = owner.to_string();

@@ -5,6 +5,7 @@ mod functions;
 pub(super) mod groups;
 mod inputs;
 mod monitors;
+mod order;
 mod synapses;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -54,6 +54,12 @@ impl Checker<'_> {
         }
     }
 
+    /// The order of a state update.
+    fn order_of(&self, population: usize) -> i32 {
+        let synapses = population.checked_sub(self.groups.len()).and_then(|k| self.checked_synapses.get(k));
+        synapses.map_or(0, |synapses| synapses.order)
+    }
+
     fn one_synapses(&mut self, given: &Synapses) -> Result<Option<CheckedSynapses>, Error> {
         let before = self.diagnostics.0.len();
         let source = self.source(given.source.as_str(), &given.source);
@@ -80,9 +86,25 @@ impl Checker<'_> {
                 Side::Pre => (source, &given.source),
                 Side::Post => (target, &given.target),
             };
-            if self.event(&Text::new("event", SPIKE), end, text).is_none() {
-                continue;
+            let event = pathway.event.clone().unwrap_or_else(|| Text::new("event", SPIKE));
+            let _ = self.event(&event, end, text);
+            self.slot(pathway.when.as_ref(), pathway.slot(), &pathway.text);
+        }
+        let block = match event_driven(&model.event_driven) {
+            Ok(block) => Some(block),
+            Err(error) => {
+                self.diagnostics.push(error);
+                None
             }
+        };
+        if model.group.constant_over_dt().next().is_some() {
+            self.slot(None, "before_start", &given.text.equations);
+        }
+        if !model.summed.is_empty() || !model.group.system.odes.is_empty() {
+            self.slot(None, "groups", &given.text.equations);
+        }
+        if let Some(block) = &block {
+            self.orders_of_synapses(&model, block, source, target);
         }
         let delays = self.delays(given, &mut model.group)?;
         let integration = match super::groups::integrate(&model.group) {
@@ -92,15 +114,8 @@ impl Checker<'_> {
                 None
             }
         };
-        let block = match event_driven(&model.event_driven) {
-            Ok(block) => Some(block),
-            Err(error) => {
-                self.diagnostics.push(error);
-                None
-            }
-        };
         let mut connect = Vec::new();
-        if given.connect.is_empty() {
+        if given.connect.is_empty() && model.pathways.iter().any(|pathway| pathway.active) {
             let message = format!("the synapses `{}` are never connected", given.text.name);
             self.error_with_hint(&given.source, message, "say `connect = [{}]` to connect all cells with all");
         }
@@ -131,6 +146,8 @@ impl Checker<'_> {
             source,
             target,
             clock,
+            order: given.order,
+            orders_of_ends: [source, target].map(|end| self.order_of(end.population)),
             delays,
             connect,
             multisynaptic_index,
