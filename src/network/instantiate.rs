@@ -286,6 +286,7 @@ impl Network {
     fn add_synapses(&mut self, mut checked: CheckedSynapses) -> Result<(), Error> {
         let started = Instant::now();
         let number = self.memory.populations.len();
+        (checked.source, checked.target) = (self.memory.resolved(checked.source), self.memory.resolved(checked.target));
         let pairs = connect(&mut self.memory, &mut self.streams, &checked, number)?;
         let (source, target) = (checked.source, checked.target);
         let relative = |cells: &[i32], first: usize| cells.iter().map(|c| c - first as i32).collect::<Vec<i32>>();

@@ -90,6 +90,12 @@ impl Maker<'_> {
 
     fn lists(&mut self, rule: &CheckedConnect, pre: &[i32], post: &[i32]) -> Result<(), Error> {
         let (source, target) = (self.synapses.source, self.synapses.target);
+        for (cells, end) in [(pre, source), (post, target)] {
+            if let Some(wrong) = cells.iter().find(|cell| **cell as usize >= end.n()) {
+                let message = format!("there is no synapse {wrong}: there are {} at that end", end.n());
+                return Err(wrong_pair(&rule.text, message));
+            }
+        }
         let times = self.counts(rule, pre, post, None)?;
         for (k, (i, j)) in pre.iter().zip(post).enumerate() {
             // One direct draw of each, unless all are wanted.
@@ -341,6 +347,10 @@ impl Bounds {
         };
         Bounds { low, step, count: count.max(0) as u64, amount }
     }
+}
+
+fn wrong_pair(text: &Text, message: String) -> Error {
+    Error::Model(Diagnostics(vec![Diagnostic::error(text, text.whole(), message)]))
 }
 
 fn wrong(text: &Text, message: String, hint: &str) -> Error {
