@@ -46,7 +46,7 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
         }
     }
     let known = |s: &&file::Synapses| is_known(file, &s.source) && is_known(file, &s.target);
-    model.synapses = file.synapses.iter().filter(known).map(synapses).collect();
+    model.synapses = file.synapses.iter().filter(known).map(|given| synapses(given, file)).collect();
     model.poisson_inputs =
         file.poisson_inputs.iter().filter(|p| is_known(file, &p.target)).map(poisson_input).collect();
     let monitors = file.monitors.iter().filter(|monitor| is_known(file, &monitor.source));
@@ -157,7 +157,7 @@ fn neurons(name: String, given: &file::Neurons, diagnostics: &mut Diagnostics) -
     NeuronGroup { text, dt: given.dt.as_ref().map(value), run_regularly: run_regularly.collect() }
 }
 
-fn synapses(given: &file::Synapses) -> Synapses {
+fn synapses(given: &file::Synapses, file: &ModelFile) -> Synapses {
     let pathway =
         |side| move |(name, code): &(Text, Text)| PathwayText { name: name.clone(), side, code: code.clone() };
     let pre = given.on_pre.iter().map(pathway(Side::Pre));
@@ -180,7 +180,7 @@ fn synapses(given: &file::Synapses) -> Synapses {
         target: given.target.clone(),
         dt: given.dt.as_ref().map(value),
         order: given.order,
-        connect: given.connect.iter().map(connect).collect(),
+        connect: given.connect.iter().map(|rule| connect(rule, given, file)).collect(),
         run_regularly: run_regularly.collect(),
         init: given.init.iter().map(|(name, init)| (name.clone(), value(init))).collect(),
     }
@@ -197,9 +197,15 @@ fn pathway_settings(given: &file::Synapses) -> Vec<(Text, PathwaySetting)> {
     settings
 }
 
-fn connect(given: &file::Connect) -> Connect {
+fn connect(given: &file::Connect, synapses: &file::Synapses, file: &ModelFile) -> Connect {
     let rule = match (&given.condition, &given.i, &given.j) {
-        (_, Some(Indices::List(i)), Some(Indices::List(j))) => ConnectRule::Lists(i.value.clone(), j.value.clone()),
+        (_, Some(Indices::List(i)), Some(Indices::List(j))) => {
+            let (i, j) = (cells(i, &synapses.source, file), cells(j, &synapses.target, file));
+            match i.len() == j.len() || i.len() == 1 || j.len() == 1 {
+                true => ConnectRule::Lists(i, j),
+                false => ConnectRule::Lists(vec![0], vec![0]),
+            }
+        }
         (_, _, Some(Indices::Generated(text))) => ConnectRule::Targets(text.clone()),
         (_, Some(Indices::Generated(text)), _) => ConnectRule::Sources(text.clone()),
         (Some(Located { value: Scalar::Expression, text }), ..) => ConnectRule::Condition(text.clone()),
@@ -208,13 +214,20 @@ fn connect(given: &file::Connect) -> Connect {
         }
         _ => ConnectRule::All,
     };
+    let is_generated = matches!(rule, ConnectRule::Targets(_) | ConnectRule::Sources(_));
     Connect {
         text: given.text.clone(),
         rule,
-        p: given.p.as_ref().map(value),
+        p: given.p.as_ref().filter(|_| !is_generated).map(value),
         n: given.n.as_ref().map(value),
         skip_if_invalid: given.skip_if_invalid,
     }
+}
+
+/// Those that a group does not have have been reported; with the first one nothing else is wrong because of them.
+fn cells(given: &Located<Vec<i64>>, group: &Text, file: &ModelFile) -> Vec<i64> {
+    let size = file.group(group.as_str()).map_or(i64::MAX, file::Group::size);
+    given.value.iter().map(|cell| if (0..size).contains(cell) { *cell } else { 0 }).collect()
 }
 
 fn operation(given: &file::Operation) -> Operation {

@@ -293,6 +293,7 @@ impl Network {
     fn add_synapses(&mut self, mut checked: CheckedSynapses) -> Result<(), Error> {
         let started = Instant::now();
         let number = self.memory.populations.len();
+        (checked.source, checked.target) = (self.memory.resolved(checked.source), self.memory.resolved(checked.target));
         let (source, target) = (checked.source, checked.target);
         let mut pairs = Pairs::new(source.n());
         connect(&mut self.memory, &mut self.streams, &checked, &checked.connect, &mut pairs)?;

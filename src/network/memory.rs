@@ -241,6 +241,7 @@ impl Memory {
         if let Some((population, variable)) = link
             && population != source.population
         {
+            self.populations[population].provide(&variable, true);
             return self.populations[population].arrays.get_mut(&variable).map(Array::pointer);
         }
         if let Some(pointer) = self.populations[source.population].pointer(name, source) {

@@ -66,3 +66,18 @@ fn only_a_pathway_that_runs_needs_synapses() {
     ];
     insta::assert_snapshot!(faults.map(|synapses| fault(&model(synapses))).join("\n\n"));
 }
+
+#[test]
+fn synapses_at_an_end_are_counted_when_they_are_made() {
+    let group = NeuronGroup::new("h", 3, "c : 1");
+    let first = Synapses::new("first", "h", "h", "w : 1").connect(Connect::condition("i < j"));
+    let on_first = |rule: Connect| Synapses::new("second", "h", "first", "").connect(rule);
+    let model = |second| Model::new().group(group.clone()).synapses(first.clone()).synapses(second);
+    let fault = fault(&model(on_first(Connect::pairs(&[0, 0], &[2, 3]))));
+    assert!(fault.starts_with("error: there is no synapse 3: there are 3 at that end"), "{fault}");
+    let network = interpreted(&model(on_first(Connect::pairs(&[0, 0], &[2, 1]))));
+    assert_eq!(network.values("second", "j"), Some(vec![2.0, 1.0]));
+    let input = saltus::network::PoissonInput::new("first", "w", 10, "10*Hz", "1.0");
+    let fault = crate::fault(&model(on_first(Connect::all())).poisson_input(input));
+    assert!(fault.starts_with("error: a Poisson input needs a group, but `first` are synapses"), "{fault}");
+}

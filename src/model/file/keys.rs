@@ -340,8 +340,16 @@ static SYNAPSES: Table = Table {
     word: "a table of synapses",
     default_kind: None,
     keys: &[
-        Key::required("source", Shape::Object(&["groups"]), "the presynaptic group"),
-        Key::optional("target", Shape::Object(&["groups"]), "the postsynaptic group; the source if absent"),
+        Key::required(
+            "source",
+            Shape::Object(&["groups", "synapses"]),
+            "the presynaptic group, or synapses defined above",
+        ),
+        Key::optional(
+            "target",
+            Shape::Object(&["groups", "synapses"]),
+            "the postsynaptic group, or synapses defined above; the source if absent",
+        ),
         Key::optional("equations", Shape::Text, "equations and parameters of each synapse"),
         Key::optional("on_pre", STATEMENTS, "statements run at a presynaptic spike, or a table: pathway = statements"),
         Key::optional(

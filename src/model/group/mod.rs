@@ -146,6 +146,8 @@ pub struct Variable {
     pub single: bool,
     /// Whether it is a subexpression with noise in it.
     pub noisy: bool,
+    /// Whether it is seen from elsewhere, where no code may write it.
+    pub read_only: bool,
 }
 
 impl Variable {
@@ -160,6 +162,7 @@ impl Variable {
             unless_refractory: false,
             single: false,
             noisy: false,
+            read_only: false,
         }
     }
 

@@ -89,20 +89,19 @@ pub struct SynapsesModel {
     pub pathways: Vec<PathwayCode>,
 }
 
-/// The variables that synapses see of the group at one end, by their names there.
+/// The variables that synapses see of the group, or of the synapses, at one end, by their names there.
 pub fn endpoint_variables(group: &Group, side: Side) -> IndexMap<String, Variable> {
     let mut seen = IndexMap::new();
     for (name, variable) in &group.variables {
         let here = format!("{name}{}", side.suffix());
         let role = match &variable.role {
-            Role::Subexpression(expr) => Role::Subexpression(seen_from(expr, group, side)),
-            Role::State | Role::Parameter | Role::ConstantOverDt(_) | Role::LastSpike | Role::NotRefractory => {
-                Role::Endpoint { side, variable: name.clone() }
-            }
-            _ => continue,
+            Role::Subexpression(expr) if is_seen(expr, group) => Role::Subexpression(seen_from(expr, group, side)),
+            _ if !is_seen(&Expr::name(name.clone()), group) || !variable.is_stored() => continue,
+            _ => Role::Endpoint { side, variable: name.clone() },
         };
         let varies = variable.varies || !variable.shared;
-        seen.insert(here, Variable { role, varies, noisy: variable.noisy, ..variable.clone() });
+        let read_only = !variable.is_settable();
+        seen.insert(here, Variable { role, varies, read_only, ..variable.clone() });
     }
     let whole = Kind { ty: ValueType::Integer, dimension: Dimension::NONE };
     let given = |shared| Variable::internal(Role::Given, whole.ty, whole.dimension, shared);
@@ -111,6 +110,18 @@ pub fn endpoint_variables(group: &Group, side: Side) -> IndexMap<String, Variabl
     seen.insert(format!("_first{}", side.suffix()), given(true));
     seen.insert(format!("_N{}", side.suffix()), given(true));
     seen
+}
+
+/// Whether an expression of a group can be seen from synapses: what synapses see of their own ends, those that have them
+/// at one end do not (Brian2's rule).
+fn is_seen(expr: &Expr, group: &Group) -> bool {
+    expr.names().iter().all(|name| match group.variables.get(name).map(|v| &v.role) {
+        Some(Role::Endpoint { .. } | Role::Linked) => false,
+        Some(Role::Given) => ["i", "j"].contains(&name.as_str()),
+        Some(Role::Subexpression(inner)) => is_seen(inner, group),
+        // The delay of a pathway has no name in expressions.
+        _ => !name.contains('.'),
+    })
 }
 
 /// A subexpression of a group with its names as synapses see them.
@@ -237,8 +248,10 @@ fn variables(
     if let Some(index) = &given.multisynaptic_index {
         add(index.as_str(), Role::Parameter, ValueType::Integer, Dimension::NONE, false);
     }
-    add("i_pre", Role::Subexpression(Expr::name("i")), ValueType::Integer, Dimension::NONE, false);
-    add("i_post", Role::Subexpression(Expr::name("j")), ValueType::Integer, Dimension::NONE, false);
+    // Where an end is synapses, `i` there is theirs.
+    for (name, own) in [("i_pre", "i"), ("i_post", "j")].into_iter().filter(|(name, _)| !ends.contains_key(*name)) {
+        add(name, Role::Subexpression(Expr::name(own)), ValueType::Integer, Dimension::NONE, false);
+    }
     if has_events {
         add("lastupdate", Role::LastUpdate, ValueType::Float, Dimension::SECOND, false);
     }

@@ -199,7 +199,7 @@ impl Checker<'_> {
         self.clocks.len() - 1
     }
 
-    fn clock_of(&self, population: usize) -> usize {
+    pub(super) fn clock_of(&self, population: usize) -> usize {
         match self.groups.get(population) {
             Some(checked) => checked.clock,
             None => self.checked_synapses[population - self.groups.len()].clock,

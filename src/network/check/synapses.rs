@@ -54,6 +54,25 @@ impl Checker<'_> {
         }
     }
 
+    /// Says that synapses at one end are made later than these, if they are.
+    fn is_below(&mut self, given: &Synapses) -> bool {
+        let own = self.model.synapses.iter().position(|other| std::ptr::eq(other, given));
+        let later = &self.model.synapses[own.unwrap_or(0)..];
+        let is_later = |end: &Text| later.iter().any(|other| other.text.name == end.as_str());
+        let ends = [&given.source, &given.target];
+        let Some(end) = ends.into_iter().find(|end| is_later(end) && !self.sources.contains_key(end.as_str())) else {
+            return false;
+        };
+        let (name, other) = (&given.text.name, end.as_str());
+        if name == other {
+            self.error(end, format!("`{name}` cannot have itself at an end"));
+        } else {
+            let hint = format!("define `{other}` before `{name}`");
+            self.error_with_hint(end, format!("the synapses `{other}` are defined below"), hint);
+        }
+        true
+    }
+
     /// The order of a state update.
     fn order_of(&self, population: usize) -> i32 {
         let synapses = population.checked_sub(self.groups.len()).and_then(|k| self.checked_synapses.get(k));
@@ -62,19 +81,18 @@ impl Checker<'_> {
 
     fn one_synapses(&mut self, given: &Synapses) -> Result<Option<CheckedSynapses>, Error> {
         let before = self.diagnostics.0.len();
+        if self.is_below(given) {
+            return Ok(None);
+        }
         let source = self.source(given.source.as_str(), &given.source);
         let target = self.source(given.target.as_str(), &given.target);
         let (Some(source), Some(target)) = (source, target) else { return Ok(None) };
         let mut ends = IndexMap::new();
-        for (side, end, text) in [(Side::Pre, source, &given.source), (Side::Post, target, &given.target)] {
-            if end.population >= self.groups.len() {
-                self.error(text, "synapses between synapses are not supported by this version".to_string());
-                return Ok(None);
-            }
-            ends.extend(endpoint_variables(&self.groups[end.population].group, side));
+        for (side, end) in [(Side::Pre, source), (Side::Post, target)] {
+            ends.extend(endpoint_variables(self.group_of(end.population), side));
         }
         let clock = match &given.dt {
-            None => self.groups[target.population].clock,
+            None => self.clock_of(target.population),
             dt => self.clock(dt.as_ref(), 0)?,
         };
         let Some(mut model) = check_synapses(&given.text, ends, &self.namespace, self.diagnostics) else {
@@ -249,8 +267,10 @@ impl Checker<'_> {
     }
 
     fn cells(&mut self, given: &[i64], end: Source, text: &Text, what: &str) -> Vec<i32> {
-        if let Some(wrong) = given.iter().find(|cell| !(0..end.n() as i64).contains(cell)) {
-            self.error(text, format!("there is no {what} {wrong}: the group has {} cells", end.n()));
+        // How many synapses there are is known once they are made.
+        let n = if end.population >= self.groups.len() { i64::from(i32::MAX) } else { end.n() as i64 };
+        if let Some(wrong) = given.iter().find(|cell| !(0..n).contains(cell)) {
+            self.error(text, format!("there is no {what} {wrong}: the group has {n} cells"));
         }
         given.iter().map(|cell| *cell as i32).collect()
     }
