@@ -1,5 +1,6 @@
 //! More synapses between runs.
 
+use super::check::check_connect;
 use super::error::Error;
 use super::model::Connect;
 use super::propagator;
@@ -40,7 +41,7 @@ impl Network {
         let (population, checked) = &self.synapses[number];
         let population = *population;
         let mut diagnostics = Diagnostics::default();
-        let rule = check_connect(rule, checked.source, checked.target, &checked.model.group, &mut diagnostics);
+        let rule = check_connect(rule, checked.source, checked.target, &checked.model.group, &mut diagnostics)?;
         let Some(rule) = rule.filter(|_| !diagnostics.has_errors()) else { return Err(Error::Model(diagnostics)) };
         let mut pairs = self.memory.populations[population].pairs();
         connect(&mut self.memory, &mut self.streams, checked, &[rule], &mut pairs)?;
@@ -66,6 +67,7 @@ impl Network {
             }
         }
         for pathway in self.pathways.iter_mut().filter(|pathway| pathway.synapses == population) {
+            pathway.send_synapses();
             pathway.index = self.memory.populations[population].index(pathway.program.side());
         }
         let updaters = self.propagators.iter_mut().flatten().map(|updater| &mut updater.code);

@@ -363,6 +363,7 @@ impl Network {
                 scheduled.active = active;
             }
         }
+        self.synapses.push((number, checked));
         Ok(())
     }
 
