@@ -19,7 +19,7 @@ use super::report::{self, Stopwatch};
 use super::say;
 use crate::build::{OptLevel, ToolchainError};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::engine::{self, CacheChoice, EngineError, Options};
+use crate::engine::{self, CacheChoice, EngineError, Notice, Options};
 use crate::model::file::ModelFile;
 use crate::network::{self, Ending, Network, RandomState};
 use crate::runtime::archive;
@@ -62,6 +62,7 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let options = Options {
         threads: arguments.threads,
         allow_native: arguments.allow_native,
+        notice: if arguments.quiet { Notice::default() } else { Notice::to(say::problem) },
         ..options(&arguments.machine, arguments.tier)
     };
     let mut network = Network::from_checked(checked, options)?;

@@ -6,6 +6,7 @@ use super::model::Connect;
 use super::propagator;
 use super::synapses::connect::connect;
 use super::synapses::number_synapses;
+use super::synapses::room::Room;
 use super::{Action, Network};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::model::group::Side;
@@ -43,8 +44,9 @@ impl Network {
         let mut diagnostics = Diagnostics::default();
         let rule = check_connect(rule, checked.source, checked.target, &checked.model.group, &mut diagnostics)?;
         let Some(rule) = rule.filter(|_| !diagnostics.has_errors()) else { return Err(Error::Model(diagnostics)) };
+        let mut room = Room::new(&checked.model, self.engine.notice().clone());
         let mut pairs = self.memory.populations[population].pairs();
-        connect(&mut self.memory, &mut self.streams, checked, &[rule], &mut pairs)?;
+        connect(&mut self.memory, &mut self.streams, checked, &[rule], &mut pairs, &mut room)?;
         let own = &mut self.memory.populations[population];
         own.grow(pairs);
         if let Some(name) = &checked.multisynaptic_index {

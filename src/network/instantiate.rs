@@ -17,6 +17,7 @@ use super::propagator;
 use super::symbols::{element_type, variable_storage};
 use super::synapses::connect::connect;
 use super::synapses::pathway::{Pathway, Program, goes_by_row, row_array};
+use super::synapses::room::Room;
 use super::synapses::wiring::Pairs;
 use super::synapses::{CheckedSynapses, Sum, make_population, number_synapses};
 use super::timed_array::TimedArrayData;
@@ -295,8 +296,9 @@ impl Network {
         let number = self.memory.populations.len();
         (checked.source, checked.target) = (self.memory.resolved(checked.source), self.memory.resolved(checked.target));
         let (source, target) = (checked.source, checked.target);
+        let mut room = Room::new(&checked.model, self.engine.notice().clone());
         let mut pairs = Pairs::new(source.n());
-        connect(&mut self.memory, &mut self.streams, &checked, &checked.connect, &mut pairs)?;
+        connect(&mut self.memory, &mut self.streams, &checked, &checked.connect, &mut pairs, &mut room)?;
         let n = pairs.len();
         let mut population = make_population(&self.memory, &checked, n);
         population.wire(pairs);

@@ -6,6 +6,7 @@
 
 use indexmap::IndexMap;
 
+use super::room::Room;
 use super::wiring::{Pairs, SOURCES, TARGETS};
 use super::{CheckedConnect, CheckedRule, CheckedSynapses, Rows, make_population};
 use crate::diag::{Diagnostic, Diagnostics, Text};
@@ -35,6 +36,7 @@ pub fn connect(
     synapses: &CheckedSynapses,
     rules: &[CheckedConnect],
     pairs: &mut Pairs,
+    room: &mut Room,
 ) -> Result<(), Error> {
     for rule in rules {
         let variable = match &rule.rule {
@@ -54,7 +56,7 @@ pub fn connect(
         }
         let number = memory.populations.len();
         memory.populations.push(population);
-        let mut maker = Maker { memory, streams, synapses, number, variable, pairs };
+        let mut maker = Maker { memory, streams, synapses, number, variable, pairs, room };
         let made = match &rule.rule {
             CheckedRule::Lists(pre, post) => maker.lists(rule, pre, post),
             CheckedRule::Rows(rows) => maker.rows(rule, rows),
@@ -74,6 +76,7 @@ struct Maker<'a> {
     /// The variable of a generator.
     variable: Option<String>,
     pairs: &'a mut Pairs,
+    room: &'a mut Room,
 }
 
 /// Candidates: cells of the end that is gone through, cells of the other end, and values of the generator's variable.
@@ -224,8 +227,7 @@ impl Maker<'_> {
         };
         let (outer, inner) = (self.end(rows.outer), self.end(inner_side));
         if rows.is_plain() && rule.n.is_none() {
-            self.plain(rows, outer.n(), inner.n());
-            return Ok(());
+            return self.plain(rows, outer.n(), inner.n());
         }
         let generator = &rows.generator;
         let is_candidate =
@@ -299,8 +301,9 @@ impl Maker<'_> {
     }
 
     /// Every pair, or each with a chance that is a number: nothing has to be evaluated.
-    fn plain(&mut self, rows: &Rows, outer: usize, inner: usize) {
+    fn plain(&mut self, rows: &Rows, outer: usize, inner: usize) -> Result<(), Error> {
         let expected = (outer as f64 * inner as f64 * rows.chance.unwrap_or(1.0)).ceil();
+        self.room.expect(self.pairs.len(), expected, &rows.text)?;
         // A little more than what is to be expected, so that hardly any network has to grow.
         self.pairs.reserve((expected + 4.0 * expected.sqrt()) as usize);
         let pairs = &mut *self.pairs;
@@ -311,6 +314,7 @@ impl Maker<'_> {
             }
             Some(p) => rows_with_chance(outer, inner, p, self.streams, |row, taken| pairs.extend(row, taken)),
         }
+        Ok(())
     }
 
     /// Evaluates a block of candidates, makes their synapses and empties it.
@@ -392,7 +396,7 @@ impl Maker<'_> {
             }
         }
         block.clear();
-        Ok(())
+        self.room.made(self.pairs.len(), &rows.text)
     }
 }
 

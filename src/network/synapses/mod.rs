@@ -7,6 +7,7 @@ pub mod connect;
 pub mod delays;
 mod index;
 pub mod pathway;
+pub mod room;
 pub mod wiring;
 
 use std::collections::BTreeMap;
