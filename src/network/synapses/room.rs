@@ -44,10 +44,6 @@ impl Room {
     pub fn expect(&mut self, made: usize, more: f64, text: &Text) -> Result<(), Error> {
         let bytes = (more * self.bytes_each as f64) as u64;
         let total = made as f64 + more;
-        if bytes >= MANY_BYTES {
-            let (count, size) = (in_words(more), gigabytes(bytes));
-            self.notice.tell(&format!("`{}` gets about {count} synapses, which need {size} GB of memory", self.name));
-        }
         let free = self.available.or_else(available_bytes).unwrap_or(u64::MAX);
         let message = if total > f64::from(i32::MAX) {
             format!("`{}` would get about {} synapses, but there can be {}", self.name, in_words(total), i32::MAX)
@@ -58,6 +54,11 @@ impl Room {
                 self.name
             )
         } else {
+            if bytes >= MANY_BYTES {
+                let (count, size) = (in_words(more), gigabytes(bytes));
+                self.notice
+                    .tell(&format!("`{}` gets about {count} synapses, which need {size} GB of memory", self.name));
+            }
             return Ok(());
         };
         let error =
