@@ -176,6 +176,7 @@ impl Network {
         let whole = self.memory.whole(population);
         let owner = self.memory.populations[population].group.name.clone();
         let clock = self.memory.populations[population].clock;
+        self.bounds.extend(self.memory.refractory_bounds(population)?);
         let updater = self.make_propagator(population)?;
         self.propagators.push(updater);
         if let Some(lowered) = self.memory.subexpression_updater(population)? {

@@ -98,6 +98,8 @@ pub struct Network {
     operations: Vec<HostOperation>,
     pathways: Vec<Pathway>,
     sums: Vec<Sum>,
+    /// What is computed when a run begins.
+    bounds: Vec<Code>,
     /// The synapses by number of their population, as they were checked.
     synapses: Vec<(usize, CheckedSynapses)>,
     /// How long making synapses took.
@@ -199,6 +201,7 @@ impl Network {
             operations: Vec::new(),
             pathways: Vec::new(),
             sums: Vec::new(),
+            bounds: Vec::new(),
             synapses: Vec::new(),
             connecting: Duration::ZERO,
             slots,

@@ -3,15 +3,16 @@
 use indexmap::IndexMap;
 
 use super::check::{GroupInput, Source};
+use super::code::Code;
 use super::error::Error;
 use super::memory::{Context, Memory};
 use super::symbols::{element_type, variable_storage};
 use super::synapses::wiring::Wiring;
 use crate::diag::{Diagnostic, Diagnostics, Text};
-use crate::expr::ast::{AssignOp, Expr, Statement};
+use crate::expr::ast::{AssignOp, Expr, ExprKind, Statement};
 use crate::integrate::Integration;
 use crate::kernel::ir::{BinaryOp, Expr as IrExpr, LoopShape, Param, Storage};
-use crate::kernel::lower::Lowered;
+use crate::kernel::lower::{Lowered, NOT_FROM, NOT_UNTIL};
 use crate::model::group::{Group, Refractory, Role, SPIKE};
 use crate::runtime::array::{Array, ElementType};
 use crate::runtime::spike_source::SpikeSource;
@@ -35,6 +36,8 @@ pub struct Population {
     pub propagator_arrays: IndexMap<String, Array>,
     /// Whether those are single values.
     pub propagator_is_scalar: bool,
+    /// Single values that are computed when a run begins, by name.
+    pub bounds: IndexMap<String, Array>,
     /// Variables that stand for others, by name.
     pub links: IndexMap<String, Linked>,
     /// What can happen to its cells; spikes first.
@@ -165,6 +168,7 @@ impl Population {
             arrays,
             propagator_arrays: IndexMap::new(),
             propagator_is_scalar: true,
+            bounds: IndexMap::new(),
             links: IndexMap::new(),
             events,
             wiring: None,
@@ -188,7 +192,8 @@ impl Population {
         if let Some(link) = self.links.values_mut().find(|link| link.param == name && link.copy.is_some()) {
             return link.copy.as_mut().map(Array::pointer);
         }
-        if let Some(array) = self.arrays.get_mut(name).or_else(|| self.propagator_arrays.get_mut(name)) {
+        let own = self.arrays.get_mut(name).or_else(|| self.propagator_arrays.get_mut(name));
+        if let Some(array) = own.or_else(|| self.bounds.get_mut(name)) {
             return Some(array.pointer());
         }
         if let Some(cells) = self.links.values_mut().find(|l| l.index.as_deref() == Some(name)) {
@@ -288,6 +293,26 @@ impl Memory {
             Ok(LoopShape::Each)
         })?;
         Ok(Some(lowered))
+    }
+
+    /// Where all cells have one refractory time throughout a run: what computes its bounds when the run begins.
+    pub fn refractory_bounds(&mut self, number: usize) -> Result<Option<Code>, Error> {
+        let group = &self.populations[number].group;
+        let Some((Refractory::Time(time), text)) = group.refractory.clone() else { return Ok(None) };
+        let is_fixed = |name: &String| name == "dt" || !group.variables.contains_key(name);
+        let mut calls = false;
+        time.walk(&mut |e| calls |= matches!(e.kind, ExprKind::Call(..)));
+        if calls || !time.names().iter().all(is_fixed) {
+            return Ok(None);
+        }
+        let bounds = [NOT_FROM, NOT_UNTIL].map(|name| (name.to_string(), Array::scalar(0.0)));
+        self.populations[number].bounds.extend(bounds);
+        let whole = self.whole(number).into();
+        let lowered = self.lower(whole, &text, |lowerer| {
+            lowerer.refractory_bounds(&time)?;
+            Ok(LoopShape::Each)
+        })?;
+        self.code_once(whole, "refractory_bounds", lowered).map(Some)
     }
 
     /// The subexpressions that are evaluated once at the start of a step; none if there is none.

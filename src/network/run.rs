@@ -138,6 +138,7 @@ impl Network {
             }
             population.choose_linked_cells(&mut diagnostics);
         }
+        self.bounds.iter_mut().for_each(|code| code.object.run_range(0..0));
         self.follow_delays()?;
         for pathway in &mut self.pathways {
             let Some(wiring) = &self.memory.populations[pathway.synapses].wiring else { continue };

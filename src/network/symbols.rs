@@ -95,6 +95,9 @@ impl Symbols for ContextSymbols<'_> {
         if propagator_arrays.contains_key(name) {
             return array(Storage::F64, *propagator_is_scalar);
         }
+        if self.population.bounds.contains_key(name) {
+            return array(Storage::F64, true);
+        }
         let Some(variable) = group.variables.get(name) else {
             return NamespaceSymbols(&group.namespace).symbol(name);
         };
