@@ -86,7 +86,10 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Arguments, String> {
             }
             name if PARTS.iter().any(|(part, _)| *part == name) => parsed.parts.push(argument),
             _ => {
-                return Err(format!("unknown argument `{argument}`; parts: {}", PARTS.map(|(name, _)| name).join(", ")));
+                return Err(format!(
+                    "unknown argument `{argument}`; parts: {}",
+                    PARTS.map(|(name, _)| name).join(", ")
+                ));
             }
         }
     }

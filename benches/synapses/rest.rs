@@ -48,15 +48,18 @@ pub fn measure(bench: &mut Bench, table: &mut Table) {
         for synapses in &numbers {
             let mut network = bench.network(&model(*synapses, has_events));
             network.run(100.0 * DT, &mut |_| ()).expect("a run");
-            let mut sample = || {
+            // Seconds of a run. What one takes before its first and after its last step is told apart.
+            let mut run = |steps: usize| {
                 let started = Instant::now();
-                network.run(STEPS as f64 * DT, &mut |_| ()).expect("a run");
-                started.elapsed().as_secs_f64() / STEPS as f64 * 1e6
+                network.run(steps as f64 * DT, &mut |_| ()).expect("a run");
+                started.elapsed().as_secs_f64()
             };
-            let samples = Samples::new((0..bench.runs).map(|_| sample()).collect());
+            let empty = Samples::new((0..bench.runs).map(|_| run(0)).collect());
+            let step = |seconds: f64| (seconds - empty.median()) / STEPS as f64 * 1e6;
+            let samples = Samples::new((0..bench.runs).map(|_| step(run(STEPS))).collect());
             let events = if has_events { EVENTS } else { 0 };
             let ratio = first.as_ref().map_or(1.0, |first| samples.median() / first.median());
-            let note = format!("{ratio:.2} times the first");
+            let note = format!("{ratio:.2} times the first; a run of no steps {:.3} ms", empty.median() * 1e3);
             table.line_with(&format!("{synapses} synapses, {events} events a step"), &samples, "µs/step", &note);
             first.get_or_insert(samples);
         }

@@ -73,7 +73,7 @@ impl Table {
     /// Prints its head.
     pub fn new(name: &'static str) -> Table {
         println!("\n== {name}");
-        println!("{:62} {:>10} {:>10} {:9} {:>6} {:>6}", "", "median", "min", "", "goal", "aim");
+        println!("{:70} {:>10} {:>10} {:9} {:>6} {:>6}", "", "median", "min", "", "goal", "aim");
         Table { name, lines: Vec::new() }
     }
 
@@ -111,7 +111,7 @@ impl Table {
                 format!("{bound:6} {aim:6}   {}", goal.verdict(median))
             }
         };
-        println!("{}", format!("{what:62} {median:10.3} {min_text:>10} {unit:9} {end}").trim_end());
+        println!("{}", format!("{what:70} {median:10.3} {min_text:>10} {unit:9} {end}").trim_end());
         let mut line = json!({ "what": what, "median": median, "min": min, "unit": unit });
         if let Some(goal) = goal {
             let (bound, aim) = goal.bounds();
