@@ -236,7 +236,9 @@ pub struct Selection {
 impl Selection {
     /// The cells as they are now, counted in the population, in the order of the filter.
     pub fn cells(&self, memory: &mut Memory, streams: &mut Streams) -> Result<Vec<i32>, Error> {
-        self.filter.cells(self.source, memory, streams)
+        let cells = self.filter.cells(self.source, memory, streams);
+        memory.populations[self.source.population].release();
+        cells
     }
 }
 
@@ -282,6 +284,12 @@ impl CheckedAssignment {
 
     /// Carries it out at the current time of the group's clock; returns where an integer was divided by zero.
     pub fn apply(&self, memory: &mut Memory, streams: &mut Streams) -> Result<Vec<Site>, Error> {
+        let sites = self.carry_out(memory, streams);
+        memory.populations[self.source.population].release();
+        sites
+    }
+
+    fn carry_out(&self, memory: &mut Memory, streams: &mut Streams) -> Result<Vec<Site>, Error> {
         let cells = match &self.filter {
             None => None,
             Some(filter) => Some(filter.cells(self.source, memory, streams)?),
@@ -325,6 +333,7 @@ impl CheckedAssignment {
 
     fn set_each(&self, values: &[f64], cells: Option<&[i32]>, memory: &mut Memory) {
         let population = &mut memory.populations[self.source.population];
+        population.provide(&self.variable, false);
         let Some(array) = population.arrays.get_mut(&self.variable) else { return };
         match cells {
             Some(cells) => cells.iter().zip(values).for_each(|(cell, value)| array.set(*cell as usize, *value)),

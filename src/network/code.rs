@@ -29,7 +29,8 @@ pub enum Evaluator {
 }
 
 impl Evaluator {
-    fn draws(&self) -> bool {
+    /// Whether it draws random numbers.
+    pub fn draws(&self) -> bool {
         !matches!(self, Evaluator::Closure(_))
     }
 }

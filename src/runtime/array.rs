@@ -45,6 +45,13 @@ impl Array {
         Array { ty, len, lines: vec![Line([0; 8]); lines].into_boxed_slice() }
     }
 
+    /// These integers.
+    pub fn from_i32(values: &[i32]) -> Array {
+        let mut array = Array::zeros(ElementType::I32, values.len());
+        array.as_i32_mut().copy_from_slice(values);
+        array
+    }
+
     /// One double.
     pub fn scalar(value: f64) -> Array {
         let mut array = Array::zeros(ElementType::F64, 1);
@@ -93,6 +100,25 @@ impl Array {
     pub fn as_f64_mut(&mut self) -> &mut [f64] {
         let base = self.base::<f64>(ElementType::F64).cast_mut();
         // SAFETY: as in `as_f64`; the borrow of `self` is exclusive.
+        unsafe { std::slice::from_raw_parts_mut(base, self.len) }
+    }
+
+    /// The elements of an array of 32-bit integers.
+    ///
+    /// # Panics
+    /// If it is of another type.
+    pub fn as_i32(&self) -> &[i32] {
+        // SAFETY: as in `as_f64`; every bit pattern is an integer.
+        unsafe { std::slice::from_raw_parts(self.base(ElementType::I32), self.len) }
+    }
+
+    /// The elements of an array of 32-bit integers, to change them.
+    ///
+    /// # Panics
+    /// If it is of another type.
+    pub fn as_i32_mut(&mut self) -> &mut [i32] {
+        let base = self.base::<i32>(ElementType::I32).cast_mut();
+        // SAFETY: as in `as_f64_mut`.
         unsafe { std::slice::from_raw_parts_mut(base, self.len) }
     }
 
