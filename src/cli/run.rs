@@ -97,7 +97,8 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     }
     network.finish_stream()?;
     let model = file.name.as_ref().map(|n| n.as_str().to_string());
-    let result = report::result(model, &mut network, Stopwatch { start, parsed, prepared, finished });
+    let with_state = arguments.json.is_some() || arguments.out.is_some();
+    let result = report::result(model, &mut network, Stopwatch { start, parsed, prepared, finished }, with_state);
     write(&result, arguments, format)?;
     // After the results, which are not lost if this fails.
     if let Some((state, path)) = state {

@@ -204,12 +204,22 @@ fn draw_in_turn(
 ) {
     let mut drawing = calls.iter().filter(|call| !call.scalar && call.evaluator.draws());
     if let (Some(only), None, Elements::Range(begin, end)) = (drawing.next(), drawing.next(), elements)
-        && only.guard.is_none()
         && only.condition.is_none()
+        && only.arguments.is_empty()
     {
-        match only.evaluator {
-            Evaluator::Uniform => return streams.fill_uniform(&mut arrays[only.result].as_f64_mut()[begin..end]),
-            Evaluator::Normal => return streams.fill_normal(&mut arrays[only.result].as_f64_mut()[begin..end]),
+        let results = &mut arrays[only.result].as_f64_mut()[begin..end];
+        match (&only.evaluator, &only.guard) {
+            (Evaluator::Uniform, None) => return streams.fill_uniform(results),
+            (Evaluator::Normal, None) => return streams.fill_normal(results),
+            (Evaluator::Binomial(binomial), None) => {
+                return results.iter_mut().for_each(|result| *result = binomial.draw(streams) as f64);
+            }
+            (Evaluator::Binomial(binomial), Some(Guard { population, variable, index: None })) => {
+                if let Some(guard) = guards[*population].arrays.get(variable).and_then(Array::as_bools) {
+                    let wanted = results.iter_mut().zip(&guard[begin..end]).filter(|(_, wanted)| **wanted != 0);
+                    return wanted.for_each(|(result, _)| *result = binomial.draw(streams) as f64);
+                }
+            }
             _ => {}
         }
     }

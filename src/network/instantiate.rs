@@ -228,7 +228,7 @@ impl Network {
         let CheckedPoissonInput { name, target, n, rate_hertz, statement, text, slot, order } = input;
         let clock = self.memory.populations[target.population].clock;
         let chance = (rate_hertz * self.memory.clocks[clock].dt_seconds()).min(1.0);
-        let evaluator = Evaluator::Binomial(Binomial::new(n as i64, chance));
+        let evaluator = Evaluator::Binomial(Binomial::new(n as i64, chance).prepared());
         let context = Context { source: target, row: None, function: Some((POISSON_BINOMIAL, &evaluator)) };
         let lowered = self.memory.lower(context, &text, |lowerer| {
             lowerer.statement(&statement)?;

@@ -35,14 +35,14 @@ impl ElementType {
 pub struct Array {
     ty: ElementType,
     len: usize,
-    lines: Box<[Line]>,
+    lines: Vec<Line>,
 }
 
 impl Array {
     /// `len` zeros. At least one element's room is allocated, so that the pointer is always valid.
     pub fn zeros(ty: ElementType, len: usize) -> Array {
         let lines = (len.max(1) * ty.size()).div_ceil(size_of::<Line>());
-        Array { ty, len, lines: vec![Line([0; 8]); lines].into_boxed_slice() }
+        Array { ty, len, lines: vec![Line([0; 8]); lines] }
     }
 
     /// These integers.
@@ -120,6 +120,13 @@ impl Array {
         let base = self.base::<i32>(ElementType::I32).cast_mut();
         // SAFETY: as in `as_f64_mut`.
         unsafe { std::slice::from_raw_parts_mut(base, self.len) }
+    }
+
+    /// The elements of an array of booleans, 0 or 1; none if it is of another type.
+    pub fn as_bools(&self) -> Option<&[u8]> {
+        let base = (self.ty == ElementType::Bool).then(|| self.lines.as_ptr().cast())?;
+        // SAFETY: the lines hold `len` bytes.
+        Some(unsafe { std::slice::from_raw_parts(base, self.len) })
     }
 
     /// The bytes of the elements.
@@ -216,6 +223,70 @@ impl Array {
     }
 }
 
+/// 32-bit integers that become an array without being copied.
+#[derive(Clone, Default)]
+pub struct Integers {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+impl Integers {
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, more: usize) {
+        let lines = (self.len + more).div_ceil(PER_LINE);
+        self.lines.reserve(lines.saturating_sub(self.lines.len()));
+    }
+
+    /// Appends one.
+    #[inline]
+    pub fn push(&mut self, value: i32) {
+        self.extend_from_slice(&[value]);
+    }
+
+    /// Appends these.
+    #[inline]
+    pub fn extend_from_slice(&mut self, values: &[i32]) {
+        let begin = self.len;
+        self.len += values.len();
+        if self.len > self.lines.len() * PER_LINE {
+            self.lines.resize(self.len.div_ceil(PER_LINE), Line([0; 8]));
+        }
+        self.as_mut_slice()[begin..].copy_from_slice(values);
+    }
+
+    /// What there is.
+    pub fn as_slice(&self) -> &[i32] {
+        // SAFETY: the lines hold `len` integers, aligned, and every bit pattern is one.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+
+    /// What there is, to change it.
+    #[inline]
+    pub fn as_mut_slice(&mut self) -> &mut [i32] {
+        // SAFETY: as above; the borrow of `self` is exclusive.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+
+    /// As an array.
+    pub fn into_array(mut self) -> Array {
+        if self.lines.is_empty() {
+            self.lines.push(Line([0; 8]));
+        }
+        Array { ty: ElementType::I32, len: self.len, lines: self.lines }
+    }
+}
+
+impl From<Vec<i32>> for Integers {
+    fn from(values: Vec<i32>) -> Integers {
+        let mut integers = Integers::default();
+        integers.extend_from_slice(&values);
+        integers
+    }
+}
+
+/// 32-bit integers of a line.
+const PER_LINE: usize = size_of::<Line>() / size_of::<i32>();
+
 impl std::fmt::Debug for Array {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Array({:?}; {})", self.ty, self.len)
@@ -225,6 +296,20 @@ impl std::fmt::Debug for Array {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn integers_become_an_array() {
+        for n in [0, 1, 15, 16, 17, 1000] {
+            let values: Vec<i32> = (0..n).map(|k| k * k - 7).collect();
+            let mut integers = Integers::default();
+            let (some, rest) = values.split_at(values.len() / 3);
+            some.iter().for_each(|value| integers.push(*value));
+            integers.reserve(rest.len());
+            integers.extend_from_slice(rest);
+            assert_eq!(integers.as_slice(), values);
+            assert_eq!(integers.into_array().as_i32(), values);
+        }
+    }
 
     #[test]
     fn every_type_keeps_what_it_is_given() {

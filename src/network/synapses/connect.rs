@@ -19,7 +19,7 @@ use crate::network::code::{Code, Elements};
 use crate::network::error::Error;
 use crate::network::memory::Memory;
 use crate::random::Streams;
-use crate::random::sample::Picks;
+use crate::random::sample::{Picks, rows_with_chance};
 use crate::runtime::array::{Array, ElementType};
 
 /// Candidates that are evaluated at once.
@@ -297,15 +297,13 @@ impl Maker<'_> {
         let expected = (outer as f64 * inner as f64 * rows.chance.unwrap_or(1.0)).ceil();
         // A little more than what is to be expected, so that hardly any network has to grow.
         self.pairs.reserve((expected + 4.0 * expected.sqrt()) as usize);
-        for row in 0..outer {
-            match rows.chance {
-                None => self.pairs.extend(row, 0..inner as i32),
-                Some(p) => {
-                    let mut picks = Picks::with_chance(inner as u64, p);
-                    let streams = &mut *self.streams;
-                    self.pairs.extend(row, std::iter::from_fn(|| picks.next(streams).map(|cell| cell as i32)));
-                }
+        let pairs = &mut *self.pairs;
+        match rows.chance {
+            None => {
+                let all: Vec<i32> = (0..inner as i32).collect();
+                (0..outer).for_each(|row| pairs.extend(row, &all));
             }
+            Some(p) => rows_with_chance(outer, inner, p, self.streams, |row, taken| pairs.extend(row, taken)),
         }
     }
 
@@ -383,7 +381,7 @@ impl Maker<'_> {
                 None => self.pairs.push(pre as usize, post as usize),
                 Some(times) => {
                     let times = times[k].max(0.0) as usize;
-                    self.pairs.extend(pre as usize, std::iter::repeat_n(post, times));
+                    (0..times).for_each(|_| self.pairs.push(pre as usize, post as usize));
                 }
             }
         }

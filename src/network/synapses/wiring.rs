@@ -14,7 +14,7 @@ use super::index::SynapseIndex;
 use crate::model::group::Side;
 use crate::network::check::Source;
 use crate::network::population::Population;
-use crate::runtime::array::{Array, ElementType};
+use crate::runtime::array::{Array, ElementType, Integers};
 
 /// The name of the array of sources, counted in their population.
 pub const SOURCES: &str = "_i_pre";
@@ -23,28 +23,26 @@ pub const SOURCES: &str = "_i_pre";
 pub const TARGETS: &str = "_i_post";
 
 /// The pairs of cells that synapses connect, counted from the first cells of both ends, in the order of making.
-#[derive(Clone, Debug, PartialEq)]
 pub struct Pairs {
     pre: Sources,
-    post: Vec<i32>,
+    post: Integers,
 }
 
-#[derive(Clone, Debug, PartialEq)]
 enum Sources {
     /// Source by source: the number of synapses of each, and the last source that has one.
     Counts(Vec<u32>, usize),
-    Each(Vec<i32>, usize),
+    Each(Vec<i32>),
 }
 
 impl Pairs {
     /// None between so many sources and any targets.
     pub fn new(sources: usize) -> Pairs {
-        Pairs { pre: Sources::Counts(vec![0; sources], 0), post: Vec::new() }
+        Pairs { pre: Sources::Counts(vec![0; sources], 0), post: Integers::default() }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.post.len()
+        self.post.as_slice().len()
     }
 
     /// Adds one.
@@ -56,10 +54,9 @@ impl Pairs {
 
     /// Adds one with each of these targets.
     #[inline]
-    pub fn extend(&mut self, pre: usize, targets: impl Iterator<Item = i32>) {
-        let before = self.post.len();
-        self.post.extend(targets);
-        self.add_to(pre, self.post.len() - before);
+    pub fn extend(&mut self, pre: usize, targets: &[i32]) {
+        self.post.extend_from_slice(targets);
+        self.add_to(pre, targets.len());
     }
 
     /// Makes room.
@@ -75,22 +72,12 @@ impl Pairs {
                 *last = pre.max(*last);
             }
             Sources::Counts(counts, _) => {
-                let n = counts.len();
                 let mut each: Vec<i32> = SynapseIndex::from_counts(counts).cell_of_each().collect();
                 each.resize(each.len() + more, pre as i32);
-                self.pre = Sources::Each(each, n);
+                self.pre = Sources::Each(each);
             }
-            Sources::Each(each, _) => each.resize(each.len() + more, pre as i32),
+            Sources::Each(each) => each.resize(each.len() + more, pre as i32),
         }
-    }
-
-    /// The same as pairs, for tests and lists.
-    pub fn iter(&self) -> impl Iterator<Item = (i32, i32)> {
-        let pre: Vec<i32> = match &self.pre {
-            Sources::Counts(counts, _) => SynapseIndex::from_counts(counts).cell_of_each().collect(),
-            Sources::Each(each, _) => each.clone(),
-        };
-        pre.into_iter().zip(self.post.clone())
     }
 }
 
@@ -145,14 +132,15 @@ impl Population {
         let Some(wiring) = &mut self.wiring else { return };
         let Pairs { pre, mut post } = pairs;
         let (source, target) = (wiring.source, wiring.target);
-        post.iter_mut().for_each(|cell| *cell += target.start as i32);
-        self.arrays.insert(TARGETS.to_string(), Array::from_i32(&post));
-        drop(post);
+        if target.start > 0 {
+            post.as_mut_slice().iter_mut().for_each(|cell| *cell += target.start as i32);
+        }
+        self.arrays.insert(TARGETS.to_string(), post.into_array());
         self.arrays.shift_remove(SOURCES);
         (wiring.by_source, wiring.by_target) = (None, None);
         match pre {
             Sources::Counts(counts, _) => wiring.by_source = Some(Arc::new(SynapseIndex::from_counts(&counts))),
-            Sources::Each(mut each, _) => {
+            Sources::Each(mut each) => {
                 each.iter_mut().for_each(|cell| *cell += source.start as i32);
                 self.arrays.insert(SOURCES.to_string(), Array::from_i32(&each));
             }
@@ -182,9 +170,9 @@ impl Population {
                 let last = counts.iter().rposition(|count| *count > 0).unwrap_or(0);
                 Sources::Counts(counts, last)
             }
-            None => Sources::Each(self.cells_at(Side::Pre), wiring.source.n()),
+            None => Sources::Each(self.cells_at(Side::Pre)),
         };
-        Pairs { pre, post: self.cells_at(Side::Post) }
+        Pairs { pre, post: self.cells_at(Side::Post).into() }
     }
 
     /// Synapses by the cell of one end.
