@@ -2,7 +2,7 @@
 //! leaving it at rest.
 //!
 //! `cargo bench --bench synapses -- [networks] [throughput] [connect] [memory] [rest] [--large] [--runs N] [--json FILE]`;
-//! all parts if none is named. Prints a table for each; never fails for being slow. Other simulators run from the Python
+//! all parts if none is named, and one network instead of all if its name is given. Prints a table for each; never fails for being slow. Other simulators run from the Python
 //! that `SALTUS_PYTHON` names, or `python3`, and are left out if it cannot import them.
 
 #![allow(clippy::print_stdout, reason = "tables are what it is for")]
@@ -29,6 +29,7 @@ use self::table::Table;
 /// What the command line says.
 struct Arguments {
     parts: Vec<String>,
+    networks: Vec<String>,
     large: bool,
     /// Measurements of what is quick; what is slow gets fewer.
     runs: usize,
@@ -39,6 +40,8 @@ struct Arguments {
 struct Bench {
     runs: usize,
     large: bool,
+    /// Those to run; all if there are none.
+    networks: Vec<String>,
     peers: Peers,
     /// Compiled kernels, from one network to the next.
     store: tempfile::TempDir,
@@ -71,7 +74,7 @@ const PARTS: [(&str, Part); 5] = [
 ];
 
 fn parse(arguments: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let mut parsed = Arguments { parts: Vec::new(), large: false, runs: 7, json: None };
+    let mut parsed = Arguments { parts: Vec::new(), networks: Vec::new(), large: false, runs: 7, json: None };
     let mut arguments = arguments.peekable();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("`{argument}` needs a value"));
@@ -83,6 +86,10 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--runs" => {
                 let text = value()?;
                 parsed.runs = text.parse().ok().filter(|n| *n > 0).ok_or_else(|| format!("no number: `{text}`"))?;
+            }
+            name if networks::NAMES.contains(&name) => {
+                parsed.parts.push("networks".to_string());
+                parsed.networks.push(argument);
             }
             name if PARTS.iter().any(|(part, _)| *part == name) => parsed.parts.push(argument),
             _ => {
@@ -106,16 +113,17 @@ fn main() {
         std::process::exit(2);
     });
     let store = tempfile::tempdir().expect("a directory");
-    let mut bench = Bench { runs: arguments.runs, large: arguments.large, peers: Peers::of_process(), store };
+    let Arguments { parts, networks, large, runs, json } = arguments;
+    let mut bench = Bench { runs, large, networks, peers: Peers::of_process(), store };
     let mut tables = Vec::new();
     for (name, part) in PARTS {
-        if arguments.parts.is_empty() || arguments.parts.iter().any(|wanted| wanted == name) {
+        if parts.is_empty() || parts.iter().any(|wanted| wanted == name) {
             let mut table = Table::new(name);
             part(&mut bench, &mut table);
             tables.push(table);
         }
     }
-    if let Some(path) = arguments.json {
+    if let Some(path) = json {
         table::write_json(&tables, &path)
             .unwrap_or_else(|error| eprintln!("cannot write `{}`: {error}", path.display()));
     }

@@ -20,6 +20,9 @@ struct Case {
     nest: &'static str,
 }
 
+/// Names of the networks.
+pub const NAMES: [&str; 3] = [CASES[0].name, CASES[1].name, CASES[2].name];
+
 const CASES: [Case; 3] = [
     Case {
         name: "cuba",
@@ -144,7 +147,8 @@ fn start_peers<'n>(bench: &mut Bench, case: &'n Case) -> Vec<(&'n str, usize, Pe
 
 /// The part of the bench.
 pub fn measure(bench: &mut Bench, table: &mut Table) {
-    for case in &CASES {
+    let only = bench.networks.clone();
+    for case in CASES.iter().filter(|case| only.is_empty() || only.iter().any(|name| name == case.name)) {
         let peers = start_peers(bench, case);
         let mut simulators = simulators(bench, case, peers);
         for round in 0..bench.runs {
