@@ -87,7 +87,7 @@ const HELD: &[(u32, &str, &[Held])] = &[
     (20, "statements of pathways run synapse by synapse", &[Models(&["path_sequence"])]),
     (21, "spikes act in the order of cells, then of synapses", &[Models(&["path_sequence", "path_order"])]),
     (22, "delays are rounded half up to steps", &[Models(&["path_delays"])]),
-    (23, "without delay a spike acts in its own step, before the reset", &[Models(&["path_delays"])]),
+    (23, "without delay a spike acts in its own step, before the reset", &[Models(&["path_delays", "path_events"])]),
     (24, "Poisson inputs come with the synapses, by name", &[Models(&["poisson_input_sure", "path_order"])]),
     (25, "pathways run in the order of their names", &[Models(&["path_order"])]),
     (

@@ -158,7 +158,7 @@ fn writable(name: &str, variable: &Variable, scope: &CodeScope<'_>) -> Result<()
             format!("`{name}` is linked to a variable of another group and cannot be written here"),
             Some("write the variable that it is linked to".into()),
         )),
-        role if !variable.is_settable() && !matches!(role, Role::Endpoint { .. }) => {
+        role if variable.read_only || !variable.is_settable() && !matches!(role, Role::Endpoint { .. }) => {
             Err((format!("`{name}` cannot be written"), None))
         }
         _ if variable.shared && !scope.writes_shared => Err((

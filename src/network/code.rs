@@ -7,6 +7,7 @@
 
 use indexmap::IndexMap;
 
+use super::check::Source;
 use super::model::Closure;
 use super::population::Population;
 use crate::engine::CodeObject;
@@ -125,6 +126,8 @@ pub struct Code {
     pub arrays: IndexMap<String, Array>,
     /// How numbers are drawn.
     pub drawing: Drawing,
+    /// The cells that it was made for.
+    pub source: Source,
     /// Linked variables of the own population whose values are copied before each run: its variables, by their names.
     pub copies: Vec<(String, String)>,
     scratch: Vec<Vec<f64>>,
@@ -132,8 +135,8 @@ pub struct Code {
 
 impl Code {
     /// Code that calls nothing.
-    pub fn new(object: CodeObject, calls: Vec<Call>, arrays: IndexMap<String, Array>) -> Code {
-        Code { object, calls, arrays, drawing: Drawing::Blocks, copies: Vec::new(), scratch: Vec::new() }
+    pub fn new(object: CodeObject, calls: Vec<Call>, arrays: IndexMap<String, Array>, source: Source) -> Code {
+        Code { object, calls, arrays, drawing: Drawing::Blocks, source, copies: Vec::new(), scratch: Vec::new() }
     }
 
     /// The code objects, that of the kernel first.

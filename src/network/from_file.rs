@@ -11,7 +11,7 @@ use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::check::ValueType;
 use crate::model::file::{self, GroupKind, Indices, Located, ModelFile, Scalar, Selection};
 use crate::model::group::{
-    EventCodeText, EventText, GroupText, PathwayText, SPIKE, Side, SinglePrecision, SynapsesText,
+    EventCodeText, EventText, GroupText, PathwaySetting, PathwayText, SPIKE, Side, SinglePrecision, SynapsesText,
 };
 use crate::model::namespace::Number;
 
@@ -28,7 +28,7 @@ pub struct Run {
 const SIZES: RangeInclusive<usize> = 1..=i32::MAX as usize;
 
 /// The model of a file, and its runs in order. What reading the file has reported already (wrong sizes, names of no
-/// group, indices out of range) is not passed on.
+/// group or pathway, indices out of range) is not passed on.
 pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec<Run>) {
     let mut model = Model { seed: file.settings.seed.as_ref().map(|seed| seed.value), ..Model::default() };
     if let Some(dt) = &file.settings.dt {
@@ -46,7 +46,7 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
         }
     }
     let known = |s: &&file::Synapses| is_known(file, &s.source) && is_known(file, &s.target);
-    model.synapses = file.synapses.iter().filter(known).map(synapses).collect();
+    model.synapses = file.synapses.iter().filter(known).map(|given| synapses(given, file)).collect();
     model.poisson_inputs =
         file.poisson_inputs.iter().filter(|p| is_known(file, &p.target)).map(poisson_input).collect();
     let monitors = file.monitors.iter().filter(|monitor| is_known(file, &monitor.source));
@@ -157,7 +157,7 @@ fn neurons(name: String, given: &file::Neurons, diagnostics: &mut Diagnostics) -
     NeuronGroup { text, dt: given.dt.as_ref().map(value), run_regularly: run_regularly.collect() }
 }
 
-fn synapses(given: &file::Synapses) -> Synapses {
+fn synapses(given: &file::Synapses, file: &ModelFile) -> Synapses {
     let pathway =
         |side| move |(name, code): &(Text, Text)| PathwayText { name: name.clone(), side, code: code.clone() };
     let pre = given.on_pre.iter().map(pathway(Side::Pre));
@@ -165,25 +165,47 @@ fn synapses(given: &file::Synapses) -> Synapses {
         name: given.name.as_str().to_string(),
         equations: given.equations.clone().unwrap_or_else(|| Text::new("equations", "")),
         pathways: pre.chain(given.on_post.iter().map(pathway(Side::Post))).collect(),
+        on_event: given.on_event.clone(),
+        settings: pathway_settings(given),
         method: given.method.clone(),
         multisynaptic_index: given.multisynaptic_index.clone(),
     };
     let run_regularly = given.run_regularly.iter().map(operation);
+    let is_pathway = |name: &Text| text.pathways.iter().any(|pathway| pathway.name.as_str() == name.as_str());
+    let delays = given.delay.iter().filter(|(name, _)| is_pathway(name));
     Synapses {
+        delays: delays.map(|(name, delay)| (name.clone(), value(delay))).collect(),
         text,
         source: given.source.clone(),
         target: given.target.clone(),
         dt: given.dt.as_ref().map(value),
-        delays: given.delay.iter().map(|(name, delay)| (name.clone(), value(delay))).collect(),
-        connect: given.connect.iter().map(connect).collect(),
+        order: given.order,
+        connect: given.connect.iter().map(|rule| connect(rule, given, file)).collect(),
         run_regularly: run_regularly.collect(),
         init: given.init.iter().map(|(name, init)| (name.clone(), value(init))).collect(),
     }
 }
 
-fn connect(given: &file::Connect) -> Connect {
+fn pathway_settings(given: &file::Synapses) -> Vec<(Text, PathwaySetting)> {
+    let events = given.on_events.iter().map(|(name, event)| (name.clone(), PathwaySetting::Event(event.clone())));
+    let mut settings: Vec<_> = events.collect();
+    for file::Pathway { name, when, order, active } in &given.pathways {
+        settings.extend(when.clone().map(|when| (name.clone(), PathwaySetting::When(when))));
+        settings.extend(order.map(|order| (name.clone(), PathwaySetting::Order(order))));
+        settings.push((name.clone(), PathwaySetting::Active(*active)));
+    }
+    settings
+}
+
+fn connect(given: &file::Connect, synapses: &file::Synapses, file: &ModelFile) -> Connect {
     let rule = match (&given.condition, &given.i, &given.j) {
-        (_, Some(Indices::List(i)), Some(Indices::List(j))) => ConnectRule::Lists(i.value.clone(), j.value.clone()),
+        (_, Some(Indices::List(i)), Some(Indices::List(j))) => {
+            let (i, j) = (cells(i, &synapses.source, file), cells(j, &synapses.target, file));
+            match i.len() == j.len() || i.len() == 1 || j.len() == 1 {
+                true => ConnectRule::Lists(i, j),
+                false => ConnectRule::Lists(vec![0], vec![0]),
+            }
+        }
         (_, _, Some(Indices::Generated(text))) => ConnectRule::Targets(text.clone()),
         (_, Some(Indices::Generated(text)), _) => ConnectRule::Sources(text.clone()),
         (Some(Located { value: Scalar::Expression, text }), ..) => ConnectRule::Condition(text.clone()),
@@ -192,13 +214,20 @@ fn connect(given: &file::Connect) -> Connect {
         }
         _ => ConnectRule::All,
     };
+    let is_generated = matches!(rule, ConnectRule::Targets(_) | ConnectRule::Sources(_));
     Connect {
         text: given.text.clone(),
         rule,
-        p: given.p.as_ref().map(value),
+        p: given.p.as_ref().filter(|_| !is_generated).map(value),
         n: given.n.as_ref().map(value),
         skip_if_invalid: given.skip_if_invalid,
     }
+}
+
+/// Those that a group does not have have been reported; with the first one nothing else is wrong because of them.
+fn cells(given: &Located<Vec<i64>>, group: &Text, file: &ModelFile) -> Vec<i64> {
+    let size = file.group(group.as_str()).map_or(i64::MAX, file::Group::size);
+    given.value.iter().map(|cell| if (0..size).contains(cell) { *cell } else { 0 }).collect()
 }
 
 fn operation(given: &file::Operation) -> Operation {

@@ -26,7 +26,7 @@ use crate::engine::{Engine, Options};
 use crate::expr::ast::{AssignOp, BinaryOp, Expr, Statement};
 use crate::kernel::ir::LoopShape;
 use crate::kernel::lower::Lowered;
-use crate::model::group::{SPIKE, Side, Summed};
+use crate::model::group::{Side, Summed};
 use crate::random::{Binomial, Streams, seed_from_entropy};
 use crate::runtime::array::{Array, ElementType};
 use crate::runtime::clock::Clock;
@@ -62,7 +62,7 @@ pub fn instantiate(checked: CheckedModel, options: Options) -> Result<Network, E
     network.warnings = checked.warnings;
     network.monitor_names = checked.monitors.iter().map(|m| m.name.clone()).collect();
     for population in 0..network.memory.populations.len() {
-        network.add_population(population)?;
+        network.add_population(population, 0)?;
     }
     for assignment in &checked.init {
         network.apply(assignment)?;
@@ -171,7 +171,7 @@ impl Network {
         Ok(self.code.len() - 1)
     }
 
-    fn add_population(&mut self, population: usize) -> Result<(), Error> {
+    fn add_population(&mut self, population: usize, order: i32) -> Result<(), Error> {
         let whole = self.memory.whole(population);
         let owner = self.memory.populations[population].group.name.clone();
         let clock = self.memory.populations[population].clock;
@@ -180,12 +180,12 @@ impl Network {
         if let Some(lowered) = self.memory.subexpression_updater(population)? {
             let name = format!("{owner}_subexpression_update");
             let code = self.add_code(whole, &name, "stateupdate", lowered, IndexMap::new())?;
-            self.place("before_start", 0, &name, &owner, clock, Action::Operate { source: whole, code });
+            self.place("before_start", order, &name, &owner, clock, Action::Operate { source: whole, code });
         }
         if let Some(lowered) = self.memory.state_updater(population)? {
             let name = format!("{owner}_stateupdater");
             let code = self.add_code(whole, &name, "stateupdate", lowered, IndexMap::new())?;
-            self.place("groups", 0, &name, &owner, clock, Action::StateUpdate { population, code });
+            self.place("groups", order, &name, &owner, clock, Action::StateUpdate { population, code });
         }
         if self.memory.populations[population].spikes.is_some() {
             self.place("thresholds", 0, &owner, &owner, clock, Action::Generate { population });
@@ -254,6 +254,11 @@ impl Network {
             return Ok(());
         }
         let Recorded { variables, computed, kernel } = recorded(&self.memory, source, &names)?;
+        for (origin, _) in variables.values() {
+            if let Origin::Array(name) = origin {
+                self.memory.populations[source.population].provide(name, true);
+            }
+        }
         let code = match kernel {
             Some(kernel) => {
                 let kind = if matches!(kind, CheckedKind::Events { .. }) { "spikemonitor" } else { "statemonitor" };
@@ -288,6 +293,7 @@ impl Network {
     fn add_synapses(&mut self, mut checked: CheckedSynapses) -> Result<(), Error> {
         let started = Instant::now();
         let number = self.memory.populations.len();
+        (checked.source, checked.target) = (self.memory.resolved(checked.source), self.memory.resolved(checked.target));
         let (source, target) = (checked.source, checked.target);
         let mut pairs = Pairs::new(source.n());
         connect(&mut self.memory, &mut self.streams, &checked, &checked.connect, &mut pairs)?;
@@ -304,7 +310,7 @@ impl Network {
         if let Some(own) = self.memory.sources.get_mut(&name) {
             own.stop = n;
         }
-        self.add_population(number)?;
+        self.add_population(number, checked.order)?;
         let whole = self.memory.whole(number);
         for sum in std::mem::take(&mut checked.model.summed) {
             self.add_sum(&checked, whole, sum)?;
@@ -314,9 +320,9 @@ impl Network {
         }
         let event_driven = std::mem::take(&mut checked.event_driven.statements);
         for pathway in std::mem::take(&mut checked.model.pathways) {
-            let (end, order) = match pathway.side {
-                Side::Pre => (source, -1),
-                Side::Post => (target, 1),
+            let end = match pathway.side {
+                Side::Pre => source,
+                Side::Post => target,
             };
             let object = format!("{name}_{}", pathway.name);
             let equations = checked.model.group.equations.text.clone();
@@ -333,7 +339,8 @@ impl Network {
             let code = self.add_code(whole, &object, "synapses", lowered, row_array())?;
             let there = &self.memory.populations[end.population];
             let clock = there.clock;
-            let event = there.events.iter().position(|e| e.name == SPIKE).unwrap_or(0);
+            let event = there.events.iter().position(|e| e.name == program.code.event()).unwrap_or(0);
+            let (slot, order, active) = (program.code.slot().to_string(), program.code.order, program.code.active);
             let population = &self.memory.populations[number];
             let delays = population.wiring.as_ref().and_then(|w| w.delays.get_index_of(&program.delay_name()));
             let pathway = Pathway::new(
@@ -351,8 +358,12 @@ impl Network {
             );
             self.pathways.push(pathway);
             let action = Action::Propagate { pathway: self.pathways.len() - 1 };
-            self.place("synapses", order, &object, &name, clock, action);
+            self.place(&slot, order, &object, &name, clock, action);
+            if let Some(scheduled) = self.schedule.last_mut() {
+                scheduled.active = active;
+            }
         }
+        self.synapses.push((number, checked));
         Ok(())
     }
 
@@ -379,7 +390,7 @@ impl Network {
         self.sums.push(Sum { target, variable, synapses: whole.population, code });
         let action = Action::Sum { sum: self.sums.len() - 1 };
         // Before the state updater of a whole group; the order of a part of one begins at its own (Brian2's rule).
-        let order = if target.is_part { 0 } else { -1 };
+        let order = if target.is_part { 0 } else { checked.orders_of_ends[usize::from(side == Side::Post)] - 1 };
         self.place("groups", order, &name, &owner, clock, action);
         Ok(())
     }

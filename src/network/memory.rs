@@ -5,6 +5,7 @@
 //! cells from its own first one.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -172,7 +173,7 @@ impl Memory {
         // SAFETY: the arrays live as long as the network or the code itself, which own them, and never move; `pointers`
         // gives arrays of the types that the kernel's names have, each with as many elements as the kernel reaches.
         let object = unsafe { CodeObject::bind(name, kind, lowered, pointers) };
-        let mut code = Code::new(object, calls, arrays);
+        let mut code = Code::new(object, calls, arrays, context.source);
         code.copies = copies;
         Ok(code)
     }
@@ -188,6 +189,35 @@ impl Memory {
         let guards = lowered.calls.iter().filter_map(|call| own.links.get(call.guard.as_ref()?)?.index.clone());
         let indices: Vec<String> = guards.collect();
         indices.iter().for_each(|name| own.provide(name, lasting));
+    }
+
+    /// Binds code anew after arrays were exchanged: its own get the length that its population has now.
+    ///
+    /// # Errors
+    /// If a name stands for nothing any more: a bug of ours.
+    pub fn rebind(&mut self, code: &mut Code) -> Result<(), LowerError> {
+        let population = &self.populations[code.source.population];
+        let n = population.n();
+        if population.is_synapses() && !code.source.is_part {
+            code.source.stop = n;
+        }
+        let kernels: Vec<Arc<Kernel>> = code.objects().map(|object| object.kernel().clone()).collect();
+        for param in kernels.iter().flat_map(|kernel| &kernel.params).filter(|param| !param.scalar) {
+            if let Some(array) = code.arrays.get_mut(&param.name)
+                && array.len() != n
+            {
+                *array = array.resized(n);
+            }
+        }
+        let mut pointers = Vec::new();
+        for kernel in &kernels {
+            pointers.push(self.pointers(code.source.into(), kernel, &mut code.arrays)?);
+        }
+        for (object, pointers) in code.objects_mut().zip(pointers) {
+            // SAFETY: as in `bind`.
+            unsafe { object.rebind(pointers) };
+        }
+        Ok(())
     }
 
     fn guard(&self, population: usize, name: &str) -> Guard {
@@ -241,6 +271,7 @@ impl Memory {
         if let Some((population, variable)) = link
             && population != source.population
         {
+            self.populations[population].provide(&variable, true);
             return self.populations[population].arrays.get_mut(&variable).map(Array::pointer);
         }
         if let Some(pointer) = self.populations[source.population].pointer(name, source) {

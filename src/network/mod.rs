@@ -22,6 +22,7 @@ pub mod error;
 pub mod evaluate;
 pub mod from_file;
 pub mod function;
+mod grow;
 mod instantiate;
 pub mod memory;
 pub mod model;
@@ -53,8 +54,9 @@ pub use self::error::Error;
 pub use self::from_file::{Run, from_file};
 use self::memory::Memory;
 pub use self::model::{
-    AnyGroup, Assigned, Assignment, Connect, Filter, Function, Link, Model, Monitor, MonitorKind, NeuronGroup,
-    Operation, PoissonGroup, PoissonInput, Record, SpikeGeneratorGroup, Subgroup, Synapses, TimedArray, Value,
+    AnyGroup, Assigned, Assignment, Between, Cells, Connect, Filter, Function, Link, Model, Monitor, MonitorKind,
+    NeuronGroup, Operation, PoissonGroup, PoissonInput, Record, SpikeGeneratorGroup, Subgroup, Synapses, TimedArray,
+    Value,
 };
 use self::monitor::{EventMonitor, RateMonitor, StateMonitor};
 use self::population::Population;
@@ -64,8 +66,8 @@ use self::run::Halt;
 pub use self::run::{Ending, Progress, RunProgress};
 pub use self::state::{RandomState, State};
 use self::stream::Stream;
-use self::synapses::Sum;
 use self::synapses::pathway::Pathway;
+use self::synapses::{CheckedSynapses, Sum};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine::{CodeObject, Engine, Options, Report, Tier};
 use crate::kernel::ir::Param;
@@ -96,6 +98,8 @@ pub struct Network {
     operations: Vec<HostOperation>,
     pathways: Vec<Pathway>,
     sums: Vec<Sum>,
+    /// The synapses by number of their population, as they were checked.
+    synapses: Vec<(usize, CheckedSynapses)>,
     /// How long making synapses took.
     connecting: Duration,
     slots: Slots,
@@ -195,6 +199,7 @@ impl Network {
             operations: Vec::new(),
             pathways: Vec::new(),
             sums: Vec::new(),
+            synapses: Vec::new(),
             connecting: Duration::ZERO,
             slots,
             schedule: Vec::new(),

@@ -217,6 +217,18 @@ impl Array {
         self.lines.copy_from_slice(&other.lines);
     }
 
+    /// An array of `len` elements that begins as this one, zero where that has no more.
+    pub fn resized(&self, len: usize) -> Array {
+        let mut other = Array::zeros(self.ty, len);
+        let bytes = self.len.min(len) * self.ty.size();
+        // SAFETY: both have as many bytes of elements, and the new one is nobody else's.
+        unsafe {
+            let from = self.lines.as_ptr().cast::<u8>();
+            other.lines.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(from, bytes);
+        }
+        other
+    }
+
     /// Every element as a double.
     pub fn to_f64(&self) -> Vec<f64> {
         (0..self.len).map(|k| self.get(k)).collect()
@@ -296,6 +308,14 @@ impl std::fmt::Debug for Array {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_lengths_keep_what_there_was() {
+        let array = Array::from_i32(&[1, 2, 3]);
+        for (len, kept) in [(0, &[][..]), (2, &[1, 2]), (3, &[1, 2, 3]), (5, &[1, 2, 3, 0, 0])] {
+            assert_eq!(array.resized(len).as_i32(), kept);
+        }
+    }
 
     #[test]
     fn integers_become_an_array() {

@@ -9,7 +9,10 @@ mod groups;
 mod links;
 mod monitors;
 mod native;
+mod order;
+mod pathways;
 mod rates;
+mod synapses;
 
 use std::path::Path;
 

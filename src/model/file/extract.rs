@@ -97,13 +97,21 @@ fn group(name: Text, fields: &Fields<'_>) -> Option<Group> {
     Some(Group { name, kind })
 }
 
+fn order(fields: &Fields<'_>) -> Option<i32> {
+    fields.integer("order").and_then(|order| i32::try_from(order.value).ok())
+}
+
+fn pathway(name: Text, fields: &Fields<'_>) -> Option<Pathway> {
+    let active = fields.boolean("active").unwrap_or(true);
+    Some(Pathway { name, when: fields.text("when"), order: order(fields), active })
+}
+
 fn operation(fields: &Fields<'_>) -> Option<Operation> {
-    let order = fields.integer("order").and_then(|order| i32::try_from(order.value).ok());
     Some(Operation {
         code: fields.text("code")?,
         dt: fields.value("dt"),
         when: fields.text("when"),
-        order: order.unwrap_or(0),
+        order: order(fields).unwrap_or(0),
     })
 }
 
@@ -127,6 +135,10 @@ fn synapses(name: Text, fields: &Fields<'_>) -> Option<Synapses> {
         equations: fields.text("equations"),
         on_pre: fields.pathways("on_pre", "pre")?,
         on_post: fields.pathways("on_post", "post")?,
+        on_event: fields.text("on_event"),
+        on_events: fields.strings("on_event"),
+        pathways: fields.objects("pathways", pathway),
+        order: order(fields).unwrap_or(0),
         method: fields.text("method"),
         delay: match fields.value("delay") {
             Some(delay) => vec![(fields.implied("delay", "pre"), delay)],

@@ -154,6 +154,7 @@ const VALUE: Shape = Shape::Any(&[Shape::Text, Shape::Number, Shape::Boolean]);
 const ANY_INTEGER: Shape = Shape::Integer { min: i64::MIN, max: i64::MAX };
 const INDEX: Shape = Shape::Integer { min: 0, max: LARGEST_SIZE - 1 };
 const SIZE: Shape = Shape::Integer { min: 1, max: LARGEST_SIZE };
+const ORDER: Shape = Shape::Integer { min: i32::MIN as i64, max: i32::MAX as i64 };
 const TEXTS: Shape = Shape::List { of: &Shape::Text, at_least: 0 };
 const INDICES: Shape = Shape::List { of: &INDEX, at_least: 0 };
 const CONNECT_INDICES: Shape = Shape::Any(&[Shape::Text, INDEX, INDICES]);
@@ -331,11 +332,7 @@ static OPERATION: Table = Table {
         Key::required("code", Shape::Text, "the statements"),
         Key::optional("dt", EXPRESSION, "time between two runs; that of the group if absent"),
         Key::optional("when", Shape::Choice(&SLOTS), "place in the time step; `start` if absent"),
-        Key::optional(
-            "order",
-            Shape::Integer { min: i32::MIN as i64, max: i32::MAX as i64 },
-            "order within that place; 0 if absent",
-        ),
+        Key::optional("order", ORDER, "order within that place; 0 if absent"),
     ],
 };
 
@@ -343,8 +340,16 @@ static SYNAPSES: Table = Table {
     word: "a table of synapses",
     default_kind: None,
     keys: &[
-        Key::required("source", Shape::Object(&["groups"]), "the presynaptic group"),
-        Key::optional("target", Shape::Object(&["groups"]), "the postsynaptic group; the source if absent"),
+        Key::required(
+            "source",
+            Shape::Object(&["groups", "synapses"]),
+            "the presynaptic group, or synapses defined above",
+        ),
+        Key::optional(
+            "target",
+            Shape::Object(&["groups", "synapses"]),
+            "the postsynaptic group, or synapses defined above; the source if absent",
+        ),
         Key::optional("equations", Shape::Text, "equations and parameters of each synapse"),
         Key::optional("on_pre", STATEMENTS, "statements run at a presynaptic spike, or a table: pathway = statements"),
         Key::optional(
@@ -352,7 +357,18 @@ static SYNAPSES: Table = Table {
             STATEMENTS,
             "statements run at a postsynaptic spike, or a table: pathway = statements",
         ),
+        Key::optional(
+            "on_event",
+            Shape::Any(&[Shape::Text, Shape::Map { of: &Shape::Text, names: Names::Identifier }]),
+            "the event that pathways follow, or a table: pathway = event; `spike` if absent",
+        ),
+        Key::optional(
+            "pathways",
+            Shape::Map { of: &Shape::Table(&PATHWAY), names: Names::Identifier },
+            "place of pathways in the time step, and whether they run",
+        ),
         Key::optional("method", Shape::Text, "method of integration; chosen from the equations if absent"),
+        Key::optional("order", ORDER, "order of the state update within its place; 0 if absent"),
         Key::optional(
             "delay",
             Shape::Any(&[Shape::Text, Shape::Number, Shape::Map { of: &EXPRESSION, names: Names::Identifier }]),
@@ -367,6 +383,16 @@ static SYNAPSES: Table = Table {
         ),
         Key::optional("run_regularly", RUN_REGULARLY, "statements run at regular times"),
         Key::optional("init", INIT, "initial values: variable = expression; `\"pre.delay\"` is a pathway's variable"),
+    ],
+};
+
+static PATHWAY: Table = Table {
+    word: "an entry of `pathways`",
+    default_kind: None,
+    keys: &[
+        Key::optional("when", Shape::Choice(&SLOTS), "place in the time step; `synapses` if absent"),
+        Key::optional("order", ORDER, "order within that place; -1 in `on_pre` and 1 in `on_post` if absent"),
+        Key::optional("active", Shape::Boolean, "whether it runs; if not, its events are lost"),
     ],
 };
 

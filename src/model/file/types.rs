@@ -221,8 +221,16 @@ pub struct Synapses {
     pub on_pre: Vec<(Text, Text)>,
     /// Pathways of postsynaptic spikes and their statements; a lone string is the pathway `post`.
     pub on_post: Vec<(Text, Text)>,
+    /// The event that all pathways follow, where one is given for all.
+    pub on_event: Option<Text>,
+    /// Pathways and the events that they follow.
+    pub on_events: Vec<(Text, Text)>,
+    /// Where pathways stand in a step, and whether they run.
+    pub pathways: Vec<Pathway>,
     /// Method of integration.
     pub method: Option<Text>,
+    /// Order of the state update within its place.
+    pub order: i32,
     /// Pathways and the delay that all their synapses share; a lone value is for `pre`.
     pub delay: Vec<Entry>,
     /// Variable that numbers the synapses of one pair.
@@ -235,6 +243,19 @@ pub struct Synapses {
     pub run_regularly: Vec<Operation>,
     /// Initial values.
     pub init: Vec<Entry>,
+}
+
+/// An entry of `pathways`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pathway {
+    /// Name of the pathway.
+    pub name: Text,
+    /// Place in the time step; `synapses` if absent.
+    pub when: Option<Text>,
+    /// Order within that place.
+    pub order: Option<i32>,
+    /// Whether it runs.
+    pub active: bool,
 }
 
 /// An entry of `connect`: by condition unless `i` or `j` is given.

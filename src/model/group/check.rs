@@ -202,6 +202,7 @@ fn variables(equations: &Equations, has_refractory: bool, diagnostics: &mut Diag
                 unless_refractory: has_refractory && line.has(Flag::UnlessRefractory),
                 single: false,
                 noisy: false,
+                read_only: false,
             },
         );
     }

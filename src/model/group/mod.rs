@@ -5,6 +5,8 @@
 
 mod check;
 mod events;
+mod order;
+mod pathways;
 mod synapses;
 
 use std::collections::BTreeSet;
@@ -14,9 +16,9 @@ use indexmap::IndexMap;
 
 pub use self::check::{RatesText, check_group, input_group};
 pub use self::events::{Event, EventCode, EventCodeText, EventScheduleText, EventText, SPIKE};
-pub use self::synapses::{
-    PathwayCode, PathwayText, Side, Summed, SynapsesModel, SynapsesText, check_synapses, endpoint_variables,
-};
+pub use self::order::{OrderScope, order_dependence};
+pub use self::pathways::{PathwayCode, PathwaySetting, PathwayText};
+pub use self::synapses::{Side, Summed, SynapsesModel, SynapsesText, check_synapses, endpoint_variables};
 use super::block::OdeSystem;
 use super::equations::Equations;
 use super::namespace::Namespace;
@@ -144,6 +146,8 @@ pub struct Variable {
     pub single: bool,
     /// Whether it is a subexpression with noise in it.
     pub noisy: bool,
+    /// Whether it is seen from elsewhere, where no code may write it.
+    pub read_only: bool,
 }
 
 impl Variable {
@@ -158,6 +162,7 @@ impl Variable {
             unless_refractory: false,
             single: false,
             noisy: false,
+            read_only: false,
         }
     }
 

@@ -9,15 +9,14 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::check::{check_line, internal_variables, mark_varying, order_subexpressions, system, take_evaluated_once};
+use super::pathways::{PathwayCode, PathwaySetting, PathwayText, pathways};
 use super::{Code, Group, Role, Variable, VariablesScope};
 use crate::diag::{Diagnostic, Diagnostics, Text};
-use crate::expr::ast::{Expr, Statement};
+use crate::expr::ast::Expr;
 use crate::expr::check::{Kind, ValueType};
-use crate::expr::parser;
 use crate::model::block::{Ode, OdeSystem};
 use crate::model::equations::{self, EquationKind, Equations, Flag};
 use crate::model::namespace::Namespace;
-use crate::model::statements::{CodeScope, check_statements};
 use crate::unit::Dimension;
 
 /// One end of a synapse.
@@ -47,17 +46,6 @@ impl Side {
     }
 }
 
-/// Code for the events of one end, as given.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PathwayText {
-    /// Its name.
-    pub name: Text,
-    /// Whose events.
-    pub side: Side,
-    /// Statements.
-    pub code: Text,
-}
-
 /// Synapses as given: the texts of their parts.
 #[derive(Clone, Debug)]
 pub struct SynapsesText {
@@ -67,23 +55,14 @@ pub struct SynapsesText {
     pub equations: Text,
     /// Pathways, in order.
     pub pathways: Vec<PathwayText>,
+    /// The event that pathways are for, unless one says otherwise; spikes if absent.
+    pub on_event: Option<Text>,
+    /// What is said of single pathways, by name; the last one counts.
+    pub settings: Vec<(Text, PathwaySetting)>,
     /// Name of the integration method; chosen if absent.
     pub method: Option<Text>,
     /// Name of a variable that numbers the synapses of each pair.
     pub multisynaptic_index: Option<Text>,
-}
-
-/// Code for the events of one end.
-#[derive(Clone, Debug)]
-pub struct PathwayCode {
-    /// Its name.
-    pub name: String,
-    /// Whose events.
-    pub side: Side,
-    /// Statements.
-    pub statements: Vec<Statement>,
-    /// Where they stand.
-    pub text: Text,
 }
 
 /// A variable of the cells at one end that is a sum over their synapses.
@@ -110,20 +89,19 @@ pub struct SynapsesModel {
     pub pathways: Vec<PathwayCode>,
 }
 
-/// The variables that synapses see of the group at one end, by their names there.
+/// The variables that synapses see of the group, or of the synapses, at one end, by their names there.
 pub fn endpoint_variables(group: &Group, side: Side) -> IndexMap<String, Variable> {
     let mut seen = IndexMap::new();
     for (name, variable) in &group.variables {
         let here = format!("{name}{}", side.suffix());
         let role = match &variable.role {
-            Role::Subexpression(expr) => Role::Subexpression(seen_from(expr, group, side)),
-            Role::State | Role::Parameter | Role::ConstantOverDt(_) | Role::LastSpike | Role::NotRefractory => {
-                Role::Endpoint { side, variable: name.clone() }
-            }
-            _ => continue,
+            Role::Subexpression(expr) if is_seen(expr, group) => Role::Subexpression(seen_from(expr, group, side)),
+            _ if !is_seen(&Expr::name(name.clone()), group) || !variable.is_stored() => continue,
+            _ => Role::Endpoint { side, variable: name.clone() },
         };
         let varies = variable.varies || !variable.shared;
-        seen.insert(here, Variable { role, varies, noisy: variable.noisy, ..variable.clone() });
+        let read_only = !variable.is_settable();
+        seen.insert(here, Variable { role, varies, read_only, ..variable.clone() });
     }
     let whole = Kind { ty: ValueType::Integer, dimension: Dimension::NONE };
     let given = |shared| Variable::internal(Role::Given, whole.ty, whole.dimension, shared);
@@ -132,6 +110,18 @@ pub fn endpoint_variables(group: &Group, side: Side) -> IndexMap<String, Variabl
     seen.insert(format!("_first{}", side.suffix()), given(true));
     seen.insert(format!("_N{}", side.suffix()), given(true));
     seen
+}
+
+/// Whether an expression of a group can be seen from synapses: what synapses see of their own ends, those that have them
+/// at one end do not (Brian2's rule).
+fn is_seen(expr: &Expr, group: &Group) -> bool {
+    expr.names().iter().all(|name| match group.variables.get(name).map(|v| &v.role) {
+        Some(Role::Endpoint { .. } | Role::Linked) => false,
+        Some(Role::Given) => ["i", "j"].contains(&name.as_str()),
+        Some(Role::Subexpression(inner)) => is_seen(inner, group),
+        // The delay of a pathway has no name in expressions.
+        _ => !name.contains('.'),
+    })
 }
 
 /// A subexpression of a group with its names as synapses see them.
@@ -179,7 +169,7 @@ pub fn check_synapses(
     }
     check_drives(&equations, &mut found);
     let summed = summed(&equations, &variables, &mut found);
-    let pathways = pathways(given, &scope(Code::Statements), &mut found);
+    let pathways = pathways(given, &scope(Code::Statements), &equations, &mut found);
     let errors = found.has_errors();
     diagnostics.extend(found);
     if errors {
@@ -258,8 +248,10 @@ fn variables(
     if let Some(index) = &given.multisynaptic_index {
         add(index.as_str(), Role::Parameter, ValueType::Integer, Dimension::NONE, false);
     }
-    add("i_pre", Role::Subexpression(Expr::name("i")), ValueType::Integer, Dimension::NONE, false);
-    add("i_post", Role::Subexpression(Expr::name("j")), ValueType::Integer, Dimension::NONE, false);
+    // Where an end is synapses, `i` there is theirs.
+    for (name, own) in [("i_pre", "i"), ("i_post", "j")].into_iter().filter(|(name, _)| !ends.contains_key(*name)) {
+        add(name, Role::Subexpression(Expr::name(own)), ValueType::Integer, Dimension::NONE, false);
+    }
     if has_events {
         add("lastupdate", Role::LastUpdate, ValueType::Float, Dimension::SECOND, false);
     }
@@ -346,19 +338,4 @@ fn summed(equations: &Equations, variables: &IndexMap<String, Variable>, found: 
         sums.push(Summed { side: *side, variable: target.clone(), expr: expr.clone() });
     }
     sums
-}
-
-fn pathways(given: &SynapsesText, scope: &VariablesScope<'_>, found: &mut Diagnostics) -> Vec<PathwayCode> {
-    let mut names = BTreeSet::new();
-    let mut checked = Vec::new();
-    for PathwayText { name, side, code } in &given.pathways {
-        if !names.insert(name.as_str()) {
-            let message = format!("there are two pathways `{}`", name.as_str());
-            found.push(Diagnostic::error(name, name.whole(), message));
-        }
-        let statements = parser::statements(code, found);
-        check_statements(&statements, &CodeScope::events(scope, scope.variables), code, found);
-        checked.push(PathwayCode { name: name.as_str().to_string(), side: *side, statements, text: code.clone() });
-    }
-    checked
 }

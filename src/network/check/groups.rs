@@ -199,7 +199,7 @@ impl Checker<'_> {
         self.clocks.len() - 1
     }
 
-    fn clock_of(&self, population: usize) -> usize {
+    pub(super) fn clock_of(&self, population: usize) -> usize {
         match self.groups.get(population) {
             Some(checked) => checked.clock,
             None => self.checked_synapses[population - self.groups.len()].clock,
@@ -242,6 +242,7 @@ impl Checker<'_> {
             if self.diagnostics.has_errors_since(before) {
                 continue;
             }
+            self.order_of_operation(text, &statements, source.population);
             let group = self.group_of_mut(source.population);
             group.written.extend(statements.iter().map(|s| s.target.clone()));
             let owner = owner.to_string();

@@ -297,6 +297,11 @@ impl Checker<'_> {
         }
         let slot = self.slot(given.when.as_ref(), "synapses", &given.variable);
         let (Some(target), Some(weight), Some(rate)) = (target, weight, rate) else { return Ok(None) };
+        if target.population >= self.groups.len() {
+            let message = format!("a Poisson input needs a group, but `{}` are synapses", given.target.as_str());
+            self.error(&given.target, message);
+            return Ok(None);
+        }
         let name_of_variable = given.variable.as_str();
         let group = &self.groups[target.population].group;
         let is_target = |v: &Variable| v.is_settable() && !v.shared;

@@ -5,6 +5,7 @@ mod functions;
 pub(super) mod groups;
 mod inputs;
 mod monitors;
+mod order;
 mod synapses;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use indexmap::IndexMap;
 pub use self::groups::GroupInput;
 pub use self::inputs::{BINOMIAL as POISSON_BINOMIAL, CheckedLink, CheckedPoissonInput, LinkedCells};
 pub use self::monitors::{CheckedKind, CheckedMonitor};
+pub use self::synapses::check_connect;
 use super::assign::{CheckedAssignment, check_assignment};
 use super::error::Error;
 use super::evaluate::Constants;

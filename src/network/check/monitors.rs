@@ -152,7 +152,10 @@ impl Checker<'_> {
             // Its condition is wrong, which has been said.
             return None;
         }
-        if event.as_str() == SPIKE {
+        if source.population >= self.groups.len() {
+            let message = format!("`{}` are synapses, which have no events", group.name);
+            self.error_with_hint(monitor, message, "follow the events of a group");
+        } else if event.as_str() == SPIKE {
             let message = format!("the group `{}` has no threshold, so it never spikes", group.name);
             self.error_with_hint(monitor, message, "give the group a `threshold`");
         } else {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 
 use super::{Checker, Source};
-use crate::diag::{Diagnostic, Text};
+use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::ast::{BinaryOp, CompareOp, Expr, ExprKind, LogicOp};
 use crate::expr::check::{Kind, Scope, ValueType, check, check_condition, draws};
 use crate::expr::parser;
@@ -54,21 +54,45 @@ impl Checker<'_> {
         }
     }
 
+    /// Says that synapses at one end are made later than these, if they are.
+    fn is_below(&mut self, given: &Synapses) -> bool {
+        let own = self.model.synapses.iter().position(|other| std::ptr::eq(other, given));
+        let later = &self.model.synapses[own.unwrap_or(0)..];
+        let is_later = |end: &Text| later.iter().any(|other| other.text.name == end.as_str());
+        let ends = [&given.source, &given.target];
+        let Some(end) = ends.into_iter().find(|end| is_later(end) && !self.sources.contains_key(end.as_str())) else {
+            return false;
+        };
+        let (name, other) = (&given.text.name, end.as_str());
+        if name == other {
+            self.error(end, format!("`{name}` cannot have itself at an end"));
+        } else {
+            let hint = format!("define `{other}` before `{name}`");
+            self.error_with_hint(end, format!("the synapses `{other}` are defined below"), hint);
+        }
+        true
+    }
+
+    /// The order of a state update.
+    fn order_of(&self, population: usize) -> i32 {
+        let synapses = population.checked_sub(self.groups.len()).and_then(|k| self.checked_synapses.get(k));
+        synapses.map_or(0, |synapses| synapses.order)
+    }
+
     fn one_synapses(&mut self, given: &Synapses) -> Result<Option<CheckedSynapses>, Error> {
         let before = self.diagnostics.0.len();
+        if self.is_below(given) {
+            return Ok(None);
+        }
         let source = self.source(given.source.as_str(), &given.source);
         let target = self.source(given.target.as_str(), &given.target);
         let (Some(source), Some(target)) = (source, target) else { return Ok(None) };
         let mut ends = IndexMap::new();
-        for (side, end, text) in [(Side::Pre, source, &given.source), (Side::Post, target, &given.target)] {
-            if end.population >= self.groups.len() {
-                self.error(text, "synapses between synapses are not supported by this version".to_string());
-                return Ok(None);
-            }
-            ends.extend(endpoint_variables(&self.groups[end.population].group, side));
+        for (side, end) in [(Side::Pre, source), (Side::Post, target)] {
+            ends.extend(endpoint_variables(self.group_of(end.population), side));
         }
         let clock = match &given.dt {
-            None => self.groups[target.population].clock,
+            None => self.clock_of(target.population),
             dt => self.clock(dt.as_ref(), 0)?,
         };
         let Some(mut model) = check_synapses(&given.text, ends, &self.namespace, self.diagnostics) else {
@@ -80,9 +104,25 @@ impl Checker<'_> {
                 Side::Pre => (source, &given.source),
                 Side::Post => (target, &given.target),
             };
-            if self.event(&Text::new("event", SPIKE), end, text).is_none() {
-                continue;
+            let event = pathway.event.clone().unwrap_or_else(|| Text::new("event", SPIKE));
+            let _ = self.event(&event, end, text);
+            self.slot(pathway.when.as_ref(), pathway.slot(), &pathway.text);
+        }
+        let block = match event_driven(&model.event_driven) {
+            Ok(block) => Some(block),
+            Err(error) => {
+                self.diagnostics.push(error);
+                None
             }
+        };
+        if model.group.constant_over_dt().next().is_some() {
+            self.slot(None, "before_start", &given.text.equations);
+        }
+        if !model.summed.is_empty() || !model.group.system.odes.is_empty() {
+            self.slot(None, "groups", &given.text.equations);
+        }
+        if let Some(block) = &block {
+            self.orders_of_synapses(&model, block, source, target);
         }
         let delays = self.delays(given, &mut model.group)?;
         let integration = match super::groups::integrate(&model.group) {
@@ -92,20 +132,13 @@ impl Checker<'_> {
                 None
             }
         };
-        let block = match event_driven(&model.event_driven) {
-            Ok(block) => Some(block),
-            Err(error) => {
-                self.diagnostics.push(error);
-                None
-            }
-        };
         let mut connect = Vec::new();
-        if given.connect.is_empty() {
+        if given.connect.is_empty() && model.pathways.iter().any(|pathway| pathway.active) {
             let message = format!("the synapses `{}` are never connected", given.text.name);
             self.error_with_hint(&given.source, message, "say `connect = [{}]` to connect all cells with all");
         }
         for rule in &given.connect {
-            connect.extend(self.connect(rule, source, target, &model.group)?);
+            connect.extend(check_connect(rule, source, target, &model.group, self.diagnostics)?);
         }
         let population = self.groups.len() + self.checked_synapses.len();
         let own = Source { population, start: 0, stop: 0, is_part: false };
@@ -131,6 +164,8 @@ impl Checker<'_> {
             source,
             target,
             clock,
+            order: given.order,
+            orders_of_ends: [source, target].map(|end| self.order_of(end.population)),
             delays,
             connect,
             multisynaptic_index,
@@ -162,6 +197,35 @@ impl Checker<'_> {
             group.variables.insert(format!("{name}.delay"), variable);
         }
         Ok(delays)
+    }
+}
+
+/// Checks a rule by which synapses are made; `None` after saying what is wrong.
+///
+/// # Errors
+/// Only if we are wrong.
+pub fn check_connect(
+    given: &Connect,
+    source: Source,
+    target: Source,
+    group: &Group,
+    diagnostics: &mut Diagnostics,
+) -> Result<Option<CheckedConnect>, Error> {
+    RuleChecker { diagnostics }.connect(given, source, target, group)
+}
+
+/// A rule while it is checked.
+struct RuleChecker<'a> {
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl RuleChecker<'_> {
+    fn error(&mut self, text: &Text, message: String) {
+        self.diagnostics.push(Diagnostic::error(text, text.whole(), message));
+    }
+
+    fn error_with_hint(&mut self, text: &Text, message: String, hint: impl Into<String>) {
+        self.diagnostics.push(Diagnostic::error(text, text.whole(), message).hint(hint.into()));
     }
 
     fn connect(
@@ -232,8 +296,10 @@ impl Checker<'_> {
     }
 
     fn cells(&mut self, given: &[i64], end: Source, text: &Text, what: &str) -> Vec<i32> {
-        if let Some(wrong) = given.iter().find(|cell| !(0..end.n() as i64).contains(cell)) {
-            self.error(text, format!("there is no {what} {wrong}: the group has {} cells", end.n()));
+        // How many synapses there are is known once they are made.
+        let n = if end.n() == 0 { i64::from(i32::MAX) } else { end.n() as i64 };
+        if let Some(wrong) = given.iter().find(|cell| !(0..n).contains(cell)) {
+            self.error(text, format!("there is no {what} {wrong}: the group has {n} cells"));
         }
         given.iter().map(|cell| *cell as i32).collect()
     }

@@ -2,7 +2,7 @@
 
 use super::{Operation, Value};
 use crate::diag::Text;
-use crate::model::group::{PathwayText, Side, SynapsesText};
+use crate::model::group::{PathwaySetting, PathwayText, Side, SynapsesText};
 
 /// Synapses between the cells of two groups.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Synapses {
     pub target: Text,
     /// Length of their step; the target's if absent.
     pub dt: Option<Value>,
+    /// Order of their state update among those of the same slot.
+    pub order: i32,
     /// Pathways whose synapses all have one delay.
     pub delays: Vec<(Text, Value)>,
     /// Which synapses exist, call by call.
@@ -115,6 +117,8 @@ impl Synapses {
             name: name.to_string(),
             equations: Text::new(place("equations"), equations),
             pathways: Vec::new(),
+            on_event: None,
+            settings: Vec::new(),
             method: None,
             multisynaptic_index: None,
         };
@@ -123,6 +127,7 @@ impl Synapses {
             source: Text::new(place("source"), source),
             target: Text::new(place("target"), target),
             dt: None,
+            order: 0,
             delays: Vec::new(),
             connect: Vec::new(),
             run_regularly: Vec::new(),
@@ -155,6 +160,52 @@ impl Synapses {
         self
     }
 
+    /// Lets all pathways follow this event of their cells instead of spikes.
+    #[must_use]
+    pub fn on_event(mut self, event: &str) -> Synapses {
+        self.text.on_event = Some(self.place("on_event", event));
+        self
+    }
+
+    /// Lets one pathway follow this event of its cells.
+    #[must_use]
+    pub fn pathway_event(self, pathway: &str, event: &str) -> Synapses {
+        let event = self.place(&format!("on_event.{pathway}"), event);
+        self.setting(pathway, PathwaySetting::Event(event))
+    }
+
+    /// Lets a pathway run in this slot of the schedule; if not said, in `synapses`.
+    #[must_use]
+    pub fn pathway_when(self, pathway: &str, slot: &str) -> Synapses {
+        let slot = self.place(&format!("pathways.{pathway}.when"), slot);
+        self.setting(pathway, PathwaySetting::When(slot))
+    }
+
+    /// Order of a pathway in its slot; if not said, -1 for events of the source and 1 for those of the target.
+    #[must_use]
+    pub fn pathway_order(self, pathway: &str, order: i32) -> Synapses {
+        self.setting(pathway, PathwaySetting::Order(order))
+    }
+
+    /// Leaves a pathway out of runs, or takes it in: what is on its way stands still, and events meanwhile are lost.
+    /// [`Network::set_active`](crate::network::Network::set_active) changes that between runs.
+    #[must_use]
+    pub fn pathway_active(self, pathway: &str, active: bool) -> Synapses {
+        self.setting(pathway, PathwaySetting::Active(active))
+    }
+
+    fn setting(mut self, pathway: &str, setting: PathwaySetting) -> Synapses {
+        self.text.settings.push((self.place("pathways", pathway), setting));
+        self
+    }
+
+    /// Order of the state update, and of what is constant over a step, among those of the same slot.
+    #[must_use]
+    pub fn order(mut self, order: i32) -> Synapses {
+        self.order = order;
+        self
+    }
+
     /// Gives all synapses of a pathway this delay.
     #[must_use]
     pub fn delay(mut self, pathway: &str, delay: &str) -> Synapses {
@@ -167,6 +218,13 @@ impl Synapses {
     #[must_use]
     pub fn method(mut self, name: &str) -> Synapses {
         self.text.method = Some(self.place("method", name));
+        self
+    }
+
+    /// Numbers the synapses of each pair, in a variable of this name.
+    #[must_use]
+    pub fn multisynaptic_index(mut self, name: &str) -> Synapses {
+        self.text.multisynaptic_index = Some(self.place("multisynaptic_index", name));
         self
     }
 

@@ -191,6 +191,12 @@ impl Maker<'_> {
     }
 
     fn lists(&mut self, rule: &CheckedConnect, pre: &[i32], post: &[i32]) -> Result<(), Error> {
+        for (cells, end) in [(pre, self.synapses.source), (post, self.synapses.target)] {
+            if let Some(wrong) = cells.iter().find(|cell| **cell as usize >= end.n()) {
+                let message = format!("there is no synapse {wrong}: there are {} at that end", end.n());
+                return Err(wrong_pair(&rule.text, message));
+            }
+        }
         let mut n = match &rule.n {
             Some((expr, text)) => Some(self.value_code(expr, text)?),
             None => None,
@@ -454,6 +460,10 @@ impl BoundsCode {
         let amount = values(&mut self.amount, 1.0);
         (0..n).map(|k| Bounds::new(low[k], high[k], step[k], amount[k])).collect()
     }
+}
+
+fn wrong_pair(text: &Text, message: String) -> Error {
+    Error::Model(Diagnostics(vec![Diagnostic::error(text, text.whole(), message)]))
 }
 
 fn wrong(text: &Text, message: String, hint: &str) -> Error {

@@ -40,6 +40,10 @@ pub struct CheckedSynapses {
     pub target: Source,
     /// Which clock the synapses follow.
     pub clock: usize,
+    /// Order of their state update.
+    pub order: i32,
+    /// Order of the state updates of the source and of the target.
+    pub orders_of_ends: [i32; 2],
     /// Delays in seconds of pathways whose synapses all have one.
     pub delays: BTreeMap<String, f64>,
     /// Rules by which synapses are made.

@@ -114,16 +114,24 @@ impl Pathway {
     pub fn prepare(&mut self, delays: &Delays, dt_seconds: f64) -> usize {
         let (steps, longest, lost) = Steps::new(delays, dt_seconds);
         self.steps = steps;
-        if self.has_cells && !self.may_have_cells(delays) {
+        if !self.may_have_cells(delays) {
+            self.send_synapses();
+        }
+        self.has_cells = self.may_have_cells(delays);
+        self.queue.reserve(longest as usize);
+        lost
+    }
+
+    /// Instead of cells, their synapses as they are now are on their way.
+    pub fn send_synapses(&mut self) {
+        if self.has_cells && !self.queue.is_empty() {
             let pending = self.queue.pending();
             self.queue.clear();
             for (ahead, cell) in pending {
                 self.index.synapses(cell as usize).for_each(|synapse| self.queue.push(ahead, synapse));
             }
+            self.has_cells = false;
         }
-        self.has_cells = self.may_have_cells(delays);
-        self.queue.reserve(longest as usize);
-        lost
     }
 
     /// Whether cells can be on their way with these delays; synapses that are already cannot become cells.

@@ -4,15 +4,18 @@
 //! do, sources are kept as the number of synapses of each; else in 32 bits a synapse too. What can be told from these,
 //! and delays, becomes an array while code asks for it ([`Population::provide`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use super::delays::Delays;
 use super::index::SynapseIndex;
+use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::model::group::Side;
 use crate::network::check::Source;
+use crate::network::error::Error;
+use crate::network::model::Between;
 use crate::network::population::Population;
 use crate::runtime::array::{Array, ElementType, Integers};
 
@@ -195,6 +198,43 @@ impl Population {
         index
     }
 
+    /// The synapses between some cells, ascending.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if a cell is named that there is not.
+    pub fn synapses_between(&mut self, between: &Between, text: &Text) -> Result<Vec<i32>, Error> {
+        let Some(wiring) = &self.wiring else { return Ok(Vec::new()) };
+        for (cells, end, what) in
+            [(&between.sources, wiring.source, "source"), (&between.targets, wiring.target, "target")]
+        {
+            if let Some(wrong) = cells.named().iter().find(|cell| !(0..end.n() as i64).contains(cell)) {
+                let message = format!("there is no {what} {wrong}: there are {} of them", end.n());
+                let error = Diagnostic::error(text, text.whole(), message);
+                return Err(Error::Model(Diagnostics(vec![error])));
+            }
+        }
+        let (sources, first) = (wiring.source.n() as i64, wiring.target.start as i64);
+        let index = self.index(Side::Pre);
+        let targets: &[i32] = self.arrays.get(TARGETS).map_or(&[], Array::as_i32);
+        let mut found = Vec::new();
+        for source in (0..sources).filter(|source| between.sources.contains(*source)) {
+            let mut seen: HashMap<i64, i64> = HashMap::new();
+            for synapse in index.synapses(source as usize) {
+                let target = i64::from(targets[synapse as usize]) - first;
+                if !between.targets.contains(target) {
+                    continue;
+                }
+                let number = seen.entry(target).or_insert(0);
+                if between.numbers.contains(*number) {
+                    found.push(synapse as i32);
+                }
+                *number += 1;
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
     /// What is told from the pairs or kept in another form, as an array; none if the name stands for nothing like that.
     pub fn told(&self, name: &str) -> Option<Array> {
         let wiring = self.wiring.as_ref()?;
@@ -224,6 +264,31 @@ impl Population {
             "N_outgoing" => counted(Side::Pre),
             _ => return None,
         })
+    }
+
+    /// Connects these pairs, of which the first ones are those that there are; new synapses have 0 everywhere.
+    pub fn grow(&mut self, pairs: Pairs) {
+        let (before, n) = (self.n(), pairs.len());
+        self.group.n = n;
+        for (name, variable) in &self.group.variables {
+            if let Some(array) = self.arrays.get_mut(name).filter(|_| !variable.shared) {
+                *array = array.resized(n);
+            }
+        }
+        let Some(wiring) = &mut self.wiring else { return };
+        let lasting = wiring.lasting.clone();
+        for (name, delays) in &mut wiring.delays {
+            if !self.group.variables.get(name).is_some_and(|delay| delay.shared) {
+                delays.extend(before, n - before);
+            }
+        }
+        self.wire(pairs);
+        for name in &lasting {
+            if ![SOURCES, TARGETS].contains(&name.as_str()) {
+                self.arrays.shift_remove(name);
+            }
+            self.provide(name, true);
+        }
     }
 
     /// Whether an array is part of the state in this form: what is told from pairs, and delays, are not.
