@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::expr::{self, Dialect, Names, type_name};
 use super::names::safe_name;
-use super::{layout, template, vector};
+use super::{layout, split, template, vector};
 use crate::kernel::ir::{Expr, Index, Kernel, LocalId, LoopShape, ParamId, Place, Stmt, Storage, Type};
 use crate::kernel::maths;
 use crate::kernel::order::{Dependence, dependence};
@@ -29,6 +29,8 @@ struct Parts {
     params: Vec<Declaration>,
     scalar: Vec<String>,
     vector: Vec<String>,
+    /// Additions that a second loop makes.
+    sums: Vec<Sum>,
     /// Booleans that the loop sees in wider elements.
     widened: Vec<WideBuffer>,
     /// Whether its results are wider too, if it selects elements.
@@ -61,12 +63,23 @@ struct WideBuffer {
     written: bool,
 }
 
+/// What the first of two loops keeps for a block of elements, and what the second one does with it.
+#[derive(Serialize)]
+struct Sum {
+    name: String,
+    #[serde(rename = "type")]
+    ty: &'static str,
+    line: String,
+}
+
 /// How an inline function begins.
 const INLINE: &str = "static inline __attribute__((always_inline)) ";
 
 /// The complete text of a well-formed kernel.
 pub(super) fn render(kernel: &Kernel) -> String {
     let indexed = kernel.shape == LoopShape::Indexed;
+    let split = split::split(kernel);
+    let (kernel, sums) = split.as_ref().map_or((kernel, &[][..]), |split| (&split.kernel, &split.sums[..]));
     let independent = !indexed && dependence(kernel) == Dependence::Independent;
     let often = if independent { vector::called_often(kernel) } else { BTreeSet::new() };
     let kernel = &if independent { vector::before_branches(kernel, &often) } else { kernel.clone() };
@@ -77,14 +90,18 @@ pub(super) fn render(kernel: &Kernel) -> String {
         params: kernel.params.iter().map(|p| safe_name(&p.name)).collect(),
         locals: kernel.locals.iter().map(|l| safe_name(&l.name)).collect(),
         wide: BTreeMap::new(),
+        kept: sums.iter().map(|(id, _)| *id).collect(),
     };
+    for (id, _) in sums {
+        names.locals[id.0 as usize].push_str("[_i - _first]");
+    }
     names.wide = widened.iter().map(|w| (w.param, format!("saltus_wide_{}", names.param(w.param)))).collect();
     let statements = |stmts: &[Stmt]| stmts.iter().map(|stmt| statement(stmt, &names)).collect();
     let condition = match &kernel.shape {
         LoopShape::Select(condition) | LoopShape::Pairs(condition) => Some(condition),
         LoopShape::Each | LoopShape::Indexed => None,
     };
-    let uses = Uses::of(kernel, condition, &names);
+    let uses = Uses::of(kernel, sums, condition, &names);
     let prelude: Vec<_> =
         prelude(&uses.functions).into_iter().map(|(name, text)| compiled_as(name, text, &often)).collect();
     let parts = Parts {
@@ -97,6 +114,7 @@ pub(super) fn render(kernel: &Kernel) -> String {
         indexed,
         independent,
         wide_hits: without_bytes,
+        sums: sums.iter().map(|(id, stmt)| sum(*id, stmt, &names)).collect(),
         widened: widened.iter().map(|w| wide_buffer(*w, &names)).collect(),
         flags: kernel.scalar.iter().chain(&kernel.vector).any(|stmt| matches!(stmt, Stmt::Flag(..))),
     };
@@ -109,6 +127,11 @@ fn compiled_as(name: &str, text: &'static str, often: &BTreeSet<&'static str>) -
         Some(rest) if often.contains(name) => Cow::Owned(format!("SALTUS_OF_VECTORS {rest}")),
         _ => Cow::Borrowed(text),
     }
+}
+
+fn sum(id: LocalId, stmt: &Stmt, names: &KernelNames) -> Sum {
+    let local = &names.kernel.locals[id.0 as usize];
+    Sum { name: local.name.clone(), ty: type_name(Dialect::C, local.ty), line: statement(stmt, names) }
 }
 
 fn wide_buffer(widened: vector::Widened, names: &KernelNames) -> WideBuffer {
@@ -142,6 +165,7 @@ fn statement(stmt: &Stmt, names: &KernelNames) -> String {
     let text = |e: &Expr| expr::expr(Dialect::C, e, names);
     match stmt {
         Stmt::Comment(comment) => format!("// {comment}"),
+        Stmt::Let(id, value) if names.kept.contains(id) => format!("{} = {};", names.local(*id), text(value)),
         Stmt::Let(id, value) => {
             let local = &names.kernel.locals[id.0 as usize];
             format!("const {} {} = {};", type_name(Dialect::C, local.ty), names.local(*id), text(value))
@@ -167,6 +191,8 @@ struct KernelNames<'a> {
     locals: Vec<String>,
     /// Buffers of a block, by what they hold.
     wide: BTreeMap<ParamId, String>,
+    /// Locals that are kept for the elements of a block.
+    kept: BTreeSet<LocalId>,
 }
 
 impl KernelNames<'_> {
@@ -233,9 +259,9 @@ struct Uses {
 }
 
 impl Uses {
-    fn of(kernel: &Kernel, condition: Option<&Expr>, names: &KernelNames) -> Uses {
+    fn of(kernel: &Kernel, sums: &[(LocalId, Stmt)], condition: Option<&Expr>, names: &KernelNames) -> Uses {
         let mut uses = Uses::default();
-        for stmt in kernel.scalar.iter().chain(&kernel.vector) {
+        for stmt in kernel.scalar.iter().chain(&kernel.vector).chain(sums.iter().map(|(_, stmt)| stmt)) {
             match stmt {
                 Stmt::Comment(_) => {}
                 Stmt::Let(_, value) | Stmt::Flag(_, value) => uses.expr(value, names),

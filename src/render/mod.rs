@@ -7,6 +7,7 @@ pub mod maths;
 mod names;
 mod native;
 mod template;
+mod split;
 mod vector;
 
 pub use self::native::{NativeFunction, render_native};
