@@ -8,9 +8,10 @@ use indexmap::IndexMap;
 use super::{CheckedConnect, CheckedRule, CheckedSynapses, Rows, make_population};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::ast::Expr;
+use crate::expr::check::ValueType;
 use crate::kernel::ir::{LoopShape, Storage};
 use crate::model::generator::{Candidates, Generator, Range};
-use crate::model::group::Side;
+use crate::model::group::{Role, Side, Variable};
 use crate::network::Source;
 use crate::network::code::{Code, Elements};
 use crate::network::error::Error;
@@ -18,6 +19,7 @@ use crate::network::memory::Memory;
 use crate::random::Streams;
 use crate::random::sample::Picks;
 use crate::runtime::array::{Array, ElementType};
+use crate::unit::Dimension;
 
 /// Candidates that are evaluated at once.
 const BLOCK: usize = 4096;
@@ -28,6 +30,7 @@ const LOW: &str = "_low";
 const HIGH: &str = "_high";
 const STEP: &str = "_step";
 const AMOUNT: &str = "_amount";
+const FOUND: &str = "_found";
 const COUNT: &str = "_count_of_pair";
 
 /// The cells at both ends of synapses, counted in their populations.
@@ -167,6 +170,27 @@ impl Maker<'_> {
         Ok(chosen)
     }
 
+    /// The same for a condition over the number of the other cell, whether there is such a cell or not.
+    fn chosen_by_number(
+        &mut self,
+        condition: &Expr,
+        text: &Text,
+        outer: &[i32],
+        variable: Option<(&str, &[i32])>,
+        found: &[f64],
+    ) -> Result<Vec<i32>, Error> {
+        let condition = condition.substitute(&|name| (name == "j").then(|| Expr::name(FOUND)));
+        self.with_pairs(outer, &vec![0; outer.len()], variable, |maker, len| {
+            let population = &mut maker.memory.populations[maker.number];
+            let kind = Variable::internal(Role::Given, ValueType::Integer, Dimension::NONE, false);
+            population.group.variables.insert(FOUND.to_string(), kind);
+            let mut numbers = Array::zeros(ElementType::I32, len);
+            found.iter().enumerate().for_each(|(k, number)| numbers.set(k, *number));
+            population.arrays.insert(FOUND.to_string(), numbers);
+            maker.chosen(&condition, text, len)
+        })
+    }
+
     fn rows(&mut self, rule: &CheckedConnect, rows: &Rows) -> Result<(), Error> {
         let inner_side = match rows.outer {
             Side::Pre => Side::Post,
@@ -287,7 +311,7 @@ impl Maker<'_> {
         let keep = |values: &[i32], chosen: &[i32]| chosen.iter().map(|k| values[*k as usize]).collect::<Vec<i32>>();
         // A condition that does not look at the other cell is looked at before that cell is known.
         let condition = condition.as_ref().filter(|_| !rows.condition_is_of_row);
-        let is_early = !rows.condition_looks_at_other;
+        let is_early = !rows.condition_looks_at_other && !rows.condition_names_other;
         if let Some(condition) = condition.filter(|_| is_early) {
             let (pre, post) = ends(&outer, &vec![0; outer.len()]);
             let own = name.map(|name| (name, &candidates[..]));
@@ -296,7 +320,13 @@ impl Maker<'_> {
         }
         let (pre, post) = ends(&outer, &vec![0; outer.len()]);
         let own = name.map(|name| (name, &candidates[..]));
-        let targets = self.with_pairs(&pre, &post, own, |maker, len| maker.value(target, text, TARGET, len))?;
+        let mut targets = self.with_pairs(&pre, &post, own, |maker, len| maker.value(target, text, TARGET, len))?;
+        if let Some(condition) = condition.filter(|_| rows.condition_names_other) {
+            let own = name.map(|name| (name, &candidates[..]));
+            let chosen = self.chosen_by_number(condition, text, &outer, own, &targets)?;
+            (outer, candidates) = (keep(&outer, &chosen), keep(&candidates, &chosen));
+            targets = chosen.iter().map(|k| targets[*k as usize]).collect();
+        }
         let mut valid = Vec::with_capacity(outer.len());
         for (k, found) in targets.iter().enumerate() {
             if (0.0..inner.n() as f64).contains(found) {
@@ -314,7 +344,7 @@ impl Maker<'_> {
         let found: Vec<i32> = valid.iter().map(|k| targets[*k as usize] as i32).collect();
         (outer, candidates) = (keep(&outer, &valid), keep(&candidates, &valid));
         let (mut pre, mut post) = ends(&outer, &found);
-        if let Some(condition) = condition.filter(|_| !is_early) {
+        if let Some(condition) = condition.filter(|_| rows.condition_looks_at_other) {
             let own = name.map(|name| (name, &candidates[..]));
             let chosen = self.with_pairs(&pre, &post, own, |maker, len| maker.chosen(condition, text, len))?;
             (pre, post, candidates) = (keep(&pre, &chosen), keep(&post, &chosen), keep(&candidates, &chosen));
