@@ -23,8 +23,8 @@ pub struct Stopwatch {
     pub finished: Instant,
 }
 
-/// Moves what was recorded out of the network.
-pub fn result(model: Option<String>, network: &mut Network, watch: Stopwatch) -> RunResult {
+/// Moves what was recorded out of the network; `with_state`: and the last values of variables, which may be many.
+pub fn result(model: Option<String>, network: &mut Network, watch: Stopwatch, with_state: bool) -> RunResult {
     let seconds = |instant: Instant| instant.duration_since(watch.start).as_secs_f64();
     let connect = network.connecting().as_secs_f64();
     let without_connect = |instant: Instant| seconds(instant) - connect;
@@ -37,7 +37,7 @@ pub fn result(model: Option<String>, network: &mut Network, watch: Stopwatch) ->
         full_speed: network.full_speed().map(without_connect),
         total: seconds(watch.finished),
     };
-    let final_state = network.final_state();
+    let final_state = if with_state { network.final_state() } else { Default::default() };
     let kernels = network.kernel_reports().map(kernel_report).collect();
     RunResult {
         model,

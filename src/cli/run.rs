@@ -19,7 +19,7 @@ use super::report::{self, Stopwatch};
 use super::say;
 use crate::build::{OptLevel, ToolchainError};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::engine::{self, CacheChoice, EngineError, Options};
+use crate::engine::{self, CacheChoice, EngineError, Notice, Options};
 use crate::model::file::ModelFile;
 use crate::network::{self, Ending, Network, RandomState};
 use crate::runtime::archive;
@@ -62,6 +62,7 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let options = Options {
         threads: arguments.threads,
         allow_native: arguments.allow_native,
+        notice: if arguments.quiet { Notice::default() } else { Notice::to(say::problem) },
         ..options(&arguments.machine, arguments.tier)
     };
     let mut network = Network::from_checked(checked, options)?;
@@ -97,7 +98,8 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     }
     network.finish_stream()?;
     let model = file.name.as_ref().map(|n| n.as_str().to_string());
-    let result = report::result(model, &mut network, Stopwatch { start, parsed, prepared, finished });
+    let with_state = arguments.json.is_some() || arguments.out.is_some();
+    let result = report::result(model, &mut network, Stopwatch { start, parsed, prepared, finished }, with_state);
     write(&result, arguments, format)?;
     // After the results, which are not lost if this fails.
     if let Some((state, path)) = state {

@@ -79,6 +79,15 @@ impl CodeObject {
         }
     }
 
+    /// Binds the kernel to other arrays.
+    ///
+    /// # Safety
+    /// As for [`CodeObject::bind`].
+    pub unsafe fn rebind(&mut self, arrays: Vec<*mut u8>) {
+        assert_eq!(arrays.len(), self.arrays.len(), "one array for each parameter");
+        self.arrays = arrays;
+    }
+
     /// The kernel.
     pub fn kernel(&self) -> &Arc<Kernel> {
         &self.kernel

@@ -80,6 +80,32 @@ pub struct Options {
     pub env: Env,
     /// Whether functions that the user wrote in C may run.
     pub allow_native: bool,
+    /// Who hears of work that needs much memory, before it starts.
+    pub notice: Notice,
+}
+
+/// Somebody who is told what is about to happen, or nobody.
+#[derive(Clone, Default)]
+pub struct Notice(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+
+impl Notice {
+    /// Calls this with each message.
+    pub fn to(hears: impl Fn(&str) + Send + Sync + 'static) -> Notice {
+        Notice(Some(Arc::new(hears)))
+    }
+
+    /// Tells.
+    pub fn tell(&self, message: &str) {
+        if let Some(hears) = &self.0 {
+            hears(message);
+        }
+    }
+}
+
+impl std::fmt::Debug for Notice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Notice" } else { "no Notice" })
+    }
 }
 
 impl Default for Options {
@@ -94,6 +120,7 @@ impl Default for Options {
             least_elements: None,
             env: Env::of_process(),
             allow_native: false,
+            notice: Notice::default(),
         }
     }
 }
@@ -363,6 +390,11 @@ impl Engine {
         if worker.join().is_err() {
             self.warn("internal error: the thread that compiles kernels panicked; please report it".to_string());
         }
+    }
+
+    /// Who hears of work that needs much memory.
+    pub fn notice(&self) -> &Notice {
+        &self.options.notice
     }
 
     /// What runs the kernels.

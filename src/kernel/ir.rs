@@ -357,6 +357,28 @@ impl Expr {
 }
 
 impl Kernel {
+    /// Whether it writes an array of which it takes elements at computed places.
+    pub fn writes_what_it_gathers(&self) -> bool {
+        let mut found = false;
+        let mut look = |expr: &Expr| {
+            expr.walk(&mut |e| found |= matches!(e, Expr::Gather(param, _) if self.params[param.0 as usize].written));
+        };
+        for stmt in self.scalar.iter().chain(&self.vector) {
+            match stmt {
+                Stmt::Comment(_) => {}
+                Stmt::Let(_, value) | Stmt::Flag(_, value) => look(value),
+                Stmt::Store { value, when, .. } => {
+                    look(value);
+                    when.iter().for_each(&mut look);
+                }
+            }
+        }
+        if let LoopShape::Select(condition) | LoopShape::Pairs(condition) = &self.shape {
+            look(condition);
+        }
+        found
+    }
+
     /// The type of an expression of this kernel, which is well-formed.
     pub fn type_of(&self, expr: &Expr) -> Type {
         type_of(expr, &self.locals, &self.params)

@@ -4,7 +4,8 @@ use super::check::Source;
 use super::code::{Drawing, Elements};
 use super::error::Error;
 use super::memory::Memory;
-use super::model::{Assigned, Assignment, Filter, Value};
+use super::model::{Assigned, Assignment, Between, Filter, Value};
+use super::synapses::wiring::TARGETS;
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::ast::{AssignOp, Expr, ExprKind, Statement};
 use crate::expr::check::{ValueType, check_condition};
@@ -40,6 +41,8 @@ enum CheckedFilter {
     Condition(Expr, Text),
     /// Cells of the population in the order given.
     Cells(Vec<i32>),
+    /// Synapses between these cells.
+    Between(Between, Text),
     /// Of synapses, which are not made yet: a filter, and the name of what it is a filter of.
     Later(Filter, String),
 }
@@ -124,7 +127,7 @@ pub fn check_assignment(
             _ if variable.shared => Some(1),
             None => Some(source.n()),
             Some(CheckedFilter::Cells(cells)) => Some(cells.len()),
-            Some(CheckedFilter::Condition(..) | CheckedFilter::Later(..)) => None,
+            Some(CheckedFilter::Condition(..) | CheckedFilter::Between(..) | CheckedFilter::Later(..)) => None,
         };
         let count = values.len();
         let wrong = |message| Diagnostic::error(text, text.whole(), message);
@@ -136,6 +139,7 @@ pub fn check_assignment(
             Some(wanted) => {
                 Some(wrong(format!("{count} values of `{name}` are given for {wanted} cells of `{owner}`")))
             }
+            None if matches!(filter, Some(CheckedFilter::Between(..))) => None,
             None => {
                 let error = wrong("cells that a condition chooses cannot get a value each".to_string());
                 Some(error.hint("choose them by their numbers, or give an expression"))
@@ -176,7 +180,7 @@ fn check_filter(
     diagnostics: &mut Diagnostics,
 ) -> Option<CheckedFilter> {
     let n = source.n() as i64;
-    if n == 0 && !matches!(filter, Filter::Condition(_)) {
+    if n == 0 && !matches!(filter, Filter::Condition(_) | Filter::Between(..)) {
         return Some(CheckedFilter::Later(filter.clone(), owner.to_string()));
     }
     let cells = match filter {
@@ -184,6 +188,14 @@ fn check_filter(
             let condition = parser::expression(text, diagnostics)?;
             check_condition(&condition, "the filter", group, text, diagnostics)?;
             return Some(CheckedFilter::Condition(condition, text.clone()));
+        }
+        Filter::Between(between, text) => {
+            if !group.variables.contains_key(TARGETS) {
+                let message = format!("`{owner}` is a group of cells, not of synapses between cells");
+                diagnostics.push(Diagnostic::error(text, text.whole(), message));
+                return None;
+            }
+            return Some(CheckedFilter::Between((**between).clone(), text.clone()));
         }
         Filter::Indices(indices, text) => {
             let mut cells = Vec::with_capacity(indices.len());
@@ -236,7 +248,9 @@ pub struct Selection {
 impl Selection {
     /// The cells as they are now, counted in the population, in the order of the filter.
     pub fn cells(&self, memory: &mut Memory, streams: &mut Streams) -> Result<Vec<i32>, Error> {
-        self.filter.cells(self.source, memory, streams)
+        let cells = self.filter.cells(self.source, memory, streams);
+        memory.populations[self.source.population].release();
+        cells
     }
 }
 
@@ -252,6 +266,9 @@ impl CheckedFilter {
                     _ if diagnostics.has_errors() => Err(Error::Model(diagnostics)),
                     _ => Ok(Vec::new()),
                 };
+            }
+            CheckedFilter::Between(between, text) => {
+                return memory.populations[source.population].synapses_between(between, text);
             }
             CheckedFilter::Condition(condition, text) => (condition, text),
         };
@@ -282,6 +299,12 @@ impl CheckedAssignment {
 
     /// Carries it out at the current time of the group's clock; returns where an integer was divided by zero.
     pub fn apply(&self, memory: &mut Memory, streams: &mut Streams) -> Result<Vec<Site>, Error> {
+        let sites = self.carry_out(memory, streams);
+        memory.populations[self.source.population].release();
+        sites
+    }
+
+    fn carry_out(&self, memory: &mut Memory, streams: &mut Streams) -> Result<Vec<Site>, Error> {
         let cells = match &self.filter {
             None => None,
             Some(filter) => Some(filter.cells(self.source, memory, streams)?),
@@ -289,6 +312,12 @@ impl CheckedAssignment {
         let (statement, is_data) = match &self.value {
             CheckedValue::Statement { statement, is_data } => (statement, *is_data),
             CheckedValue::Each(values) => {
+                if let Some(cells) = cells.as_ref().filter(|cells| cells.len() != values.len()) {
+                    let count = cells.len();
+                    let message = format!("{} values are given for {count} synapses", values.len());
+                    let error = Diagnostic::error(&self.text, self.text.whole(), message);
+                    return Err(Error::Model(Diagnostics(vec![error])));
+                }
                 self.set_each(values, cells.as_deref(), memory);
                 return Ok(Vec::new());
             }
@@ -325,6 +354,7 @@ impl CheckedAssignment {
 
     fn set_each(&self, values: &[f64], cells: Option<&[i32]>, memory: &mut Memory) {
         let population = &mut memory.populations[self.source.population];
+        population.provide(&self.variable, false);
         let Some(array) = population.arrays.get_mut(&self.variable) else { return };
         match cells {
             Some(cells) => cells.iter().zip(values).for_each(|(cell, value)| array.set(*cell as usize, *value)),

@@ -7,6 +7,7 @@
 
 use indexmap::IndexMap;
 
+use super::check::Source;
 use super::model::Closure;
 use super::population::Population;
 use crate::engine::CodeObject;
@@ -29,7 +30,8 @@ pub enum Evaluator {
 }
 
 impl Evaluator {
-    fn draws(&self) -> bool {
+    /// Whether it draws random numbers.
+    pub fn draws(&self) -> bool {
         !matches!(self, Evaluator::Closure(_))
     }
 }
@@ -124,6 +126,8 @@ pub struct Code {
     pub arrays: IndexMap<String, Array>,
     /// How numbers are drawn.
     pub drawing: Drawing,
+    /// The cells that it was made for.
+    pub source: Source,
     /// Linked variables of the own population whose values are copied before each run: its variables, by their names.
     pub copies: Vec<(String, String)>,
     scratch: Vec<Vec<f64>>,
@@ -131,8 +135,8 @@ pub struct Code {
 
 impl Code {
     /// Code that calls nothing.
-    pub fn new(object: CodeObject, calls: Vec<Call>, arrays: IndexMap<String, Array>) -> Code {
-        Code { object, calls, arrays, drawing: Drawing::Blocks, copies: Vec::new(), scratch: Vec::new() }
+    pub fn new(object: CodeObject, calls: Vec<Call>, arrays: IndexMap<String, Array>, source: Source) -> Code {
+        Code { object, calls, arrays, drawing: Drawing::Blocks, source, copies: Vec::new(), scratch: Vec::new() }
     }
 
     /// The code objects, that of the kernel first.
@@ -203,12 +207,22 @@ fn draw_in_turn(
 ) {
     let mut drawing = calls.iter().filter(|call| !call.scalar && call.evaluator.draws());
     if let (Some(only), None, Elements::Range(begin, end)) = (drawing.next(), drawing.next(), elements)
-        && only.guard.is_none()
         && only.condition.is_none()
+        && only.arguments.is_empty()
     {
-        match only.evaluator {
-            Evaluator::Uniform => return streams.fill_uniform(&mut arrays[only.result].as_f64_mut()[begin..end]),
-            Evaluator::Normal => return streams.fill_normal(&mut arrays[only.result].as_f64_mut()[begin..end]),
+        let results = &mut arrays[only.result].as_f64_mut()[begin..end];
+        match (&only.evaluator, &only.guard) {
+            (Evaluator::Uniform, None) => return streams.fill_uniform(results),
+            (Evaluator::Normal, None) => return streams.fill_normal(results),
+            (Evaluator::Binomial(binomial), None) => {
+                return results.iter_mut().for_each(|result| *result = binomial.draw(streams) as f64);
+            }
+            (Evaluator::Binomial(binomial), Some(Guard { population, variable, index: None })) => {
+                if let Some(guard) = guards[*population].arrays.get(variable).and_then(Array::as_bools) {
+                    let wanted = results.iter_mut().zip(&guard[begin..end]).filter(|(_, wanted)| **wanted != 0);
+                    return wanted.for_each(|(result, _)| *result = binomial.draw(streams) as f64);
+                }
+            }
             _ => {}
         }
     }

@@ -63,7 +63,7 @@ impl HostBody {
     pub fn evaluator(&self, options: &Options) -> Result<Evaluator, Error> {
         Ok(match self {
             HostBody::Closure(closure) => Evaluator::Closure(closure.clone()),
-            HostBody::Binomial { n, p } => Evaluator::Binomial(Binomial::new(*n, *p)),
+            HostBody::Binomial { n, p } => Evaluator::Binomial(Binomial::new(*n, *p).prepared()),
             HostBody::Native(text) => {
                 let c_type = |ty: ValueType| match ty {
                     ValueType::Boolean => "char",

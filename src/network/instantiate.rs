@@ -16,10 +16,13 @@ use super::population::{Linked, Population};
 use super::propagator;
 use super::symbols::{element_type, variable_storage};
 use super::synapses::connect::connect;
-use super::synapses::{CheckedSynapses, Delay, Pathway, Sum, make_population};
+use super::synapses::pathway::{Pathway, Program, goes_by_row, row_array};
+use super::synapses::room::Room;
+use super::synapses::wiring::Pairs;
+use super::synapses::{CheckedSynapses, Sum, make_population, number_synapses};
 use super::timed_array::TimedArrayData;
 use super::{Action, Network, Scheduled};
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::engine::{Engine, Options};
 use crate::expr::ast::{AssignOp, BinaryOp, Expr, Statement};
 use crate::kernel::ir::LoopShape;
@@ -226,8 +229,8 @@ impl Network {
         let CheckedPoissonInput { name, target, n, rate_hertz, statement, text, slot, order } = input;
         let clock = self.memory.populations[target.population].clock;
         let chance = (rate_hertz * self.memory.clocks[clock].dt_seconds()).min(1.0);
-        let evaluator = Evaluator::Binomial(Binomial::new(n as i64, chance));
-        let context = Context { source: target, function: Some((POISSON_BINOMIAL, &evaluator)) };
+        let evaluator = Evaluator::Binomial(Binomial::new(n as i64, chance).prepared());
+        let context = Context { source: target, row: None, function: Some((POISSON_BINOMIAL, &evaluator)) };
         let lowered = self.memory.lower(context, &text, |lowerer| {
             lowerer.statement(&statement)?;
             Ok(LoopShape::Each)
@@ -252,6 +255,11 @@ impl Network {
             return Ok(());
         }
         let Recorded { variables, computed, kernel } = recorded(&self.memory, source, &names)?;
+        for (origin, _) in variables.values() {
+            if let Origin::Array(name) = origin {
+                self.memory.populations[source.population].provide(name, true);
+            }
+        }
         let code = match kernel {
             Some(kernel) => {
                 let kind = if matches!(kind, CheckedKind::Events { .. }) { "spikemonitor" } else { "statemonitor" };
@@ -287,74 +295,77 @@ impl Network {
         let started = Instant::now();
         let number = self.memory.populations.len();
         (checked.source, checked.target) = (self.memory.resolved(checked.source), self.memory.resolved(checked.target));
-        let pairs = connect(&mut self.memory, &mut self.streams, &checked, number)?;
         let (source, target) = (checked.source, checked.target);
-        let relative = |cells: &[i32], first: usize| cells.iter().map(|c| c - first as i32).collect::<Vec<i32>>();
-        let (pre, post) = (relative(&pairs.pre, source.start), relative(&pairs.post, target.start));
-        let population = make_population(&self.memory, &checked, &pre, &post, None);
+        let mut room = Room::new(&checked.model, self.engine.notice().clone());
+        let mut pairs = Pairs::new(source.n());
+        connect(&mut self.memory, &mut self.streams, &checked, &checked.connect, &mut pairs, &mut room)?;
+        let n = pairs.len();
+        let mut population = make_population(&self.memory, &checked, n);
+        population.wire(pairs);
+        if let Some(name) = &checked.multisynaptic_index {
+            number_synapses(&mut population, name);
+        }
         self.memory.populations.push(population);
         self.connecting += started.elapsed();
         propagator::allocate(&mut self.memory.populations[number]);
         let name = checked.model.group.name.clone();
         if let Some(own) = self.memory.sources.get_mut(&name) {
-            own.stop = pre.len();
+            own.stop = n;
         }
         self.add_population(number, checked.order)?;
         let whole = self.memory.whole(number);
         for sum in std::mem::take(&mut checked.model.summed) {
             self.add_sum(&checked, whole, sum)?;
         }
-        let statements = std::mem::take(&mut checked.event_driven.statements);
-        for pathway in &checked.model.pathways {
-            let (end, cells) = match pathway.side {
-                Side::Pre => (source, &pre),
-                Side::Post => (target, &post),
+        for assignment in &checked.init {
+            self.apply(assignment)?;
+        }
+        let event_driven = std::mem::take(&mut checked.event_driven.statements);
+        for pathway in std::mem::take(&mut checked.model.pathways) {
+            let end = match pathway.side {
+                Side::Pre => source,
+                Side::Post => target,
             };
-            let lowered = self.memory.lower(whole.into(), &pathway.text, |lowerer| {
-                lowerer.set_text(&checked.model.group.equations.text);
-                lowerer.statements(&statements)?;
-                if !statements.is_empty() {
-                    lowerer.statement(&Statement {
-                        target: "lastupdate".to_string(),
-                        target_span: Span::default(),
-                        op: AssignOp::Set,
-                        value: Expr::name("t"),
-                        span: Span::default(),
-                    })?;
-                }
-                lowerer.set_text(&pathway.text);
-                lowerer.statements(&pathway.statements)?;
-                Ok(LoopShape::Indexed)
-            })?;
             let object = format!("{name}_{}", pathway.name);
-            let code = self.add_code(whole, &object, "synapses", lowered, IndexMap::new())?;
+            let equations = checked.model.group.equations.text.clone();
+            let program = Program { code: pathway, event_driven: event_driven.clone(), equations };
+            let population = &mut self.memory.populations[number];
+            let index = population.index(program.side());
+            let delays = population.wiring.as_ref().and_then(|w| w.delays.get(&program.delay_name()));
+            let is_worth_it = delays.is_some_and(|delays| goes_by_row(&index, delays));
+            let (mut lowered, can_go_by_row) = self.memory.pathway_code(&program, whole, true)?;
+            let by_row = can_go_by_row && is_worth_it;
+            if by_row != can_go_by_row {
+                lowered = self.memory.pathway_code(&program, whole, false)?.0;
+            }
+            let code = self.add_code(whole, &object, "synapses", lowered, row_array())?;
             let there = &self.memory.populations[end.population];
             let clock = there.clock;
-            let event = there.events.iter().position(|e| e.name == pathway.event()).unwrap_or(0);
-            let delay = match checked.delays.get(&pathway.name) {
-                Some(seconds) => {
-                    let name = format!("{}.delay", pathway.name);
-                    if let Some(array) = self.memory.populations[number].arrays.get_mut(&name) {
-                        array.set(0, *seconds);
-                    }
-                    Delay::Same
-                }
-                None => Delay::Each,
-            };
-            let short = pathway.name.clone();
-            let (slot, order, active) = (pathway.slot(), pathway.order, pathway.active);
-            let pathway =
-                Pathway::new(object.clone(), short, pathway.side, number, end, event, clock, code, delay, cells);
+            let event = there.events.iter().position(|e| e.name == program.code.event()).unwrap_or(0);
+            let (slot, order, active) = (program.code.slot().to_string(), program.code.order, program.code.active);
+            let population = &self.memory.populations[number];
+            let delays = population.wiring.as_ref().and_then(|w| w.delays.get_index_of(&program.delay_name()));
+            let pathway = Pathway::new(
+                object.clone(),
+                program,
+                number,
+                end,
+                event,
+                clock,
+                code,
+                by_row,
+                can_go_by_row,
+                delays.unwrap_or(0),
+                index,
+            );
             self.pathways.push(pathway);
             let action = Action::Propagate { pathway: self.pathways.len() - 1 };
-            self.place(slot, order, &object, &name, clock, action);
+            self.place(&slot, order, &object, &name, clock, action);
             if let Some(scheduled) = self.schedule.last_mut() {
                 scheduled.active = active;
             }
         }
-        for assignment in &checked.init {
-            self.apply(&assignment.for_synapses(pre.len()))?;
-        }
+        self.synapses.push((number, checked));
         Ok(())
     }
 

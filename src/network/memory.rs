@@ -5,6 +5,7 @@
 //! cells from its own first one.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -19,7 +20,7 @@ use crate::diag::Text;
 use crate::engine::{CodeObject, optimised};
 use crate::kernel::ir::{Kernel, LoopShape, Param};
 use crate::kernel::lower::{FunctionSymbol, HostCall, HostFunction, LowerError, Lowered, Lowerer};
-use crate::model::group::Role;
+use crate::model::group::{Role, Side};
 use crate::runtime::array::{Array, ElementType};
 use crate::runtime::clock::Clock;
 
@@ -44,13 +45,15 @@ pub struct Memory {
 pub struct Context<'a> {
     /// The cells.
     pub source: Source,
+    /// The end of synapses whose cell is one for all elements.
+    pub row: Option<Side>,
     /// A function besides those of the model.
     pub function: Option<(&'a str, &'a Evaluator)>,
 }
 
 impl From<Source> for Context<'_> {
     fn from(source: Source) -> Self {
-        Context { source, function: None }
+        Context { source, row: None, function: None }
     }
 }
 
@@ -95,6 +98,7 @@ impl Memory {
         let symbols = ContextSymbols {
             population,
             is_part: context.source.is_part,
+            row: context.row,
             function: context.function.map(|(name, _)| (name, &stateful)),
         };
         let mut lowerer = Lowerer::new(&symbols, text);
@@ -112,12 +116,12 @@ impl Memory {
         arrays: IndexMap<String, Array>,
     ) -> Result<Code, Error> {
         let lowered = optimised(lowered)?;
-        self.bind(context, name.into(), kind, lowered, arrays)
+        self.bind(context, name.into(), kind, lowered, arrays, true)
     }
 
     /// The same for code that runs once, which is not worth optimising.
     pub fn code_once(&mut self, context: Context<'_>, name: &str, lowered: Lowered) -> Result<Code, Error> {
-        self.bind(context, name.to_string(), "once", lowered, IndexMap::new())
+        self.bind(context, name.to_string(), "once", lowered, IndexMap::new(), false)
     }
 
     fn bind(
@@ -127,7 +131,9 @@ impl Memory {
         kind: &'static str,
         lowered: Lowered,
         mut arrays: IndexMap<String, Array>,
+        lasting: bool,
     ) -> Result<Code, Error> {
+        self.provide(context.source.population, &lowered, lasting);
         let n = self.populations[context.source.population].n();
         for call in &lowered.calls {
             for array in std::iter::once(&call.result).chain(&call.arguments).chain(&call.condition) {
@@ -167,9 +173,51 @@ impl Memory {
         // SAFETY: the arrays live as long as the network or the code itself, which own them, and never move; `pointers`
         // gives arrays of the types that the kernel's names have, each with as many elements as the kernel reaches.
         let object = unsafe { CodeObject::bind(name, kind, lowered, pointers) };
-        let mut code = Code::new(object, calls, arrays);
+        let mut code = Code::new(object, calls, arrays, context.source);
         code.copies = copies;
         Ok(code)
+    }
+
+    /// Makes the arrays of synapses that code asks for.
+    fn provide(&mut self, population: usize, lowered: &Lowered, lasting: bool) {
+        let own = &mut self.populations[population];
+        if !own.is_synapses() {
+            return;
+        }
+        let kernels = std::iter::once(&lowered.kernel).chain(lowered.calls.iter().filter_map(|c| c.kernel.as_ref()));
+        kernels.flat_map(|kernel| &kernel.params).for_each(|param| own.provide(&param.name, lasting));
+        let guards = lowered.calls.iter().filter_map(|call| own.links.get(call.guard.as_ref()?)?.index.clone());
+        let indices: Vec<String> = guards.collect();
+        indices.iter().for_each(|name| own.provide(name, lasting));
+    }
+
+    /// Binds code anew after arrays were exchanged: its own get the length that its population has now.
+    ///
+    /// # Errors
+    /// If a name stands for nothing any more: a bug of ours.
+    pub fn rebind(&mut self, code: &mut Code) -> Result<(), LowerError> {
+        let population = &self.populations[code.source.population];
+        let n = population.n();
+        if population.is_synapses() && !code.source.is_part {
+            code.source.stop = n;
+        }
+        let kernels: Vec<Arc<Kernel>> = code.objects().map(|object| object.kernel().clone()).collect();
+        for param in kernels.iter().flat_map(|kernel| &kernel.params).filter(|param| !param.scalar) {
+            if let Some(array) = code.arrays.get_mut(&param.name)
+                && array.len() != n
+            {
+                *array = array.resized(n);
+            }
+        }
+        let mut pointers = Vec::new();
+        for kernel in &kernels {
+            pointers.push(self.pointers(code.source.into(), kernel, &mut code.arrays)?);
+        }
+        for (object, pointers) in code.objects_mut().zip(pointers) {
+            // SAFETY: as in `bind`.
+            unsafe { object.rebind(pointers) };
+        }
+        Ok(())
     }
 
     fn guard(&self, population: usize, name: &str) -> Guard {
@@ -223,6 +271,7 @@ impl Memory {
         if let Some((population, variable)) = link
             && population != source.population
         {
+            self.populations[population].provide(&variable, true);
             return self.populations[population].arrays.get_mut(&variable).map(Array::pointer);
         }
         if let Some(pointer) = self.populations[source.population].pointer(name, source) {

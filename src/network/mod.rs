@@ -22,6 +22,7 @@ pub mod error;
 pub mod evaluate;
 pub mod from_file;
 pub mod function;
+mod grow;
 mod instantiate;
 pub mod memory;
 pub mod model;
@@ -53,8 +54,9 @@ pub use self::error::Error;
 pub use self::from_file::{Run, from_file};
 use self::memory::Memory;
 pub use self::model::{
-    AnyGroup, Assigned, Assignment, Connect, Filter, Function, Link, Model, Monitor, MonitorKind, NeuronGroup,
-    Operation, PoissonGroup, PoissonInput, Record, SpikeGeneratorGroup, Subgroup, Synapses, TimedArray, Value,
+    AnyGroup, Assigned, Assignment, Between, Cells, Connect, Filter, Function, Link, Model, Monitor, MonitorKind,
+    NeuronGroup, Operation, PoissonGroup, PoissonInput, Record, SpikeGeneratorGroup, Subgroup, Synapses, TimedArray,
+    Value,
 };
 use self::monitor::{EventMonitor, RateMonitor, StateMonitor};
 use self::population::Population;
@@ -64,7 +66,8 @@ use self::run::Halt;
 pub use self::run::{Ending, Progress, RunProgress};
 pub use self::state::{RandomState, State};
 use self::stream::Stream;
-use self::synapses::{Pathway, Sum};
+use self::synapses::pathway::Pathway;
+use self::synapses::{CheckedSynapses, Sum};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine::{CodeObject, Engine, Options, Report, Tier};
 use crate::kernel::ir::Param;
@@ -95,6 +98,8 @@ pub struct Network {
     operations: Vec<HostOperation>,
     pathways: Vec<Pathway>,
     sums: Vec<Sum>,
+    /// The synapses by number of their population, as they were checked.
+    synapses: Vec<(usize, CheckedSynapses)>,
     /// How long making synapses took.
     connecting: Duration,
     slots: Slots,
@@ -194,6 +199,7 @@ impl Network {
             operations: Vec::new(),
             pathways: Vec::new(),
             sums: Vec::new(),
+            synapses: Vec::new(),
             connecting: Duration::ZERO,
             slots,
             schedule: Vec::new(),
@@ -396,7 +402,9 @@ impl Network {
     /// The values of a variable of a group or a subgroup, one a cell (one for shared variables); booleans are 0 and 1.
     pub fn values(&self, group: &str, variable: &str) -> Option<Vec<f64>> {
         let source = self.memory.sources.get(group)?;
-        let array = self.memory.populations[source.population].arrays.get(variable)?;
+        let population = &self.memory.populations[source.population];
+        let told = if population.arrays.contains_key(variable) { None } else { population.told(variable) };
+        let array = population.arrays.get(variable).or(told.as_ref())?;
         let is_single = array.len() == 1;
         Some(if is_single { array.to_f64() } else { (source.start..source.stop).map(|k| array.get(k)).collect() })
     }
@@ -433,9 +441,13 @@ impl Network {
         match selection {
             Some((source, selection)) if !diagnostics.has_errors() => {
                 let cells = selection.cells(&mut self.memory, &mut self.streams)?;
-                let array = &self.memory.populations[source.population].arrays[variable];
+                let population = &mut self.memory.populations[source.population];
+                population.provide(variable, false);
+                let array = &population.arrays[variable];
                 let at = |cell: &i32| if array.len() == 1 { 0 } else { *cell as usize };
-                Ok(cells.iter().map(|cell| array.get(at(cell))).collect())
+                let values = cells.iter().map(|cell| array.get(at(cell))).collect();
+                population.release();
+                Ok(values)
             }
             _ => Err(Error::Model(diagnostics)),
         }
@@ -496,17 +508,20 @@ impl Network {
     /// The last value of every state variable and parameter, and of `lastspike` and `not_refractory`, by group.
     pub fn final_state(&self) -> IndexMap<String, IndexMap<String, Vec<f64>>> {
         let has_state = |p: &Population, name: &str| {
-            let is_end = name == "i" || name == "j";
             p.group.variables.get(name).is_some_and(|v| match v.role {
                 Role::ConstantOverDt(_) => p.is_synapses(),
-                Role::Given => is_end,
+                Role::Given => name == "i" || name == "j",
                 // One delay of all synapses is not the state of each.
                 _ => !(v.shared && name.ends_with(".delay") && p.n() != 1),
             })
         };
         let state = |p: &Population| {
-            let own = p.arrays.iter().filter(|(name, _)| has_state(p, name));
-            own.map(|(name, array)| (name.clone(), array.to_f64())).collect::<IndexMap<_, _>>()
+            let names = p.group.variables.keys().filter(|name| has_state(p, name));
+            let values = |name: &String| match p.arrays.get(name) {
+                Some(array) => Some(array.to_f64()),
+                None => p.told(name).map(|array| array.to_f64()),
+            };
+            names.filter_map(|name| Some((name.clone(), values(name)?))).collect::<IndexMap<_, _>>()
         };
         let neurons = self.memory.populations.iter().filter(|p| p.has_equations);
         neurons.map(|p| (p.group.name.clone(), state(p))).collect()

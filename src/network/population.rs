@@ -6,6 +6,7 @@ use super::check::{GroupInput, Source};
 use super::error::Error;
 use super::memory::{Context, Memory};
 use super::symbols::{element_type, variable_storage};
+use super::synapses::wiring::Wiring;
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::ast::{AssignOp, Expr, Statement};
 use crate::integrate::Integration;
@@ -38,6 +39,8 @@ pub struct Population {
     pub links: IndexMap<String, Linked>,
     /// What can happen to its cells; spikes first.
     pub events: Vec<EventSpace>,
+    /// Which cells its elements connect, if they are synapses.
+    pub wiring: Option<Wiring>,
     /// Where its spikes come from, if they are given.
     pub spikes: Option<SpikeSource>,
     /// First cell and number of cells of the parts that code looks at, as 32-bit integers.
@@ -126,7 +129,9 @@ impl Population {
         let n = group.n;
         let mut arrays = IndexMap::new();
         for (name, variable) in &group.variables {
-            if variable.is_stored() {
+            // What is given of each synapse has a form of its own.
+            let is_given = variable.role == Role::Given && !variable.shared;
+            if variable.is_stored() && !is_given && !name.ends_with(".delay") {
                 let len = if variable.shared { 1 } else { n };
                 let mut array = Array::zeros(element_type(variable_storage(variable)), len);
                 match variable.role {
@@ -162,6 +167,7 @@ impl Population {
             propagator_is_scalar: true,
             links: IndexMap::new(),
             events,
+            wiring: None,
             spikes,
             parts: Vec::new(),
         }
@@ -169,7 +175,7 @@ impl Population {
 
     /// Whether its elements are synapses.
     pub fn is_synapses(&self) -> bool {
-        self.arrays.contains_key("_i_pre")
+        self.wiring.is_some()
     }
 
     /// Number of cells.

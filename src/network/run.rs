@@ -10,6 +10,7 @@ use super::memory::Memory;
 use super::model::Value;
 use super::monitor::{EventMonitor, RateMonitor, Recording};
 use super::population::{EventSpace, Population};
+use super::synapses::pathway::{goes_by_row, row_array};
 use super::{Action, Network};
 use crate::diag::{Diagnostic, Diagnostics, Severity, Text};
 use crate::random::Streams;
@@ -137,17 +138,42 @@ impl Network {
             }
             population.choose_linked_cells(&mut diagnostics);
         }
+        self.follow_delays()?;
         for pathway in &mut self.pathways {
-            let lost = pathway.prepare(
-                &self.memory.populations[pathway.synapses].arrays,
-                self.memory.clocks[pathway.clock].dt_seconds(),
-            );
+            let Some(wiring) = &self.memory.populations[pathway.synapses].wiring else { continue };
+            let Some(delays) = wiring.delays.get(&pathway.program.delay_name()) else { continue };
+            let lost = pathway.prepare(delays, self.memory.clocks[pathway.clock].dt_seconds());
             if lost > 0 {
                 let message = format!("{lost} delays of `{}` are shorter than half a step and became 0", pathway.name);
                 self.warnings.push(Diagnostic { severity: Severity::Warning, ..Diagnostic::unlocated(message) });
             }
         }
         if diagnostics.has_errors() { Err(Error::Model(diagnostics)) } else { Ok(()) }
+    }
+
+    /// Where delays became different, or one, code goes over to lists of synapses, or to whole cells.
+    fn follow_delays(&mut self) -> Result<(), Error> {
+        let mut has_changed = false;
+        for number in 0..self.pathways.len() {
+            let pathway = &self.pathways[number];
+            let Some(wiring) = &self.memory.populations[pathway.synapses].wiring else { continue };
+            let Some(delays) = wiring.delays.get(&pathway.program.delay_name()) else { continue };
+            let is_worth_it = goes_by_row(&pathway.index, delays) && pathway.may_have_cells(delays);
+            let by_row = pathway.can_go_by_row && is_worth_it;
+            if by_row != pathway.by_row {
+                let whole = self.memory.whole(pathway.synapses);
+                let (lowered, _) = self.memory.pathway_code(&pathway.program, whole, by_row)?;
+                let name = pathway.name.clone();
+                self.code[pathway.code] = self.memory.code(whole.into(), name, "synapses", lowered, row_array())?;
+                self.pathways[number].by_row = by_row;
+                has_changed = true;
+            }
+        }
+        if has_changed {
+            let Network { engine, code, propagators, .. } = self;
+            engine.restart(super::all_code_mut(code, propagators));
+        }
+        Ok(())
     }
 
     /// Events that a state brought along are seen in the first step; those that nothing looks for in this run would be seen
@@ -369,13 +395,28 @@ impl Network {
             Action::Propagate { pathway } => {
                 let pathway = &mut self.pathways[pathway];
                 let cells = memory.populations[pathway.source.population].events[pathway.event].of(&pathway.source);
-                let number = pathway.code;
-                let due = pathway.exchange(cells);
-                if !due.is_empty() {
-                    let code = &mut code[number];
-                    code.prepare(Elements::List(due), &memory.populations, streams);
-                    code.object.run_over(due);
+                let wiring = memory.populations[pathway.synapses].wiring.as_ref();
+                if let Some(delays) = wiring.and_then(|wiring| wiring.delays.get_index(pathway.delays)) {
+                    pathway.push(cells, delays.1);
                 }
+                let code = &mut code[pathway.code];
+                if pathway.by_row {
+                    let first = pathway.source.start;
+                    for cell in pathway.queue.current() {
+                        let synapses = pathway.index.range(*cell as usize);
+                        if !synapses.is_empty() {
+                            code.arrays[0].as_i32_mut()[0] = (first + *cell as usize) as i32;
+                            code.object.run_range(synapses);
+                        }
+                    }
+                } else {
+                    let due = pathway.due();
+                    if !due.is_empty() {
+                        code.prepare(Elements::List(due), &memory.populations, streams);
+                        code.object.run_over(due);
+                    }
+                }
+                pathway.queue.advance();
             }
             Action::Sum { sum } => {
                 let sum = &self.sums[sum];

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::Network;
 use super::error::Error;
 use super::monitor::Columns;
+use crate::model::group::Side;
 use crate::random::{GeneratorState, StreamsState, WORDS};
 use crate::runtime::array::{Array, ElementType};
 use crate::runtime::record::Values;
@@ -143,8 +144,15 @@ impl Network {
         out.put("clocks/step".into(), clocks.iter().map(|c| c.step()).collect::<Vec<i64>>());
         for population in &self.memory.populations {
             let prefix = format!("groups/{}", population.group.name);
-            for (name, array) in &population.arrays {
+            for (name, array) in population.arrays.iter().filter(|(name, _)| population.is_state(name)) {
                 out.put(format!("{prefix}/{name}"), elements(array));
+            }
+            if let Some(wiring) = &population.wiring {
+                out.put(format!("{prefix}/i"), population.cells_at(Side::Pre));
+                out.put(format!("{prefix}/j"), population.cells_at(Side::Post));
+                for name in wiring.delays.keys() {
+                    out.put(format!("{prefix}/{name}"), population.told(name).map_or(Vec::new(), |a| a.to_f64()));
+                }
             }
             for event in &population.events {
                 out.put(format!("{prefix}/events/{}", event.name), event.cells_at_end().to_vec());
@@ -159,6 +167,7 @@ impl Network {
         for pathway in &self.pathways {
             let pending = pathway.queue.pending();
             let prefix = format!("pathways/{}", pathway.name);
+            out.put(format!("{prefix}/has_cells"), vec![i64::from(pathway.has_cells)]);
             out.put(format!("{prefix}/steps"), pending.iter().map(|(ahead, _)| *ahead as i64).collect::<Vec<i64>>());
             out.put(format!("{prefix}/numbers"), pending.iter().map(|(_, number)| *number).collect::<Vec<u32>>());
         }
@@ -230,19 +239,27 @@ impl Network {
         }
         for population in &mut self.memory.populations {
             let prefix = format!("groups/{}", population.group.name);
-            for (name, array) in &mut population.arrays {
-                set_elements(array, reader.get(&format!("{prefix}/{name}"))?);
+            let states: Vec<String> =
+                population.arrays.keys().filter(|name| population.is_state(name)).cloned().collect();
+            for name in states {
+                set_elements(&mut population.arrays[&name], reader.get(&format!("{prefix}/{name}"))?);
+            }
+            if population.is_synapses() {
+                let ends = (reader.i32(&format!("{prefix}/i"))?, reader.i32(&format!("{prefix}/j"))?);
+                population.rewire(ends.0, ends.1, |name| reader.f64(&format!("{prefix}/{name}")))?;
             }
             for event in &mut population.events {
                 event.restore(reader.i32(&format!("{prefix}/events/{}", event.name))?);
             }
         }
-        let populations = &self.memory.populations;
+        let populations = &mut self.memory.populations;
         for pathway in &mut self.pathways {
             let prefix = format!("pathways/{}", pathway.name);
             let steps = reader.i64(&format!("{prefix}/steps"))?;
             let numbers = reader.u32(&format!("{prefix}/numbers"))?;
-            pathway.restore(&populations[pathway.synapses].arrays, steps.iter().copied().zip(numbers.iter().copied()));
+            let has_cells = reader.i64(&format!("{prefix}/has_cells"))?.first() == Some(&1);
+            let index = populations[pathway.synapses].index(pathway.program.side());
+            pathway.restore(index, has_cells, steps.iter().copied().zip(numbers.iter().copied()));
         }
         for monitor in &mut self.event_monitors {
             let prefix = format!("monitors/{}", monitor.name);

@@ -1,10 +1,13 @@
 //! What the names of a model stand for in memory.
 
 use super::population::{COUNT, FIRST, Linked, Population};
+use super::synapses::pathway::ROW;
+use super::synapses::wiring::{SOURCES, TARGETS};
+use crate::expr::ast::{BinaryOp, Expr};
 use crate::expr::check::{CONSTANTS, FunctionMeaning, ValueType};
 use crate::kernel::ir::Storage;
 use crate::kernel::lower::{FunctionSymbol, Symbol, Symbols};
-use crate::model::group::{Role, Variable};
+use crate::model::group::{Role, Side, Variable};
 use crate::model::namespace::{FunctionBody, Namespace, Number};
 use crate::runtime::array::{Array, ElementType};
 use crate::unit;
@@ -71,6 +74,8 @@ pub struct ContextSymbols<'a> {
     pub population: &'a Population,
     /// Whether it is a part, which counts cells from its own first one.
     pub is_part: bool,
+    /// The end of synapses whose cell is one for all elements.
+    pub row: Option<Side>,
     /// A function besides those of the namespace.
     pub function: Option<(&'a str, &'a FunctionSymbol)>,
 }
@@ -101,9 +106,19 @@ impl Symbols for ContextSymbols<'_> {
             Role::Subexpression(expr) => {
                 Some(Symbol::Subexpression { expr: expr.clone(), ty: variable.kind.ty, varies: variable.varies })
             }
+            Role::Given if name == "i" && self.population.is_synapses() => Some(counted(Side::Pre)),
+            Role::Given if name == "j" && self.population.is_synapses() => Some(counted(Side::Post)),
+            Role::Given if self.row.is_some_and(|side| name == cells(side)) => {
+                Some(Symbol::Value { param: ROW.to_string(), storage: Storage::I32 })
+            }
             Role::Linked | Role::Endpoint { .. } => {
                 let Linked { param, guard, storage, is_single, index, .. } = links.get(name)?;
+                let is_of_row =
+                    matches!((&variable.role, self.row), (Role::Endpoint { side, .. }, Some(row)) if *side == row);
                 match index {
+                    Some(_) if is_of_row => {
+                        Some(Symbol::LinkedRow { param: param.clone(), storage: *storage, row: ROW.to_string() })
+                    }
                     Some(index) => Some(Symbol::Linked {
                         param: param.clone(),
                         storage: *storage,
@@ -145,6 +160,17 @@ impl Symbols for ContextSymbols<'_> {
             }
         })
     }
+}
+
+/// The name of the array that says which cell each synapse has at one end, counted in its population.
+fn cells(side: Side) -> &'static str {
+    if side == Side::Pre { SOURCES } else { TARGETS }
+}
+
+/// The cell at one end, counted from the first one there.
+fn counted(side: Side) -> Symbol {
+    let expr = Expr::name(cells(side)).binary(BinaryOp::Sub, Expr::name(format!("_first{}", side.suffix())));
+    Symbol::Subexpression { expr, ty: ValueType::Integer, varies: true }
 }
 
 /// How a variable with values of its own is stored.

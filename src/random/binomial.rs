@@ -2,22 +2,25 @@
 //! are to be expected, by the algorithm BTPE (Kachitvichyanukul and Schmeiser, *Communications of the ACM* 31, 1988)
 //! above; failures are drawn instead where they are the fewer.
 
+use std::sync::Arc;
+
 use super::Uniforms;
 use super::logarithm::log;
 use crate::kernel::maths::exp;
 
-/// A binomial distribution, prepared for many draws.
-#[derive(Clone, Copy, Debug)]
+/// A binomial distribution.
+#[derive(Clone, Debug)]
 pub struct Binomial {
     /// The number of trials, if the method draws failures.
     failures_of: Option<i64>,
     method: Method,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Method {
     Zero,
     Inversion(Inversion),
+    Table(Arc<Table>),
     Rejection(Rejection),
 }
 
@@ -40,11 +43,22 @@ impl Binomial {
         Binomial { failures_of, method }
     }
 
+    /// The same, prepared for many draws.
+    #[must_use]
+    pub fn prepared(mut self) -> Binomial {
+        if let Method::Inversion(inversion) = &self.method {
+            self.method = Method::Table(Arc::new(Table::new(inversion)));
+        }
+        self
+    }
+
     /// One number.
+    #[inline]
     pub fn draw<U: Uniforms + ?Sized>(&self, source: &mut U) -> i64 {
         let found = match &self.method {
             Method::Zero => 0.0,
             Method::Inversion(inversion) => inversion.draw(source),
+            Method::Table(table) => table.draw(source),
             Method::Rejection(rejection) => rejection.draw(source),
         } as i64;
         self.failures_of.map_or(found, |trials| trials - found)
@@ -71,21 +85,81 @@ impl Inversion {
     }
 
     fn draw<U: Uniforms + ?Sized>(&self, source: &mut U) -> f64 {
+        loop {
+            if let Some(count) = self.count(source.uniform()) {
+                return count;
+            }
+        }
+    }
+
+    /// The number for a uniform number; none if that is too far out. Never less for a greater uniform number, since
+    /// rounded differences keep the order of what they are differences of.
+    fn count(&self, uniform: f64) -> Option<f64> {
         let mut count = 0.0;
         let mut probability = self.probability_of_zero;
-        let mut left = source.uniform();
+        let mut left = uniform;
         while left > probability {
             count += 1.0;
             if count > self.bound {
-                count = 0.0;
-                probability = self.probability_of_zero;
-                left = source.uniform();
-            } else {
-                left -= probability;
-                probability = ((self.n - count + 1.0) * self.p * probability) / (count * self.q);
+                return None;
+            }
+            left -= probability;
+            probability = ((self.n - count + 1.0) * self.p * probability) / (count * self.q);
+        }
+        Some(count)
+    }
+}
+
+/// Uniform numbers are multiples of 2⁻⁵³.
+const UNIFORMS: u64 = 1 << 53;
+
+/// Uniform numbers of a part of the table.
+const PART: u32 = 53 - 8;
+
+/// The numbers that inversion gives, by the uniform number: found by halving, so the same to the last one.
+#[derive(Debug)]
+struct Table {
+    /// The first uniform number, in units of 2⁻⁵³, that gives more than 0, 1, 2, …; the last one is for those too far out.
+    first_above: Vec<u64>,
+    /// What the first uniform number of each part gives.
+    of_part: Vec<u32>,
+}
+
+impl Table {
+    fn new(inversion: &Inversion) -> Table {
+        let is_above = |uniform: u64, count: usize| {
+            inversion.count(uniform as f64 / UNIFORMS as f64).is_none_or(|found| found > count as f64)
+        };
+        let mut first_above = Vec::new();
+        let mut low = 0;
+        for count in 0..=inversion.bound as usize {
+            let mut high = UNIFORMS;
+            while low < high {
+                let middle = low + (high - low) / 2;
+                if is_above(middle, count) { high = middle } else { low = middle + 1 }
+            }
+            first_above.push(low);
+            if low == UNIFORMS {
+                break;
             }
         }
-        count
+        let of_part =
+            (0..UNIFORMS >> PART).map(|part| first_above.partition_point(|first| *first <= part << PART) as u32);
+        Table { of_part: of_part.collect(), first_above }
+    }
+
+    #[inline]
+    fn draw<U: Uniforms + ?Sized>(&self, source: &mut U) -> f64 {
+        loop {
+            let uniform = (source.uniform() * UNIFORMS as f64) as u64;
+            let mut count = self.of_part[(uniform >> PART) as usize] as usize;
+            while let Some(first) = self.first_above.get(count) {
+                if uniform < *first {
+                    return count as f64;
+                }
+                count += 1;
+            }
+        }
     }
 }
 
@@ -213,5 +287,38 @@ impl Rejection {
             + rest(z)
             + rest(x1)
             + rest(w)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Gives one number, then others.
+    struct Given(Vec<f64>);
+
+    impl Uniforms for Given {
+        fn uniform(&mut self) -> f64 {
+            self.0.pop().unwrap_or(0.25)
+        }
+    }
+
+    proptest! {
+        /// At random, and around every step of the table.
+        #[test]
+        fn a_table_gives_what_inversion_gives(trials in 0_i64..3000, mean in 0.0..30.0_f64, uniforms in prop::collection::vec(0..UNIFORMS, 50)) {
+            let binomial = Binomial::new(trials, mean / trials.max(1) as f64);
+            let prepared = binomial.clone().prepared();
+            let steps = match &prepared.method {
+                Method::Table(table) => table.first_above.clone(),
+                _ => Vec::new(),
+            };
+            let around = steps.iter().flat_map(|step| [step.saturating_sub(1), *step, *step + 1]).filter(|u| *u < UNIFORMS);
+            for uniform in uniforms.into_iter().chain(around) {
+                let given = || Given(vec![uniform as f64 / UNIFORMS as f64]);
+                prop_assert_eq!(prepared.draw(&mut given()), binomial.draw(&mut given()));
+            }
+        }
     }
 }

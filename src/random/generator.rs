@@ -48,9 +48,26 @@ impl Generator {
     /// The uniform distribution over [0, 1), with 53 random bits: `random_sample`, `rand`.
     #[inline]
     pub fn uniform(&mut self) -> f64 {
-        let high = f64::from(self.word() >> 5);
-        let low = f64::from(self.word() >> 6);
-        (high * 67108864.0 + low) / 9007199254740992.0
+        let (high, low) = (self.word(), self.word());
+        uniform_of(high, low)
+    }
+
+    /// As many calls of [`uniform`](Generator::uniform) as there is room.
+    pub fn fill_uniform(&mut self, out: &mut [f64]) {
+        let mut done = 0;
+        while done < out.len() {
+            if WORDS - self.position < 2 {
+                out[done] = self.uniform();
+                done += 1;
+                continue;
+            }
+            let words = &self.outputs[self.position..];
+            let count = (words.len() / 2).min(out.len() - done);
+            for (value, pair) in out[done..done + count].iter_mut().zip(words.chunks_exact(2)) {
+                *value = uniform_of(pair[0], pair[1]);
+            }
+            (done, self.position) = (done + count, self.position + 2 * count);
+        }
     }
 
     /// The normal distribution of mean 0 and variance 1 by Marsaglia's polar method: `randn`. A point in the unit disc
@@ -110,6 +127,12 @@ impl Generator {
         self.outputs.fill_with(|| self.twister.next_u32());
         self.position = 0;
     }
+}
+
+/// 53 bits of two words as a number of [0, 1).
+#[inline]
+fn uniform_of(high: u32, low: u32) -> f64 {
+    (f64::from(high >> 5) * 67108864.0 + f64::from(low >> 6)) / 9007199254740992.0
 }
 
 impl Uniforms for Generator {

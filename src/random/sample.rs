@@ -7,8 +7,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Uniforms;
 use super::logarithm::log;
+use super::{Streams, Uniforms};
+use crate::kernel::maths;
 
 /// From this chance on, each candidate is drawn for.
 const NO_JUMPS_FROM: f64 = 0.25;
@@ -69,7 +70,8 @@ impl Picks {
                     return None;
                 }
                 // A jump beyond the end ends the row.
-                let passed = log(source.uniform()) * *scale;
+                let uniform = source.uniform();
+                let passed = jump(uniform, maths::log(uniform), *scale);
                 self.next = if passed < count as f64 { self.next + passed as u64 } else { count };
             }
             Kind::Chance { p, .. } => {
@@ -92,5 +94,109 @@ impl Picks {
         let taken = self.next;
         self.next += 1;
         (taken < count).then_some(taken)
+    }
+}
+
+/// How many candidates a uniform number passes over, whole and more, from its logarithm within a few units in the last
+/// place: where the whole number hangs on these, the logarithm is taken to the last one.
+#[inline]
+fn jump(uniform: f64, about_log: f64, scale: f64) -> f64 {
+    let passed = about_log * scale;
+    let near = passed * 1e-12 + 1e-12;
+    let fraction = passed - passed.trunc();
+    match fraction > near && fraction < 1.0 - near {
+        true => passed,
+        false => log(uniform) * scale,
+    }
+}
+
+/// Numbers that are looked at together.
+const TOGETHER: usize = 512;
+
+/// For each of `rows` rows, in order, those of `count` candidates that are taken with the chance `p`: the same, by the
+/// same draws, as [`Picks::with_chance`] gives row by row. `take` gets them a part of a row at a time.
+pub fn rows_with_chance(rows: usize, count: usize, p: f64, streams: &mut Streams, mut take: impl FnMut(usize, &[i32])) {
+    if p.is_nan() || p <= 0.0 || count == 0 {
+        return;
+    }
+    let scale = 1.0 / log(1.0 - p.min(0.5));
+    let (mut row, mut next) = (0, 0);
+    let mut logs = [0.0; TOGETHER];
+    let mut taken = [0; TOGETHER];
+    while row < rows {
+        let uniforms = streams.upcoming_uniforms();
+        let uniforms = &uniforms[..uniforms.len().min(TOGETHER)];
+        let (mut len, mut drawn) = (0, uniforms.len());
+        if p < NO_JUMPS_FROM {
+            let logs = &mut logs[..uniforms.len()];
+            maths::log_of_each(uniforms, logs);
+            for (k, uniform) in uniforms.iter().enumerate() {
+                let passed = jump(*uniform, logs[k], scale);
+                // A jump beyond the end ends the row.
+                next = if passed < count as f64 { next + passed as usize } else { count };
+                if next < count {
+                    taken[len] = next as i32;
+                    len += 1;
+                    next += 1;
+                }
+                if next >= count {
+                    take(row, &taken[..len]);
+                    (row, next, len) = (row + 1, 0, 0);
+                    if row == rows {
+                        drawn = k + 1;
+                        break;
+                    }
+                }
+            }
+        } else {
+            // One draw for each candidate.
+            drawn = drawn.min(count - next);
+            for (k, uniform) in uniforms[..drawn].iter().enumerate() {
+                taken[len] = (next + k) as i32;
+                len += usize::from(*uniform < p);
+            }
+            next += drawn;
+        }
+        take(row.min(rows - 1), &taken[..len]);
+        if row < rows && next == count && p >= NO_JUMPS_FROM {
+            (row, next) = (row + 1, 0);
+        }
+        streams.skip_uniforms(drawn);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn rows_at_once_are_rows_one_by_one(seed in any::<u32>(), rows in 0_usize..60, count in 0_usize..700, p in prop_oneof![0.0..1.0_f64, 0.0..0.05_f64, Just(0.25), Just(1.0), Just(-1.0)], before in 0_usize..3) {
+            let (mut one, mut other) = (Streams::new(seed), Streams::new(seed));
+            for _ in 0..before {
+                (one.next_uniform(), other.next_uniform());
+            }
+            let mut expected = vec![Vec::new(); rows];
+            for taken in &mut expected {
+                let mut picks = Picks::with_chance(count as u64, p);
+                while let Some(pick) = picks.next(&mut one) {
+                    taken.push(pick as i32);
+                }
+            }
+            let mut found = vec![Vec::new(); rows];
+            rows_with_chance(rows, count, p, &mut other, |row, taken| found[row].extend_from_slice(taken));
+            prop_assert_eq!(found, expected);
+            prop_assert_eq!(one.next_uniform(), other.next_uniform());
+        }
+
+        /// Numbers around those where a jump becomes one longer.
+        #[test]
+        fn jumps_are_whole_to_the_last_place(p in 0.0001..0.25_f64, whole in 0_u32..2000, off in -40_i64..40) {
+            let scale = 1.0 / log(1.0 - p);
+            let uniform = f64::from_bits(((f64::from(whole) / scale).exp().to_bits() as i64 + off) as u64);
+            prop_assume!(uniform > 0.0 && uniform < 1.0);
+            prop_assert_eq!(jump(uniform, maths::log(uniform), scale).trunc(), (log(uniform) * scale).trunc());
+        }
     }
 }

@@ -69,26 +69,40 @@ impl Streams {
     #[inline]
     pub fn next_uniform(&mut self) -> f64 {
         let generator = &mut self.generator;
-        self.uniforms.next(|| generator.uniform())
+        self.uniforms.next(|values| generator.fill_uniform(values))
     }
 
     /// `randn()` in code.
     #[inline]
     pub fn next_normal(&mut self) -> f64 {
         let generator = &mut self.generator;
-        self.normals.next(|| generator.normal())
+        self.normals.next(|values| values.fill_with(|| generator.normal()))
+    }
+
+    /// What the next calls of [`next_uniform`](Streams::next_uniform) give, at least one of them; the first one is asked for
+    /// now, the others may be.
+    pub fn upcoming_uniforms(&mut self) -> &[f64] {
+        if self.uniforms.position == BLOCK {
+            self.uniforms.fetch(|values| self.generator.fill_uniform(values));
+        }
+        self.uniforms.rest()
+    }
+
+    /// So many of them were drawn.
+    pub fn skip_uniforms(&mut self, drawn: usize) {
+        self.uniforms.position = (self.uniforms.position + drawn).min(BLOCK);
     }
 
     /// As many calls of [`next_uniform`](Streams::next_uniform) as there is room.
     pub fn fill_uniform(&mut self, out: &mut [f64]) {
         let generator = &mut self.generator;
-        self.uniforms.copy_to(out, || generator.uniform());
+        self.uniforms.copy_to(out, |values| generator.fill_uniform(values));
     }
 
     /// As many calls of [`next_normal`](Streams::next_normal) as there is room.
     pub fn fill_normal(&mut self, out: &mut [f64]) {
         let generator = &mut self.generator;
-        self.normals.copy_to(out, || generator.normal());
+        self.normals.copy_to(out, |values| values.fill_with(|| generator.normal()));
     }
 
     /// `poisson(mean)` in code: from the block of uniform numbers.
@@ -149,7 +163,7 @@ impl Block {
 
     /// A used up block is fetched anew only when a number is asked for: what is drawn directly until then comes first.
     #[inline]
-    fn next(&mut self, draw: impl FnMut() -> f64) -> f64 {
+    fn next(&mut self, draw: impl FnMut(&mut [f64])) -> f64 {
         if self.position == BLOCK {
             self.fetch(draw);
         }
@@ -158,7 +172,7 @@ impl Block {
         value
     }
 
-    fn copy_to(&mut self, mut out: &mut [f64], mut draw: impl FnMut() -> f64) {
+    fn copy_to(&mut self, mut out: &mut [f64], mut draw: impl FnMut(&mut [f64])) {
         while !out.is_empty() {
             if self.position == BLOCK {
                 self.fetch(&mut draw);
@@ -172,8 +186,8 @@ impl Block {
     }
 
     #[cold]
-    fn fetch(&mut self, draw: impl FnMut() -> f64) {
-        self.values.fill_with(draw);
+    fn fetch(&mut self, mut draw: impl FnMut(&mut [f64])) {
+        draw(&mut self.values);
         self.position = 0;
     }
 

@@ -35,14 +35,21 @@ impl ElementType {
 pub struct Array {
     ty: ElementType,
     len: usize,
-    lines: Box<[Line]>,
+    lines: Vec<Line>,
 }
 
 impl Array {
     /// `len` zeros. At least one element's room is allocated, so that the pointer is always valid.
     pub fn zeros(ty: ElementType, len: usize) -> Array {
         let lines = (len.max(1) * ty.size()).div_ceil(size_of::<Line>());
-        Array { ty, len, lines: vec![Line([0; 8]); lines].into_boxed_slice() }
+        Array { ty, len, lines: vec![Line([0; 8]); lines] }
+    }
+
+    /// These integers.
+    pub fn from_i32(values: &[i32]) -> Array {
+        let mut array = Array::zeros(ElementType::I32, values.len());
+        array.as_i32_mut().copy_from_slice(values);
+        array
     }
 
     /// One double.
@@ -94,6 +101,32 @@ impl Array {
         let base = self.base::<f64>(ElementType::F64).cast_mut();
         // SAFETY: as in `as_f64`; the borrow of `self` is exclusive.
         unsafe { std::slice::from_raw_parts_mut(base, self.len) }
+    }
+
+    /// The elements of an array of 32-bit integers.
+    ///
+    /// # Panics
+    /// If it is of another type.
+    pub fn as_i32(&self) -> &[i32] {
+        // SAFETY: as in `as_f64`; every bit pattern is an integer.
+        unsafe { std::slice::from_raw_parts(self.base(ElementType::I32), self.len) }
+    }
+
+    /// The elements of an array of 32-bit integers, to change them.
+    ///
+    /// # Panics
+    /// If it is of another type.
+    pub fn as_i32_mut(&mut self) -> &mut [i32] {
+        let base = self.base::<i32>(ElementType::I32).cast_mut();
+        // SAFETY: as in `as_f64_mut`.
+        unsafe { std::slice::from_raw_parts_mut(base, self.len) }
+    }
+
+    /// The elements of an array of booleans, 0 or 1; none if it is of another type.
+    pub fn as_bools(&self) -> Option<&[u8]> {
+        let base = (self.ty == ElementType::Bool).then(|| self.lines.as_ptr().cast())?;
+        // SAFETY: the lines hold `len` bytes.
+        Some(unsafe { std::slice::from_raw_parts(base, self.len) })
     }
 
     /// The bytes of the elements.
@@ -184,11 +217,87 @@ impl Array {
         self.lines.copy_from_slice(&other.lines);
     }
 
+    /// An array of `len` elements that begins as this one, zero where that has no more.
+    pub fn resized(&self, len: usize) -> Array {
+        let mut other = Array::zeros(self.ty, len);
+        let bytes = self.len.min(len) * self.ty.size();
+        // SAFETY: both have as many bytes of elements, and the new one is nobody else's.
+        unsafe {
+            let from = self.lines.as_ptr().cast::<u8>();
+            other.lines.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(from, bytes);
+        }
+        other
+    }
+
     /// Every element as a double.
     pub fn to_f64(&self) -> Vec<f64> {
         (0..self.len).map(|k| self.get(k)).collect()
     }
 }
+
+/// 32-bit integers that become an array without being copied.
+#[derive(Clone, Default)]
+pub struct Integers {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+impl Integers {
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, more: usize) {
+        let lines = (self.len + more).div_ceil(PER_LINE);
+        self.lines.reserve(lines.saturating_sub(self.lines.len()));
+    }
+
+    /// Appends one.
+    #[inline]
+    pub fn push(&mut self, value: i32) {
+        self.extend_from_slice(&[value]);
+    }
+
+    /// Appends these.
+    #[inline]
+    pub fn extend_from_slice(&mut self, values: &[i32]) {
+        let begin = self.len;
+        self.len += values.len();
+        if self.len > self.lines.len() * PER_LINE {
+            self.lines.resize(self.len.div_ceil(PER_LINE), Line([0; 8]));
+        }
+        self.as_mut_slice()[begin..].copy_from_slice(values);
+    }
+
+    /// What there is.
+    pub fn as_slice(&self) -> &[i32] {
+        // SAFETY: the lines hold `len` integers, aligned, and every bit pattern is one.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+
+    /// What there is, to change it.
+    #[inline]
+    pub fn as_mut_slice(&mut self) -> &mut [i32] {
+        // SAFETY: as above; the borrow of `self` is exclusive.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+
+    /// As an array.
+    pub fn into_array(mut self) -> Array {
+        if self.lines.is_empty() {
+            self.lines.push(Line([0; 8]));
+        }
+        Array { ty: ElementType::I32, len: self.len, lines: self.lines }
+    }
+}
+
+impl From<Vec<i32>> for Integers {
+    fn from(values: Vec<i32>) -> Integers {
+        let mut integers = Integers::default();
+        integers.extend_from_slice(&values);
+        integers
+    }
+}
+
+/// 32-bit integers of a line.
+const PER_LINE: usize = size_of::<Line>() / size_of::<i32>();
 
 impl std::fmt::Debug for Array {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -199,6 +308,28 @@ impl std::fmt::Debug for Array {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_lengths_keep_what_there_was() {
+        let array = Array::from_i32(&[1, 2, 3]);
+        for (len, kept) in [(0, &[][..]), (2, &[1, 2]), (3, &[1, 2, 3]), (5, &[1, 2, 3, 0, 0])] {
+            assert_eq!(array.resized(len).as_i32(), kept);
+        }
+    }
+
+    #[test]
+    fn integers_become_an_array() {
+        for n in [0, 1, 15, 16, 17, 1000] {
+            let values: Vec<i32> = (0..n).map(|k| k * k - 7).collect();
+            let mut integers = Integers::default();
+            let (some, rest) = values.split_at(values.len() / 3);
+            some.iter().for_each(|value| integers.push(*value));
+            integers.reserve(rest.len());
+            integers.extend_from_slice(rest);
+            assert_eq!(integers.as_slice(), values);
+            assert_eq!(integers.into_array().as_i32(), values);
+        }
+    }
 
     #[test]
     fn every_type_keeps_what_it_is_given() {

@@ -57,6 +57,11 @@ impl SpikeQueue {
         self.now = if self.now + 1 == self.slots.len() { 0 } else { self.now + 1 };
     }
 
+    /// Whether nothing is on its way.
+    pub fn is_empty(&self) -> bool {
+        self.slots.iter().all(Vec::is_empty)
+    }
+
     /// Everything on its way: in how many steps it comes out, and the number; in the order of coming out.
     pub fn pending(&self) -> Vec<(usize, u32)> {
         let steps = (0..self.slots.len()).flat_map(|ahead| {

@@ -12,6 +12,7 @@ mod native;
 mod order;
 mod pathways;
 mod rates;
+mod synapses;
 
 use std::path::Path;
 

@@ -58,6 +58,15 @@ pub enum Symbol {
         /// Name of an array of 32-bit integers, one for each cell; in range of the linked array.
         index: String,
     },
+    /// The element of such an array whose number is one for all cells; never written.
+    LinkedRow {
+        /// Name of the parameter.
+        param: String,
+        /// Type in memory.
+        storage: Storage,
+        /// Name of a single value, a 32-bit integer.
+        row: String,
+    },
     /// A value that is part of the text, such as a unit.
     Literal(Number),
     /// A constant of the model in memory: never written, so a statement with its name makes a temporary instead.
@@ -255,7 +264,9 @@ impl<'a> Lowerer<'a> {
             }
             match self.symbol(name) {
                 Some(Symbol::Array { scalar, .. }) => scalar,
-                Some(Symbol::Literal(_) | Symbol::Constant(_) | Symbol::Value { .. }) => true,
+                Some(Symbol::Literal(_) | Symbol::Constant(_) | Symbol::Value { .. } | Symbol::LinkedRow { .. }) => {
+                    true
+                }
                 Some(Symbol::Subexpression { varies, .. }) => !varies,
                 Some(Symbol::Element | Symbol::ElementFrom(_) | Symbol::Linked { .. }) | None => false,
             }
@@ -312,7 +323,7 @@ impl<'a> Lowerer<'a> {
         self.push(Stmt::Store { place: Place { param, index }, value, when });
         let symbols = self.symbols;
         let is_written = |used: &String| match symbols.symbol(used) {
-            Some(Symbol::Linked { param, .. }) => param == name,
+            Some(Symbol::Linked { param, .. } | Symbol::LinkedRow { param, .. }) => param == name,
             _ => used == name,
         };
         self.subexpressions.retain(|_, (_, depends)| !depends.iter().any(is_written));
@@ -404,6 +415,11 @@ impl<'a> Lowerer<'a> {
             Some(Symbol::Linked { param, storage, index, .. }) => {
                 let index = Index::Via(self.param(&index, Storage::I32, false));
                 Ok(Expr::Load(Place { param: self.param(&param, storage, false), index }))
+            }
+            Some(Symbol::LinkedRow { param, storage, row }) => {
+                let row = Place { param: self.param(&row, Storage::I32, true), index: Index::Zero };
+                let row = Expr::cast(Type::I64, Expr::Load(row));
+                Ok(Expr::Gather(self.param(&param, storage, false), Box::new(row)))
             }
             Some(Symbol::Literal(Number::Float(value))) => Ok(Expr::f64(value)),
             Some(Symbol::Literal(Number::Integer(value))) => Ok(integer(value)),

@@ -29,7 +29,7 @@ mod generated;
 pub mod operators;
 
 pub use block::{Block, Scalar};
-pub use generated::exp;
+pub use generated::{exp, log};
 
 /// The text of the library.
 pub const LIBRARY: &str = include_str!("library.ir");
@@ -77,6 +77,16 @@ pub fn all() -> &'static [Builtin] {
 /// Tables and functions that only the library itself uses.
 pub fn internals() -> &'static [Internal] {
     &generated::INTERNALS
+}
+
+/// The logarithm of each, into a slice of the same length.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn log_of_each(x: &[f64], out: &mut [f64]) {
+    if let Some(Block::One(log)) = lookup("log").map(|log| log.block) {
+        log(x, out);
+    }
 }
 
 /// The lasting form of the name of a function or table of the library.

@@ -115,6 +115,7 @@ pub fn endpoint_variables(group: &Group, side: Side) -> IndexMap<String, Variabl
     let given = |shared| Variable::internal(Role::Given, whole.ty, whole.dimension, shared);
     seen.insert(format!("N{}", side.suffix()), given(true));
     seen.insert(format!("_i{}", side.suffix()), given(false));
+    seen.insert(format!("_first{}", side.suffix()), given(true));
     seen.insert(format!("_N{}", side.suffix()), given(true));
     seen
 }

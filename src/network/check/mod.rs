@@ -17,6 +17,7 @@ use indexmap::IndexMap;
 pub use self::groups::GroupInput;
 pub use self::inputs::{BINOMIAL as POISSON_BINOMIAL, CheckedLink, CheckedPoissonInput, LinkedCells};
 pub use self::monitors::{CheckedKind, CheckedMonitor};
+pub use self::synapses::check_connect;
 use super::assign::{CheckedAssignment, check_assignment};
 use super::error::Error;
 use super::evaluate::Constants;

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::pairs::Pairs;
 use super::{Checker, Source};
-use crate::diag::{Diagnostic, Text};
+use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::ast::{BinaryOp, CompareOp, Expr, ExprKind, LogicOp};
 use crate::expr::check::{Kind, Scope, ValueType, check, check_condition, draws};
 use crate::expr::parser;
@@ -139,7 +139,7 @@ impl Checker<'_> {
             self.error_with_hint(&given.source, message, "say `connect = [{}]` to connect all cells with all");
         }
         for rule in &given.connect {
-            connect.extend(self.connect(rule, source, target, &model.group)?);
+            connect.extend(check_connect(rule, source, target, &model.group, self.diagnostics)?);
         }
         let population = self.groups.len() + self.checked_synapses.len();
         let own = Source { population, start: 0, stop: 0, is_part: false };
@@ -198,6 +198,35 @@ impl Checker<'_> {
             group.variables.insert(format!("{name}.delay"), variable);
         }
         Ok(delays)
+    }
+}
+
+/// Checks a rule by which synapses are made; `None` after saying what is wrong.
+///
+/// # Errors
+/// Only if we are wrong.
+pub fn check_connect(
+    given: &Connect,
+    source: Source,
+    target: Source,
+    group: &Group,
+    diagnostics: &mut Diagnostics,
+) -> Result<Option<CheckedConnect>, Error> {
+    RuleChecker { diagnostics }.connect(given, source, target, group)
+}
+
+/// A rule while it is checked.
+struct RuleChecker<'a> {
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl RuleChecker<'_> {
+    fn error(&mut self, text: &Text, message: String) {
+        self.diagnostics.push(Diagnostic::error(text, text.whole(), message));
+    }
+
+    fn error_with_hint(&mut self, text: &Text, message: String, hint: impl Into<String>) {
+        self.diagnostics.push(Diagnostic::error(text, text.whole(), message).hint(hint.into()));
     }
 
     fn connect(
@@ -275,7 +304,7 @@ impl Checker<'_> {
 
     fn cells(&mut self, given: &[i64], end: Source, text: &Text, what: &str) -> Vec<i32> {
         // How many synapses there are is known once they are made.
-        let n = if end.population >= self.groups.len() { i64::from(i32::MAX) } else { end.n() as i64 };
+        let n = if end.n() == 0 { i64::from(i32::MAX) } else { end.n() as i64 };
         if let Some(wrong) = given.iter().find(|cell| !(0..n).contains(cell)) {
             self.error(text, format!("there is no {what} {wrong}: the group has {n} cells"));
         }

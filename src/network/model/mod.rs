@@ -81,15 +81,105 @@ pub enum Filter {
     Slice(Option<i64>, Option<i64>, Text),
     /// Those marked; and the text the marks stand in.
     Marks(Vec<bool>, Text),
+    /// Of synapses: those between these cells, counted from the first cells of both ends; and the text they stand in.
+    Between(Box<Between>, Text),
+}
+
+/// Synapses by the cells that they connect: `S[i, j]`, or `S[i, j, k]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Between {
+    /// Where spikes come from.
+    pub sources: Cells,
+    /// Where they go to.
+    pub targets: Cells,
+    /// Which synapses of a pair, in the order of making.
+    pub numbers: Cells,
+}
+
+/// Some numbers of cells, or of synapses of a pair.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cells {
+    /// All.
+    All,
+    /// This one.
+    One(i64),
+    /// These.
+    These(Vec<i64>),
+    /// From the first number up to the second one without it; as far as there are any.
+    Range(i64, i64),
+}
+
+impl Cells {
+    /// Whether a number is one of them.
+    pub fn contains(&self, number: i64) -> bool {
+        match self {
+            Cells::All => true,
+            Cells::One(one) => *one == number,
+            Cells::These(these) => these.contains(&number),
+            Cells::Range(start, stop) => (*start..*stop).contains(&number),
+        }
+    }
+
+    /// The numbers that are named one by one.
+    pub fn named(&self) -> &[i64] {
+        match self {
+            Cells::One(one) => std::slice::from_ref(one),
+            Cells::These(these) => these,
+            Cells::All | Cells::Range(..) => &[],
+        }
+    }
+}
+
+impl std::fmt::Display for Cells {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Cells::All => write!(f, ":"),
+            Cells::One(one) => write!(f, "{one}"),
+            Cells::These(these) => write!(f, "{these:?}"),
+            Cells::Range(start, stop) => write!(f, "{start}:{stop}"),
+        }
+    }
+}
+
+impl Between {
+    /// Those between these cells.
+    pub fn new(sources: Cells, targets: Cells) -> Between {
+        Between { sources, targets, numbers: Cells::All }
+    }
+
+    /// Of each pair only these, counted from 0 in the order of making.
+    #[must_use]
+    pub fn numbers(mut self, numbers: Cells) -> Between {
+        self.numbers = numbers;
+        self
+    }
+}
+
+impl std::fmt::Display for Between {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.numbers {
+            Cells::All => write!(f, "[{}, {}]", self.sources, self.targets),
+            numbers => write!(f, "[{}, {}, {numbers}]", self.sources, self.targets),
+        }
+    }
+}
+
+impl From<Between> for Filter {
+    fn from(between: Between) -> Filter {
+        let text = Text::new("synapses", between.to_string());
+        Filter::Between(Box::new(between), text)
+    }
 }
 
 impl Filter {
     /// The text, for messages.
     pub fn text(&self) -> &Text {
         match self {
-            Filter::Condition(text) | Filter::Indices(_, text) | Filter::Slice(_, _, text) | Filter::Marks(_, text) => {
-                text
-            }
+            Filter::Condition(text)
+            | Filter::Indices(_, text)
+            | Filter::Slice(_, _, text)
+            | Filter::Marks(_, text)
+            | Filter::Between(_, text) => text,
         }
     }
 }
@@ -315,6 +405,14 @@ impl Assignment {
         let number = |n: Option<i64>| n.map_or(String::new(), |n| n.to_string());
         let text = Text::new(format!("{}[…]", self.variable.as_str()), format!("{}:{}", number(start), number(stop)));
         self.filter = Some(Filter::Slice(start, stop, text));
+        self
+    }
+
+    /// Of synapses: to those between these cells only.
+    #[must_use]
+    pub fn between(mut self, between: Between) -> Assignment {
+        let text = Text::new(self.variable.as_str(), between.to_string());
+        self.filter = Some(Filter::Between(Box::new(between), text));
         self
     }
 

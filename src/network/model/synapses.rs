@@ -221,6 +221,13 @@ impl Synapses {
         self
     }
 
+    /// Numbers the synapses of each pair, in a variable of this name.
+    #[must_use]
+    pub fn multisynaptic_index(mut self, name: &str) -> Synapses {
+        self.text.multisynaptic_index = Some(self.place("multisynaptic_index", name));
+        self
+    }
+
     /// Adds synapses by a rule.
     #[must_use]
     pub fn connect(mut self, rule: Connect) -> Synapses {

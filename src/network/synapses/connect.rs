@@ -1,86 +1,130 @@
 //! Making synapses: from rules to pairs of cells.
 //!
-//! Candidates are enumerated row by row, and the expressions of a rule are evaluated for blocks of them by the
-//! interpreter. Numbers are drawn as in code, from the blocks of the network's streams.
+//! What a rule leaves open for no pair (all of them, or a chance that is a number) is walked at once. Else candidates are
+//! enumerated row by row, and the expressions of the rule are evaluated for blocks of them by the interpreter. Numbers are
+//! drawn as in code, from the blocks of the network's streams, in the order of Brian2's Cython target.
 
 use indexmap::IndexMap;
 
+use super::room::Room;
+use super::wiring::{Pairs, SOURCES, TARGETS};
 use super::{CheckedConnect, CheckedRule, CheckedSynapses, Rows, make_population};
 use crate::diag::{Diagnostic, Diagnostics, Text};
-use crate::expr::ast::Expr;
-use crate::expr::check::ValueType;
+use crate::expr::ast::{Expr, ExprKind};
+use crate::expr::check::{Kind, ValueType};
 use crate::kernel::ir::{LoopShape, Storage};
-use crate::model::generator::{Candidates, Generator, Range};
+use crate::model::generator::{Candidates, Range};
 use crate::model::group::{Role, Side, Variable};
 use crate::network::Source;
 use crate::network::code::{Code, Elements};
 use crate::network::error::Error;
 use crate::network::memory::Memory;
 use crate::random::Streams;
-use crate::random::sample::Picks;
+use crate::random::sample::{Picks, rows_with_chance};
 use crate::runtime::array::{Array, ElementType};
-use crate::unit::Dimension;
 
 /// Candidates that are evaluated at once.
 const BLOCK: usize = 4096;
 
-/// Names of what kernels of rules write.
-const TARGET: &str = "_target";
-const LOW: &str = "_low";
-const HIGH: &str = "_high";
-const STEP: &str = "_step";
-const AMOUNT: &str = "_amount";
-const FOUND: &str = "_found";
-const COUNT: &str = "_count_of_pair";
+/// The name of what code of rules writes.
+const VALUE: &str = "_value";
 
-/// The cells at both ends of synapses, counted in their populations.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Pairs {
-    /// Where spikes come from.
-    pub pre: Vec<i32>,
-    /// Where they go to.
-    pub post: Vec<i32>,
-}
-
-impl Pairs {
-    fn push(&mut self, pre: usize, post: usize, times: usize) {
-        for _ in 0..times {
-            self.pre.push(pre as i32);
-            self.post.push(post as i32);
-        }
-    }
-}
-
-/// Makes the synapses of all rules, in order.
+/// Makes the synapses of all rules, in order, after those that there are. `number`: of the population that they will be.
 pub fn connect(
     memory: &mut Memory,
     streams: &mut Streams,
     synapses: &CheckedSynapses,
-    number: usize,
-) -> Result<Pairs, Error> {
-    let mut pairs = Pairs::default();
-    for rule in &synapses.connect {
-        let mut maker = Maker { memory, streams, synapses, number, pairs: &mut pairs };
-        match &rule.rule {
-            CheckedRule::Lists(pre, post) => maker.lists(rule, pre, post)?,
-            CheckedRule::Rows(rows) => maker.rows(rule, rows)?,
+    rules: &[CheckedConnect],
+    pairs: &mut Pairs,
+    room: &mut Room,
+) -> Result<(), Error> {
+    for rule in rules {
+        let variable = match &rule.rule {
+            CheckedRule::Rows(rows) => rows.variable.clone(),
+            CheckedRule::Lists(..) => None,
+        };
+        // The candidates are a population of their own, as long as the rule is carried out.
+        let mut population = make_population(memory, synapses, 0);
+        population.group.n = BLOCK;
+        for name in [Some(SOURCES), Some(TARGETS), variable.as_deref()].into_iter().flatten() {
+            population.arrays.insert(name.to_string(), Array::zeros(ElementType::I32, BLOCK));
         }
+        if let Some(name) = &variable {
+            let kind = Kind::plain(ValueType::Integer);
+            let given = Variable::internal(Role::Given, kind.ty, kind.dimension, false);
+            population.group.variables.insert(name.clone(), given);
+        }
+        let number = memory.populations.len();
+        memory.populations.push(population);
+        let mut maker = Maker { memory, streams, synapses, number, variable, pairs, room };
+        let made = match &rule.rule {
+            CheckedRule::Lists(pre, post) => maker.lists(rule, pre, post),
+            CheckedRule::Rows(rows) => maker.rows(rule, rows),
+        };
+        memory.populations.pop();
+        made?;
     }
-    Ok(pairs)
+    Ok(())
 }
 
 struct Maker<'a> {
     memory: &'a mut Memory,
     streams: &'a mut Streams,
     synapses: &'a CheckedSynapses,
+    /// The population of candidates.
     number: usize,
+    /// The variable of a generator.
+    variable: Option<String>,
     pairs: &'a mut Pairs,
+    room: &'a mut Room,
 }
 
-/// A block of candidates.
+/// Candidates: cells of the end that is gone through, cells of the other end, and values of the generator's variable.
+#[derive(Default)]
 struct Block {
     outer: Vec<i32>,
     inner: Vec<i32>,
+    variable: Vec<i32>,
+}
+
+impl Block {
+    fn len(&self) -> usize {
+        self.outer.len()
+    }
+
+    fn clear(&mut self) {
+        self.outer.clear();
+        self.inner.clear();
+        self.variable.clear();
+    }
+
+    /// Leaves only these, which ascend.
+    fn keep(&mut self, chosen: &[i32]) {
+        if chosen.len() < self.len() {
+            for values in [&mut self.outer, &mut self.inner, &mut self.variable] {
+                chosen.iter().enumerate().for_each(|(to, from)| values[to] = values[*from as usize]);
+                values.truncate(chosen.len());
+            }
+        }
+    }
+}
+
+/// The code of a rule's expressions.
+struct RuleCode {
+    condition: Option<Code>,
+    target: Option<Code>,
+    n: Option<Code>,
+}
+
+impl RuleCode {
+    /// How many of them draw numbers.
+    fn drawing(&self) -> usize {
+        [&self.condition, &self.target, &self.n].into_iter().flatten().filter(|code| draws(code)).count()
+    }
+}
+
+fn draws(code: &Code) -> bool {
+    code.calls.iter().any(|call| call.evaluator.draws())
 }
 
 impl Maker<'_> {
@@ -91,104 +135,89 @@ impl Maker<'_> {
         }
     }
 
+    fn candidates(&self) -> Source {
+        Source { population: self.number, start: 0, stop: BLOCK, is_part: false }
+    }
+
+    /// Code that computes an expression for candidates.
+    fn value_code(&mut self, expr: &Expr, text: &Text) -> Result<Code, Error> {
+        let lowered = self.memory.lower(self.candidates().into(), text, |lowerer| {
+            let value = lowerer.expr(expr)?;
+            lowerer.output(VALUE, Storage::F64, value);
+            Ok(LoopShape::Each)
+        })?;
+        let arrays = IndexMap::from([(VALUE.to_string(), Array::zeros(ElementType::F64, BLOCK))]);
+        self.memory.code(self.candidates().into(), "connect", "once", lowered, arrays)
+    }
+
+    /// Code that chooses candidates.
+    fn condition_code(&mut self, condition: &Expr, text: &Text) -> Result<Code, Error> {
+        let source = self.candidates();
+        let lowered = self.memory.lower(source.into(), text, |l| Ok(LoopShape::Select(l.expr(condition)?)))?;
+        self.memory.code(source.into(), "connect", "once", lowered, IndexMap::new())
+    }
+
+    /// Puts candidates where code finds them.
+    fn fill(&mut self, side: Side, block: &Block) {
+        let (source, target) = (self.synapses.source.start as i32, self.synapses.target.start as i32);
+        let (pre, post) = match side {
+            Side::Pre => (&block.outer, &block.inner),
+            Side::Post => (&block.inner, &block.outer),
+        };
+        let arrays = &mut self.memory.populations[self.number].arrays;
+        let mut put = |name: &str, values: &[i32], first: i32| {
+            if let Some(array) = arrays.get_mut(name) {
+                array.as_i32_mut().iter_mut().zip(values).for_each(|(to, from)| *to = from + first);
+            }
+        };
+        put(SOURCES, pre, source);
+        put(TARGETS, post, target);
+        if let Some(name) = &self.variable {
+            put(name, &block.variable, 0);
+        }
+    }
+
+    /// The values for the first `n` candidates.
+    fn values<'c>(&mut self, code: &'c mut Code, n: usize) -> &'c [f64] {
+        code.prepare(Elements::Range(0, n), &self.memory.populations, self.streams);
+        code.object.run_range(0..n);
+        &code.arrays[VALUE].as_f64()[..n]
+    }
+
+    /// Leaves only the candidates that a condition chooses.
+    fn choose(&mut self, code: &mut Code, side: Side, block: &mut Block) {
+        self.fill(side, block);
+        code.prepare(Elements::Range(0, block.len()), &self.memory.populations, self.streams);
+        let mut chosen = [0; BLOCK];
+        let count = code.object.select_range(0..block.len(), &mut chosen);
+        block.keep(&chosen[..count]);
+    }
+
     fn lists(&mut self, rule: &CheckedConnect, pre: &[i32], post: &[i32]) -> Result<(), Error> {
-        let (source, target) = (self.synapses.source, self.synapses.target);
-        for (cells, end) in [(pre, source), (post, target)] {
+        for (cells, end) in [(pre, self.synapses.source), (post, self.synapses.target)] {
             if let Some(wrong) = cells.iter().find(|cell| **cell as usize >= end.n()) {
                 let message = format!("there is no synapse {wrong}: there are {} at that end", end.n());
                 return Err(wrong_pair(&rule.text, message));
             }
         }
-        let times = self.counts(rule, pre, post, None)?;
-        for (k, (i, j)) in pre.iter().zip(post).enumerate() {
-            // One direct draw of each, unless all are wanted.
-            let wanted = rule.p.is_none_or(|p| p == 1.0 || self.streams.direct().uniform() < p);
-            if wanted {
-                self.pairs.push(source.start + *i as usize, target.start + *j as usize, times[k]);
+        let mut n = match &rule.n {
+            Some((expr, text)) => Some(self.value_code(expr, text)?),
+            None => None,
+        };
+        for (pre, post) in pre.chunks(BLOCK).zip(post.chunks(BLOCK)) {
+            let block = Block { outer: pre.to_vec(), inner: post.to_vec(), variable: vec![0; pre.len()] };
+            self.fill(Side::Pre, &block);
+            let times: Option<Vec<f64>> = n.as_mut().map(|code| self.values(code, pre.len()).to_vec());
+            for (k, (i, j)) in pre.iter().zip(post).enumerate() {
+                // One direct draw of each, unless all are wanted.
+                let wanted = rule.p.is_none_or(|p| p == 1.0 || self.streams.direct().uniform() < p);
+                if wanted {
+                    let times = times.as_ref().map_or(1, |times| times[k].max(0.0) as usize);
+                    (0..times).for_each(|_| self.pairs.push(*i as usize, *j as usize));
+                }
             }
         }
         Ok(())
-    }
-
-    /// The synapses of each of these pairs.
-    fn counts(
-        &mut self,
-        rule: &CheckedConnect,
-        pre: &[i32],
-        post: &[i32],
-        variable: Option<(&str, &[i32])>,
-    ) -> Result<Vec<usize>, Error> {
-        let Some((expr, text)) = &rule.n else { return Ok(vec![1; pre.len()]) };
-        let values = self.with_pairs(pre, post, variable, |maker, len| maker.value(expr, text, COUNT, len))?;
-        Ok(values.iter().map(|n| n.max(0.0) as usize).collect())
-    }
-
-    /// Runs something with a population of candidates between these cells, counted from the first ones of both ends.
-    fn with_pairs<T>(
-        &mut self,
-        pre: &[i32],
-        post: &[i32],
-        variable: Option<(&str, &[i32])>,
-        run: impl FnOnce(&mut Self, usize) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let population = make_population(self.memory, self.synapses, pre, post, variable);
-        self.memory.populations.push(population);
-        let done = run(self, pre.len());
-        self.memory.populations.pop();
-        done
-    }
-
-    /// The values of an expression for all candidates.
-    fn value(&mut self, expr: &Expr, text: &Text, name: &str, len: usize) -> Result<Vec<f64>, Error> {
-        let source = Source { population: self.number, start: 0, stop: len, is_part: false };
-        let lowered = self.memory.lower(source.into(), text, |lowerer| {
-            let value = lowerer.expr(expr)?;
-            lowerer.output(name, Storage::F64, value);
-            Ok(LoopShape::Each)
-        })?;
-        let arrays = IndexMap::from([(name.to_string(), Array::zeros(ElementType::F64, len))]);
-        let mut code = self.memory.code(source.into(), "connect", "once", lowered, arrays)?;
-        self.prepare(&mut code, source);
-        code.object.run_range(0..len);
-        Ok(code.arrays[name].as_f64().to_vec())
-    }
-
-    fn prepare(&mut self, code: &mut Code, source: Source) {
-        let guards = &self.memory.populations;
-        code.prepare(Elements::Range(source.start, source.stop), guards, self.streams);
-    }
-
-    /// Which candidates fulfil a condition.
-    fn chosen(&mut self, condition: &Expr, text: &Text, len: usize) -> Result<Vec<i32>, Error> {
-        let source = Source { population: self.number, start: 0, stop: len, is_part: false };
-        let lowered = self.memory.lower(source.into(), text, |l| Ok(LoopShape::Select(l.expr(condition)?)))?;
-        let mut code = self.memory.code_once(source.into(), "connect", lowered)?;
-        self.prepare(&mut code, source);
-        let mut chosen = vec![0; len];
-        let count = code.object.select_range(0..len, &mut chosen);
-        chosen.truncate(count);
-        Ok(chosen)
-    }
-
-    /// The same for a condition over the number of the other cell, whether there is such a cell or not.
-    fn chosen_by_number(
-        &mut self,
-        condition: &Expr,
-        text: &Text,
-        outer: &[i32],
-        variable: Option<(&str, &[i32])>,
-        found: &[f64],
-    ) -> Result<Vec<i32>, Error> {
-        let condition = condition.substitute(&|name| (name == "j").then(|| Expr::name(FOUND)));
-        self.with_pairs(outer, &vec![0; outer.len()], variable, |maker, len| {
-            let population = &mut maker.memory.populations[maker.number];
-            let kind = Variable::internal(Role::Given, ValueType::Integer, Dimension::NONE, false);
-            population.group.variables.insert(FOUND.to_string(), kind);
-            let mut numbers = Array::zeros(ElementType::I32, len);
-            found.iter().enumerate().for_each(|(k, number)| numbers.set(k, *number));
-            population.arrays.insert(FOUND.to_string(), numbers);
-            maker.chosen(&condition, text, len)
-        })
     }
 
     fn rows(&mut self, rule: &CheckedConnect, rows: &Rows) -> Result<(), Error> {
@@ -198,36 +227,59 @@ impl Maker<'_> {
         };
         let (outer, inner) = (self.end(rows.outer), self.end(inner_side));
         if rows.is_plain() && rule.n.is_none() {
-            return self.plain(rows, outer, inner);
+            return self.plain(rows, outer.n(), inner.n());
         }
-        let bounds = self.bounds(rows, outer.n())?;
+        let generator = &rows.generator;
+        let is_candidate =
+            matches!(&generator.target.kind, ExprKind::Name(name) if Some(name) == rows.variable.as_ref());
         let wanted = self.wanted_rows(rows, outer.n())?;
-        // What is drawn for a candidate falls between the draws of candidates.
-        let capacity = if rows.is_stateful || rule.n_is_stateful { 1 } else { BLOCK };
-        let mut block = Block { outer: Vec::with_capacity(capacity), inner: Vec::with_capacity(capacity) };
-        for row in wanted {
-            let Bounds { low, step, count, amount } = bounds[row as usize];
-            let mut picks = match rows.generator.candidates {
-                Candidates::One => Picks::all(1),
-                Candidates::All(_) => Picks::all(count),
-                Candidates::Chance(..) => Picks::with_chance(count, amount),
-                Candidates::Sample(..) => {
-                    if (amount < 0.0 || amount > count as f64) && !rule.skip_if_invalid {
-                        let message = format!("a sample of {amount} is to be drawn from {count} candidates");
-                        return Err(wrong(&rule.text, message, "say `skip_if_invalid = true` to draw what there is"));
+        let late_condition = generator.condition.as_ref().filter(|_| !rows.condition_is_of_row);
+        let mut code = RuleCode {
+            condition: late_condition.map(|condition| self.condition_code(condition, &rows.text)).transpose()?,
+            target: match is_candidate {
+                true => None,
+                false => Some(self.value_code(&generator.target, &rows.text)?),
+            },
+            n: rule.n.as_ref().map(|(expr, text)| self.value_code(expr, text)).transpose()?,
+        };
+        let mut bounds = BoundsCode::new(self, rows)?;
+        let picks_draw = matches!(generator.candidates, Candidates::Chance(..) | Candidates::Sample(..));
+        // What is drawn for a candidate falls between the draws of candidates, and of whatever else is drawn for it.
+        let drawing = code.drawing() + usize::from(picks_draw);
+        let capacity = if drawing > 1 && code.drawing() > 0 { 1 } else { BLOCK };
+        // What is drawn for a row falls between the draws of rows.
+        let rows_at_once = if bounds.draws() && drawing > 0 { 1 } else { BLOCK };
+        let mut block = Block::default();
+        for rows_of_block in wanted.chunks(rows_at_once) {
+            let of_rows = bounds.of(self, rows.outer, rows_of_block);
+            for (row, bounds) in rows_of_block.iter().zip(of_rows) {
+                let Bounds { low, step, count, amount } = bounds;
+                let mut picks = match generator.candidates {
+                    Candidates::One => Picks::all(1),
+                    Candidates::All(_) => Picks::all(count),
+                    Candidates::Chance(..) => Picks::with_chance(count, amount),
+                    Candidates::Sample(..) => {
+                        if (amount < 0.0 || amount > count as f64) && !rule.skip_if_invalid {
+                            let message = format!("a sample of {amount} is to be drawn from {count} candidates");
+                            let hint = "say `skip_if_invalid = true` to draw what there is";
+                            return Err(wrong(&rule.text, message, hint));
+                        }
+                        Picks::of_size(count, amount.max(0.0) as u64, self.streams)
                     }
-                    Picks::of_size(count, amount.max(0.0) as u64, self.streams)
-                }
-            };
-            while let Some(pick) = picks.next(self.streams) {
-                block.outer.push(row);
-                block.inner.push((low + pick as i64 * step) as i32);
-                if block.outer.len() == capacity {
-                    self.block(rule, rows, &mut block, inner)?;
+                };
+                while let Some(pick) = picks.next(self.streams) {
+                    block.outer.push(*row);
+                    block.variable.push((low + pick as i64 * step) as i32);
+                    if block.len() == capacity {
+                        self.block(rule, rows, &mut code, &mut block, inner)?;
+                    }
                 }
             }
+            if rows_at_once == 1 {
+                self.block(rule, rows, &mut code, &mut block, inner)?;
+            }
         }
-        self.block(rule, rows, &mut block, inner)
+        self.block(rule, rows, &mut code, &mut block, inner)
     }
 
     /// The rows for which a condition holds that depends on nothing but the row, and so is looked at before anything is
@@ -237,124 +289,106 @@ impl Maker<'_> {
         let Some(condition) = rows.generator.condition.as_ref().filter(|_| rows.condition_is_of_row) else {
             return Ok(cells);
         };
+        let mut code = self.condition_code(condition, &rows.text)?;
         let mut wanted = Vec::new();
         for cells in cells.chunks(BLOCK) {
-            let other = vec![0; cells.len()];
-            let (pre, post) = if rows.outer == Side::Pre { (cells, &other[..]) } else { (&other[..], cells) };
-            let chosen = self.with_pairs(pre, post, None, |maker, len| maker.chosen(condition, &rows.text, len))?;
-            wanted.extend(chosen.iter().map(|k| cells[*k as usize]));
+            let mut block =
+                Block { outer: cells.to_vec(), inner: vec![0; cells.len()], variable: vec![0; cells.len()] };
+            self.choose(&mut code, rows.outer, &mut block);
+            wanted.extend(block.outer);
         }
         Ok(wanted)
     }
 
     /// Every pair, or each with a chance that is a number: nothing has to be evaluated.
-    fn plain(&mut self, rows: &Rows, outer: Source, inner: Source) -> Result<(), Error> {
-        let chance = rows.chance;
-        for row in outer.start..outer.stop {
-            let pairs = &mut *self.pairs;
-            match chance {
-                None => (inner.start..inner.stop).for_each(|cell| pairs.push(row, cell, 1)),
-                Some(p) => {
-                    let mut picks = Picks::with_chance(inner.n() as u64, p);
-                    while let Some(k) = picks.next(self.streams) {
-                        pairs.push(row, inner.start + k as usize, 1);
-                    }
+    fn plain(&mut self, rows: &Rows, outer: usize, inner: usize) -> Result<(), Error> {
+        let expected = (outer as f64 * inner as f64 * rows.chance.unwrap_or(1.0)).ceil();
+        self.room.expect(self.pairs.len(), expected, &rows.text)?;
+        // A little more than what is to be expected, so that hardly any network has to grow.
+        self.pairs.reserve((expected + 4.0 * expected.sqrt()) as usize);
+        let pairs = &mut *self.pairs;
+        match rows.chance {
+            None => {
+                let all: Vec<i32> = (0..inner as i32).collect();
+                (0..outer).for_each(|row| pairs.extend(row, &all));
+            }
+            Some(p) => rows_with_chance(outer, inner, p, self.streams, |row, taken| pairs.extend(row, taken)),
+        }
+        Ok(())
+    }
+
+    /// Evaluates a block of candidates, makes their synapses and empties it.
+    fn block(
+        &mut self,
+        rule: &CheckedConnect,
+        rows: &Rows,
+        code: &mut RuleCode,
+        block: &mut Block,
+        inner: Source,
+    ) -> Result<(), Error> {
+        let side = rows.outer;
+        // A condition that does not look at the other cell is looked at before that cell is known.
+        let is_early = !rows.condition_looks_at_other && !rows.condition_names_other;
+        block.inner.clear();
+        block.inner.resize(block.len(), 0);
+        if let Some(condition) = code.condition.as_mut().filter(|_| is_early && block.len() > 0) {
+            self.choose(condition, side, block);
+        }
+        if block.len() == 0 {
+            return Ok(());
+        }
+        match &mut code.target {
+            None => block.inner.copy_from_slice(&block.variable),
+            Some(target) => {
+                self.fill(side, block);
+                let targets = self.values(target, block.len());
+                // What is the number of no cell stays so, and stays so counted from the first one of a part.
+                let last = f64::from(i32::MAX) - inner.start as f64;
+                let number = |found: f64| if found.is_nan() { -1 } else { found.min(last).max(-last) as i32 };
+                block.inner.iter_mut().zip(targets).for_each(|(cell, found)| *cell = number(*found));
+            }
+        }
+        if let Some(condition) = code.condition.as_mut().filter(|_| rows.condition_names_other) {
+            self.choose(condition, side, block);
+        }
+        let is_valid = |cell: &i32| (0..inner.n() as i64).contains(&i64::from(*cell));
+        if let Some(k) = block.inner.iter().position(|cell| !is_valid(cell)) {
+            if !rule.skip_if_invalid {
+                let (what, cell) = if side == Side::Pre { ("target", "source") } else { ("source", "target") };
+                let message = format!(
+                    "for the {cell} {}, this gives the {what} {}, but there are {} of them",
+                    block.outer[k],
+                    block.inner[k],
+                    inner.n()
+                );
+                let hint = "add a condition with `if`, or say `skip_if_invalid = true`";
+                return Err(wrong(&rows.text, message, hint));
+            }
+            let valid: Vec<i32> = (0..block.len() as i32).filter(|k| is_valid(&block.inner[*k as usize])).collect();
+            block.keep(&valid);
+        }
+        if let Some(condition) = code.condition.as_mut().filter(|_| rows.condition_looks_at_other && block.len() > 0) {
+            self.choose(condition, side, block);
+        }
+        let times: Option<Vec<f64>> = match &mut code.n {
+            Some(n) => {
+                self.fill(side, block);
+                Some(self.values(n, block.len()).to_vec())
+            }
+            None => None,
+        };
+        for (k, (outer, inner)) in block.outer.iter().zip(&block.inner).enumerate() {
+            let (pre, post) = if side == Side::Pre { (*outer, *inner) } else { (*inner, *outer) };
+            match &times {
+                None => self.pairs.push(pre as usize, post as usize),
+                Some(times) => {
+                    let times = times[k].max(0.0) as usize;
+                    (0..times).for_each(|_| self.pairs.push(pre as usize, post as usize));
                 }
             }
         }
-        Ok(())
-    }
-
-    /// What the variable of a generator runs over, for each row.
-    fn bounds(&mut self, rows: &Rows, n: usize) -> Result<Vec<Bounds>, Error> {
-        let (range, amount) = match &rows.generator.candidates {
-            Candidates::One => return Ok(vec![Bounds { low: 0, step: 1, count: 1, amount: 1.0 }; n]),
-            Candidates::All(range) => (range, None),
-            Candidates::Chance(range, amount) | Candidates::Sample(range, amount) => (range, Some(amount)),
-        };
-        let Range { low, high, step } = range;
-        let mut all = Vec::with_capacity(n);
-        let cells: Vec<i32> = (0..n as i32).collect();
-        for cells in cells.chunks(BLOCK) {
-            let other = vec![0; cells.len()];
-            let (pre, post) = if rows.outer == Side::Pre { (cells, &other[..]) } else { (&other[..], cells) };
-            let bounds = self.with_pairs(pre, post, None, |maker, len| {
-                let mut value = |expr: &Option<&Expr>, name: &str, default: f64| match expr {
-                    Some(expr) => maker.value(expr, &rows.text, name, len),
-                    None => Ok(vec![default; len]),
-                };
-                let low = value(&low.as_ref(), LOW, 0.0)?;
-                let high = value(&Some(high), HIGH, 0.0)?;
-                let step = value(&step.as_ref(), STEP, 1.0)?;
-                let amount = value(&amount, AMOUNT, 1.0)?;
-                Ok((0..len).map(|k| Bounds::new(low[k], high[k], step[k], amount[k])).collect::<Vec<Bounds>>())
-            })?;
-            all.extend(bounds);
-        }
-        Ok(all)
-    }
-
-    /// Evaluates a block of candidates and makes their synapses.
-    fn block(&mut self, rule: &CheckedConnect, rows: &Rows, block: &mut Block, inner: Source) -> Result<(), Error> {
-        let Rows { outer: side, generator: Generator { target, condition, .. }, text, variable, .. } = rows;
-        let outer = std::mem::take(&mut block.outer);
-        let candidates = std::mem::take(&mut block.inner);
-        if outer.is_empty() {
-            return Ok(());
-        }
-        let name = variable.as_deref();
-        let ends = |outer: &[i32], inner: &[i32]| match side {
-            Side::Pre => (outer.to_vec(), inner.to_vec()),
-            Side::Post => (inner.to_vec(), outer.to_vec()),
-        };
-        let (mut outer, mut candidates) = (outer, candidates);
-        let keep = |values: &[i32], chosen: &[i32]| chosen.iter().map(|k| values[*k as usize]).collect::<Vec<i32>>();
-        // A condition that does not look at the other cell is looked at before that cell is known.
-        let condition = condition.as_ref().filter(|_| !rows.condition_is_of_row);
-        let is_early = !rows.condition_looks_at_other && !rows.condition_names_other;
-        if let Some(condition) = condition.filter(|_| is_early) {
-            let (pre, post) = ends(&outer, &vec![0; outer.len()]);
-            let own = name.map(|name| (name, &candidates[..]));
-            let chosen = self.with_pairs(&pre, &post, own, |maker, len| maker.chosen(condition, text, len))?;
-            (outer, candidates) = (keep(&outer, &chosen), keep(&candidates, &chosen));
-        }
-        let (pre, post) = ends(&outer, &vec![0; outer.len()]);
-        let own = name.map(|name| (name, &candidates[..]));
-        let mut targets = self.with_pairs(&pre, &post, own, |maker, len| maker.value(target, text, TARGET, len))?;
-        if let Some(condition) = condition.filter(|_| rows.condition_names_other) {
-            let own = name.map(|name| (name, &candidates[..]));
-            let chosen = self.chosen_by_number(condition, text, &outer, own, &targets)?;
-            (outer, candidates) = (keep(&outer, &chosen), keep(&candidates, &chosen));
-            targets = chosen.iter().map(|k| targets[*k as usize]).collect();
-        }
-        let mut valid = Vec::with_capacity(outer.len());
-        for (k, found) in targets.iter().enumerate() {
-            if (0.0..inner.n() as f64).contains(found) {
-                valid.push(k as i32);
-            } else if !rule.skip_if_invalid {
-                let (what, cell) = if *side == Side::Pre { ("target", "source") } else { ("source", "target") };
-                let message = format!(
-                    "for the {cell} {}, this gives the {what} {found}, but there are {} of them",
-                    outer[k],
-                    inner.n()
-                );
-                return Err(wrong(text, message, "add a condition with `if`, or say `skip_if_invalid = true`"));
-            }
-        }
-        let found: Vec<i32> = valid.iter().map(|k| targets[*k as usize] as i32).collect();
-        (outer, candidates) = (keep(&outer, &valid), keep(&candidates, &valid));
-        let (mut pre, mut post) = ends(&outer, &found);
-        if let Some(condition) = condition.filter(|_| rows.condition_looks_at_other) {
-            let own = name.map(|name| (name, &candidates[..]));
-            let chosen = self.with_pairs(&pre, &post, own, |maker, len| maker.chosen(condition, text, len))?;
-            (pre, post, candidates) = (keep(&pre, &chosen), keep(&post, &chosen), keep(&candidates, &chosen));
-        }
-        let times = self.counts(rule, &pre, &post, name.map(|name| (name, &candidates[..])))?;
-        let (source, target) = (self.synapses.source, self.synapses.target);
-        for (k, (i, j)) in pre.iter().zip(&post).enumerate() {
-            self.pairs.push(source.start + *i as usize, target.start + *j as usize, times[k]);
-        }
-        Ok(())
+        block.clear();
+        self.room.made(self.pairs.len(), &rows.text)
     }
 }
 
@@ -376,6 +410,51 @@ impl Bounds {
             step => (low - high - step - 1).div_euclid(-step),
         };
         Bounds { low, step, count: count.max(0) as u64, amount }
+    }
+}
+
+/// The code of what the variable of a generator runs over; none where there is one candidate.
+struct BoundsCode {
+    low: Option<Code>,
+    high: Option<Code>,
+    step: Option<Code>,
+    amount: Option<Code>,
+}
+
+impl BoundsCode {
+    fn new(maker: &mut Maker<'_>, rows: &Rows) -> Result<BoundsCode, Error> {
+        let (range, amount) = match &rows.generator.candidates {
+            Candidates::One => return Ok(BoundsCode { low: None, high: None, step: None, amount: None }),
+            Candidates::All(range) => (range, None),
+            Candidates::Chance(range, amount) | Candidates::Sample(range, amount) => (range, Some(amount)),
+        };
+        let Range { low, high, step } = range;
+        let mut code = |expr: Option<&Expr>| expr.map(|expr| maker.value_code(expr, &rows.text)).transpose();
+        Ok(BoundsCode {
+            low: code(low.as_ref())?,
+            high: code(Some(high))?,
+            step: code(step.as_ref())?,
+            amount: code(amount)?,
+        })
+    }
+
+    fn draws(&self) -> bool {
+        [&self.low, &self.high, &self.step, &self.amount].into_iter().flatten().any(draws)
+    }
+
+    /// For these rows, in order; at most a block of them.
+    fn of(&mut self, maker: &mut Maker<'_>, side: Side, rows: &[i32]) -> Vec<Bounds> {
+        let n = rows.len();
+        maker.fill(side, &Block { outer: rows.to_vec(), inner: vec![0; n], variable: vec![0; n] });
+        let mut values = |code: &mut Option<Code>, default: f64| match code {
+            Some(code) => maker.values(code, n).to_vec(),
+            None => vec![default; n],
+        };
+        let low = values(&mut self.low, 0.0);
+        let high = values(&mut self.high, 1.0);
+        let step = values(&mut self.step, 1.0);
+        let amount = values(&mut self.amount, 1.0);
+        (0..n).map(|k| Bounds::new(low[k], high[k], step[k], amount[k])).collect()
     }
 }
 

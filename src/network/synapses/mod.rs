@@ -1,18 +1,19 @@
 //! Synapses in memory: a population whose elements are synapses, the way from spikes to their effects, and sums.
 //!
 //! Synapses are made by [`connect`]; from then on their state is a [`Population`] like any other, whose code reaches the
-//! cells at both ends through the arrays `i` and `j`. A [`Pathway`] takes the events of one end, keeps them for the time
-//! of the delay, and runs its code for the synapses of the cells that they happened to: cells ascending, synapses in the
-//! order in which they were made (Brian2's rule).
+//! cells at both ends through their numbers ([`wiring`]). A [`pathway`] brings the events of one end to their effects.
 
 pub mod connect;
+pub mod delays;
 mod index;
+pub mod pathway;
+pub mod room;
+pub mod wiring;
 
 use std::collections::BTreeMap;
 
-use indexmap::IndexMap;
-
-use self::index::SynapseIndex;
+use self::delays::Delays;
+use self::wiring::{SOURCES, TARGETS, Wiring};
 use super::assign::CheckedAssignment;
 use super::check::{GroupInput, Source};
 use super::memory::Memory;
@@ -20,13 +21,11 @@ use super::population::{Linked, Population};
 use super::symbols::variable_storage;
 use crate::diag::Text;
 use crate::expr::ast::Expr;
-use crate::expr::check::{Kind, ValueType};
 use crate::integrate::Integration;
 use crate::model::block::Block;
 use crate::model::generator::{Candidates, Generator};
-use crate::model::group::{Role, Side, SynapsesModel, Variable};
-use crate::runtime::array::{Array, ElementType};
-use crate::runtime::spike_queue::SpikeQueue;
+use crate::model::group::{Role, Side, SynapsesModel};
+use crate::runtime::array::Array;
 
 /// Synapses without errors.
 pub struct CheckedSynapses {
@@ -111,25 +110,14 @@ impl Rows {
     }
 }
 
-/// Where the arrays of one end are.
-fn add_end(memory: &Memory, side: Side, end: Source, cells: &[i32], population: &mut Population, other: Source) {
-    let relative = side.index().to_string();
+/// Links to the variables of the cells at one end.
+fn add_end(memory: &Memory, side: Side, end: Source, population: &mut Population, other: Source) {
     let suffix = side.suffix();
-    let count = |n: usize| {
-        let mut array = Array::zeros(ElementType::I32, 1);
-        array.set(0, n as f64);
-        array
-    };
-    let filled = |first: usize| {
-        let mut array = Array::zeros(ElementType::I32, cells.len());
-        cells.iter().enumerate().for_each(|(k, cell)| array.set(k, (*cell as usize + first) as f64));
-        array
-    };
-    let absolute = format!("_i{suffix}");
-    population.arrays.insert(relative, filled(0));
-    population.arrays.insert(absolute.clone(), filled(end.start));
+    let count = |n: usize| Array::from_i32(&[n as i32]);
     population.arrays.insert(format!("N{suffix}"), count(end.n()));
     population.arrays.insert(format!("_N{suffix}"), count(memory.populations[end.population].n()));
+    population.arrays.insert(format!("_first{suffix}"), count(end.start));
+    let cells = if side == Side::Pre { SOURCES } else { TARGETS };
     let there = &memory.populations[end.population];
     // One array under one name, whichever end it is looked at from.
     let param_suffix = if end.population == other.population { "_post" } else { suffix };
@@ -144,7 +132,7 @@ fn add_end(memory: &Memory, side: Side, end: Source, cells: &[i32], population: 
             guard,
             storage: variable_storage(given),
             is_single: given.shared,
-            index: (!given.shared).then(|| absolute.clone()),
+            index: (!given.shared).then(|| cells.to_string()),
             cells: None,
             chosen_by: None,
             copy: None,
@@ -153,171 +141,36 @@ fn add_end(memory: &Memory, side: Side, end: Source, cells: &[i32], population: 
     }
 }
 
-/// A population of synapses between these cells, counted from the first ones of both ends, with one more variable if
-/// that is given.
-pub fn make_population(
-    memory: &Memory,
-    checked: &CheckedSynapses,
-    pre: &[i32],
-    post: &[i32],
-    variable: Option<(&str, &[i32])>,
-) -> Population {
+/// A population of so many synapses, whose cells are not yet known.
+pub fn make_population(memory: &Memory, checked: &CheckedSynapses, n: usize) -> Population {
     let mut group = checked.model.group.clone();
-    group.n = pre.len();
-    if let Some((name, _)) = variable {
-        let kind = Kind::plain(ValueType::Integer);
-        group.variables.insert(name.to_string(), Variable::internal(Role::Given, kind.ty, kind.dimension, false));
-    }
+    group.n = n;
     let mut population = Population::new(group, checked.integration.clone(), checked.clock, GroupInput::Neurons);
-    add_end(memory, Side::Pre, checked.source, pre, &mut population, checked.target);
-    add_end(memory, Side::Post, checked.target, post, &mut population, checked.source);
-    let incoming = counts(post, checked.target.n());
-    let outgoing = counts(pre, checked.source.n());
-    for (name, counts, cells) in [("N_incoming", incoming, post), ("N_outgoing", outgoing, pre)] {
-        if let Some(array) = population.arrays.get_mut(name) {
-            cells.iter().enumerate().for_each(|(k, cell)| array.set(k, f64::from(counts[*cell as usize])));
-        }
+    let mut wiring = Wiring::new(checked.source, checked.target);
+    for pathway in &checked.model.pathways {
+        let seconds = checked.delays.get(&pathway.name).copied().unwrap_or(0.0);
+        wiring.delays.insert(format!("{}.delay", pathway.name), Delays::Same(seconds));
     }
-    if let Some(array) = checked.multisynaptic_index.as_ref().and_then(|name| population.arrays.get_mut(name)) {
-        let mut seen: BTreeMap<(i32, i32), u32> = BTreeMap::new();
-        for (k, pair) in pre.iter().zip(post).enumerate() {
-            let number = seen.entry((*pair.0, *pair.1)).or_default();
-            array.set(k, f64::from(*number));
-            *number += 1;
-        }
-    }
-    if let Some((name, values)) = variable
-        && let Some(array) = population.arrays.get_mut(name)
-    {
-        values.iter().enumerate().for_each(|(k, value)| array.set(k, f64::from(*value)));
-    }
+    population.wiring = Some(wiring);
+    add_end(memory, Side::Pre, checked.source, &mut population, checked.target);
+    add_end(memory, Side::Post, checked.target, &mut population, checked.source);
     population
 }
 
-fn counts(cells: &[i32], n: usize) -> Vec<u32> {
-    let mut counts = vec![0; n];
-    cells.iter().for_each(|cell| counts[*cell as usize] += 1);
-    counts
-}
-
-/// Delays of the synapses of a pathway.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Delay {
-    /// One for all.
-    Same,
-    /// One of each.
-    Each,
-}
-
-/// The way from the events of one end to their effects.
-pub struct Pathway {
-    /// Name of its code object, such as `S_pre`.
-    pub name: String,
-    /// Name of the pathway, such as `pre`.
-    pub short_name: String,
-    /// Which end its events are of.
-    pub side: Side,
-    /// The population of synapses.
-    pub synapses: usize,
-    /// The cells whose events it takes.
-    pub source: Source,
-    /// Number of the event in their population.
-    pub event: usize,
-    /// Which clock it follows.
-    pub clock: usize,
-    /// Number of its code.
-    pub code: usize,
-    /// Whether its synapses have one delay; in seconds, it is the variable `NAME.delay`.
-    pub delay: Delay,
-    /// Synapses by cell.
-    pub index: SynapseIndex,
-    /// Events on their way: cells if all synapses have one delay, else synapses.
-    pub queue: SpikeQueue,
-    /// Delays in steps: one for all, or one for each synapse.
-    steps: Vec<u32>,
-    /// Synapses whose effects come now.
-    due: Vec<i32>,
-}
-
-impl Pathway {
-    /// Nothing on its way.
-    #[allow(clippy::too_many_arguments, reason = "each is a field")]
-    pub fn new(
-        name: String,
-        short_name: String,
-        side: Side,
-        synapses: usize,
-        source: Source,
-        event: usize,
-        clock: usize,
-        code: usize,
-        delay: Delay,
-        cells: &[i32],
-    ) -> Pathway {
-        let index = SynapseIndex::new(cells, source.n());
-        let queue = SpikeQueue::new(0);
-        let (steps, due) = (Vec::new(), Vec::new());
-        Pathway { name, short_name, side, synapses, source, event, clock, code, delay, index, queue, steps, due }
-    }
-
-    /// Brings delays in steps up to date; returns how many delays above zero became zero steps.
-    pub fn prepare(&mut self, arrays: &IndexMap<String, Array>, dt_seconds: f64) -> usize {
-        // Half a step up (Brian2's rule).
-        let in_steps = |seconds: f64| (seconds / dt_seconds + 0.5).max(0.0) as u32;
-        let mut lost = 0;
-        self.steps.clear();
-        match arrays.get(&format!("{}.delay", self.short_name)) {
-            None => {}
-            Some(array) => {
-                let seconds = (0..array.len()).map(|k| array.get(k));
-                self.steps.extend(seconds.map(in_steps));
-                let is_lost = |k: &usize| array.get(*k) > 0.0 && self.steps[*k] == 0;
-                lost = (0..array.len()).filter(is_lost).count();
-            }
+/// Numbers the synapses of each pair, in the order of making.
+pub fn number_synapses(population: &mut Population, name: &str) {
+    let targets = population.cells_at(Side::Post);
+    let index = population.index(Side::Pre);
+    let Some(array) = population.arrays.get_mut(name) else { return };
+    // The synapses of a source by target: those of a pair stay in their order.
+    let mut of_source = Vec::new();
+    for cell in 0..index.cells() {
+        of_source.clear();
+        of_source.extend(index.synapses(cell).map(|synapse| (targets[synapse as usize], synapse)));
+        of_source.sort_unstable();
+        for of_pair in of_source.chunk_by(|a, b| a.0 == b.0) {
+            of_pair.iter().enumerate().for_each(|(number, (_, synapse))| array.set(*synapse as usize, number as f64));
         }
-        let longest = self.steps.iter().copied().max().unwrap_or(0) as usize;
-        self.queue.reserve(longest);
-        lost
-    }
-
-    /// Goes back to a state: the synapses of these arrays, and what is on its way, in how many steps.
-    pub fn restore(&mut self, arrays: &IndexMap<String, Array>, pending: impl Iterator<Item = (i64, u32)>) {
-        if let Some(cells) = arrays.get(self.side.index()) {
-            let cells: Vec<i32> = (0..cells.len()).map(|k| cells.get_i64(k) as i32).collect();
-            self.index = SynapseIndex::new(&cells, self.source.n());
-        }
-        self.queue.clear();
-        for (ahead, number) in pending {
-            let ahead = usize::try_from(ahead).unwrap_or(0);
-            self.queue.reserve(ahead);
-            self.queue.push(ahead, number);
-        }
-    }
-
-    /// Puts the cells of an event in, counted in their population, and gives the synapses whose effects come now.
-    #[inline]
-    pub fn exchange(&mut self, cells: &[i32]) -> &[i32] {
-        let first = self.source.start as i32;
-        self.due.clear();
-        match &self.delay {
-            Delay::Same => {
-                let delay = self.steps[0] as usize;
-                cells.iter().for_each(|cell| self.queue.push(delay, (cell - first) as u32));
-                for cell in self.queue.current() {
-                    self.index.extend(&mut self.due, *cell as usize);
-                }
-            }
-            Delay::Each => {
-                for cell in cells {
-                    for synapse in self.index.synapses((cell - first) as usize) {
-                        self.queue.push(self.steps[synapse as usize] as usize, synapse);
-                    }
-                }
-                self.due.extend(self.queue.current().iter().map(|synapse| *synapse as i32));
-            }
-        }
-        self.queue.advance();
-        &self.due
     }
 }
 

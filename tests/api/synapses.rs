@@ -1,0 +1,176 @@
+//! Synapses: reading and writing them by the cells that they connect, and making more of them between runs.
+
+use saltus::model::group::Side;
+use saltus::network::{
+    Assignment, Between, Cells, Connect, Filter, Model, Network, NeuronGroup, SpikeGeneratorGroup, Subgroup, Synapses,
+};
+
+use crate::{Brian, by_cell, compiled, interpreted, run};
+
+fn all_pairs_but_own() -> Model {
+    let synapses = Synapses::new("s", "a", "b", "w : 1").on_pre("y_post += w").multisynaptic_index("k");
+    let synapses = synapses.connect(Connect::condition("i != j")).connect(Connect::pairs(&[0, 3, 3], &[1, 0, 0]));
+    Model::new()
+        .group(NeuronGroup::new("a", 4, "x : 1").threshold("False"))
+        .group(NeuronGroup::new("b", 3, "y : 1"))
+        .synapses(synapses.init("w", "i + 10*j + 100*k"))
+}
+
+fn forms() -> [(&'static str, Between); 11] {
+    let between = Between::new;
+    let list = |numbers: &[i64]| Cells::These(numbers.to_vec());
+    [
+        ("0, 1", between(Cells::One(0), Cells::One(1))),
+        ("3, 0", between(Cells::One(3), Cells::One(0))),
+        ("0, 0", between(Cells::One(0), Cells::One(0))),
+        (":, 2", between(Cells::All, Cells::One(2))),
+        ("0, :", between(Cells::One(0), Cells::All)),
+        ("1, 0:2", between(Cells::One(1), Cells::Range(0, 2))),
+        ("1:3, 0", between(Cells::Range(1, 3), Cells::One(0))),
+        ("[3, 0], [1, 0]", between(list(&[3, 0]), list(&[1, 0]))),
+        (":, :", between(Cells::All, Cells::All)),
+        (":, :, 0", between(Cells::All, Cells::All).numbers(Cells::One(0))),
+        (":, :, 1", between(Cells::All, Cells::All).numbers(Cells::One(1))),
+    ]
+}
+
+#[test]
+fn synapses_are_found_by_their_cells() {
+    let brian = Brian::of("synapses");
+    let mut network = interpreted(&all_pairs_but_own());
+    for (form, between) in forms() {
+        brian.check(&format!("read/{form}"), &network.values_at("s", "w", &between.into()).unwrap());
+    }
+    let condition = Filter::Condition(saltus::diag::Text::new("filter", "i == 3"));
+    brian.check("read/i == 3", &network.values_at("s", "w", &condition).unwrap());
+    for (name, values) in [("pre", Side::Pre), ("post", Side::Post)] {
+        let degrees: Vec<f64> = network.degrees("s", values).unwrap().into_iter().map(f64::from).collect();
+        brian.check(&format!("read/degrees/{name}"), &degrees);
+    }
+    brian.check("read/degrees/in", &network.values("s", "N_incoming").unwrap());
+    brian.check("read/degrees/out", &network.values("s", "N_outgoing").unwrap());
+    let wrong = network.values_at("s", "w", &Between::new(Cells::One(4), Cells::One(0)).into()).unwrap_err();
+    assert!(wrong.to_string().contains("there is no source 4: there are 4 of them"), "{wrong}");
+    let wrong = network.values_at("a", "x", &Between::new(Cells::One(0), Cells::One(0)).into()).unwrap_err();
+    assert!(wrong.to_string().contains("`a` is a group of cells, not of synapses"), "{wrong}");
+}
+
+#[test]
+fn synapses_are_set_by_their_cells() {
+    let brian = Brian::of("synapses");
+    for (form, between) in forms() {
+        let mut network = interpreted(&all_pairs_but_own());
+        network.assign(&Assignment::expression("s", "w", "0")).unwrap();
+        network.assign(&Assignment::expression("s", "w", "i + 10*j + 0.5").between(between)).unwrap();
+        brian.check(&format!("write/{form}"), &network.values("s", "w").unwrap());
+    }
+    let mut network = interpreted(&all_pairs_but_own());
+    let of_three = || Between::new(Cells::One(3), Cells::All);
+    network.assign(&Assignment::values("s", "w", &[1.0, 2.0, 3.0, 4.0, 5.0]).between(of_three())).unwrap();
+    brian.check("write/each", &network.values("s", "w").unwrap());
+    let wrong = network.assign(&Assignment::values("s", "w", &[1.0, 2.0]).between(of_three())).unwrap_err();
+    assert!(wrong.to_string().contains("2 values are given for 5 synapses"), "{wrong}");
+}
+
+#[test]
+fn cells_are_counted_from_the_first_ones_of_subgroups() {
+    let brian = Brian::of("synapses");
+    let synapses = Synapses::new("s", "late", "early", "w : 1").on_pre("x_post += w").connect(Connect::all());
+    let model = Model::new()
+        .group(NeuronGroup::new("g", 6, "x : 1").threshold("False"))
+        .group(Subgroup::new("late", "g", 2, 6))
+        .group(Subgroup::new("early", "g", 0, 3))
+        .synapses(synapses.init("w", "i*10 + j"));
+    let mut network = interpreted(&model);
+    let last = Between::new(Cells::One(3), Cells::One(2));
+    brian.check("subgroups/pair", &network.values_at("s", "w", &last.into()).unwrap());
+    for (name, variable) in [("in", "N_incoming"), ("i", "i"), ("j", "j")] {
+        brian.check(&format!("subgroups/{name}"), &network.values("s", variable).unwrap());
+    }
+}
+
+fn growing() -> Model {
+    let spikes = SpikeGeneratorGroup::new("g", 2, &[0, 1, 0, 1, 0, 1], &[0.0, 0.0, 3e-4, 3e-4, 6e-4, 6e-4]);
+    let equations = "w : 1\ndx/dt = -x/ms : 1 (event-driven)\ndy/dt = 1/ms : 1 (clock-driven)";
+    let synapses = Synapses::new("s", "g", "h", equations).on_pre("v_post += w; x += 1").multisynaptic_index("k");
+    let synapses = synapses.method("euler").connect(Connect::pairs(&[0, 1], &[0, 1]));
+    let synapses = synapses.init("w", "1").init("delay", "0.1*ms");
+    let model = Model::new().group(spikes).group(NeuronGroup::new("h", 2, "v : 1")).synapses(synapses);
+    model.state_monitor("m", "s", &["w", "y"], None, None)
+}
+
+#[test]
+fn more_synapses_are_made_between_runs() {
+    let brian = Brian::of("synapses");
+    let options = [saltus::engine::Options::interpreted(), compiled()];
+    for mut network in options.map(|options| Network::new(&growing(), options).unwrap()) {
+        let names = ["i", "j", "w", "x", "k", "lastupdate", "y"];
+        let check = |network: &Network, what: &str| {
+            names.iter().for_each(|name| brian.check(&format!("{what}/{name}"), &network.values("s", name).unwrap()));
+        };
+        network.run_for("0.3*ms").unwrap();
+        check(&network, "more_between_runs/after");
+        network.connect("s", &Connect::pairs(&[0, 0], &[0, 1])).unwrap();
+        check(&network, "more_between_runs/more");
+        brian.check("more_between_runs/more/delay", &network.values("s", "pre.delay").unwrap());
+        let degrees = |found: Option<Vec<u32>>| found.unwrap().into_iter().map(f64::from).collect::<Vec<f64>>();
+        brian.check("more_between_runs/more/in", &degrees(network.degrees("s", Side::Post)));
+        brian.check("more_between_runs/more/out", &degrees(network.degrees("s", Side::Pre)));
+        network.assign(&Assignment::expression("s", "w", "10").where_condition("i == 0")).unwrap();
+        network.run_for("0.6*ms").unwrap();
+        check(&network, "more_between_runs/end");
+        brian.check("more_between_runs/v", &network.values("h", "v").unwrap());
+        for name in ["w", "y"] {
+            brian.check(&format!("more_between_runs/{name}"), &by_cell(network.states("m").unwrap(), name));
+        }
+    }
+}
+
+#[test]
+fn spikes_on_their_way_act_through_old_synapses() {
+    let brian = Brian::of("synapses");
+    let synapses = Synapses::new("s", "g", "h", "").on_pre("v_post += 1").connect(Connect::pairs(&[0], &[0]));
+    let model = Model::new()
+        .group(SpikeGeneratorGroup::new("g", 1, &[0], &[0.0]))
+        .group(NeuronGroup::new("h", 2, "v : 1"))
+        .synapses(synapses.init("delay", "0.5*ms"));
+    let mut network = run(&model, "0.2*ms");
+    network.connect("s", &Connect::pairs(&[0], &[1])).unwrap();
+    network.run_for("1*ms").unwrap();
+    brian.check("more_with_spikes_on_their_way", &network.values("h", "v").unwrap());
+}
+
+#[test]
+fn delays_become_different_and_one_again() {
+    let brian = Brian::of("synapses");
+    let spikes = SpikeGeneratorGroup::new("g", 2, &[0, 1, 0, 1, 0, 1], &[0.0, 1e-4, 5e-4, 6e-4, 1e-3, 1.1e-3]);
+    let synapses = Synapses::new("s", "g", "h", "").on_pre("v_post = 2*v_post + 1").connect(Connect::all());
+    let model = Model::new().group(spikes).group(NeuronGroup::new("h", 6, "v : 1"));
+    let model = model.synapses(synapses.init("delay", "0.3*ms")).state_monitor("m", "h", &["v"], None, None);
+    let options = [saltus::engine::Options::interpreted(), compiled()];
+    for mut network in options.map(|options| Network::new(&model, options).unwrap()) {
+        for (delay, duration) in [(None, "0.5*ms"), (Some("j*0.1*ms"), "0.5*ms"), (Some("0.2*ms"), "1*ms")] {
+            if let Some(delay) = delay {
+                network.assign(&Assignment::expression("s", "delay", delay)).unwrap();
+            }
+            network.run_for(duration).unwrap();
+        }
+        brian.check("other_delays_between_runs", &by_cell(network.states("m").unwrap(), "v"));
+    }
+}
+
+#[test]
+fn a_refused_rule_changes_nothing() {
+    let mut network = interpreted(&all_pairs_but_own());
+    let before = network.final_state();
+    for (synapses, rule, expected) in [
+        ("t", Connect::all(), "there are no synapses `t`"),
+        ("s", Connect::pairs(&[4], &[0]), "there is no source 4"),
+        ("s", Connect::condition("nope > 1"), "nope"),
+        ("s", Connect::targets("i + 1"), "this gives the target 3"),
+    ] {
+        let error = network.connect(synapses, &rule).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(network.final_state(), before);
+    }
+}
