@@ -56,7 +56,7 @@ fn run_text(path: &Path, text: String, options: Options) -> (String, bool) {
     let now = Instant::now();
     let watch = Stopwatch { start: now, parsed: now, prepared: now, finished: now };
     let name = file.name.as_ref().map(|n| n.as_str().to_string());
-    let mut result = report::result(name, &mut network, watch);
+    let mut result = report::result(name, &mut network, watch, true);
     let compiled = network.kernel_reports().all(|k| k.origin != Origin::Interpreter);
     result.timing = Default::default();
     result.kernels.clear();

@@ -81,3 +81,26 @@ fn synapses_at_an_end_are_counted_when_they_are_made() {
     let fault = crate::fault(&model(on_first(Connect::all())).poisson_input(input));
     assert!(fault.starts_with("error: a Poisson input needs a group, but `first` are synapses"), "{fault}");
 }
+
+#[test]
+fn equations_that_lose_their_rate_have_a_limit() {
+    let (u, tau, b0) = (3.0, 5e-3, 0.5);
+    let equations =
+        "k : Hz\n l : Hz\n da/dt = b/(5*ms) - l*a : 1 (event-driven)\n db/dt = 3*Hz - k*b : 1 (event-driven)";
+    for (k, l) in [(0.0, 0.0), (1e-9, 0.0), (0.0, 1e-9), (0.0, 200.0), (1e-9, 200.0)] {
+        let second = Synapses::new("s", "g", "h", equations).on_pre("c += a").connect(Connect::all());
+        let second = second.init("b", "0.5").init("k", &format!("{k:?}*Hz")).init("l", &format!("{l:?}*Hz"));
+        let model = Model::new().group(source()).group(NeuronGroup::new("h", 1, "c : 1")).synapses(second);
+        let network = run(&model, "1*ms");
+        let time: f64 = 0.6e-3;
+        let expected = match l < 1.0 {
+            true => (b0 * time + u * time * time / 2.0) / tau,
+            false => {
+                let reached = -(-l * time).exp_m1() / l;
+                (b0 * reached + u * (time - reached) / l) / tau
+            }
+        };
+        crate::check(&format!("{k} {l}"), &network.values("s", "a").unwrap(), &[expected], 1e-10);
+        crate::check(&format!("{k} {l}"), &network.values("s", "b").unwrap(), &[b0 + u * time], 1e-10);
+    }
+}

@@ -37,6 +37,14 @@ impl Side {
         }
     }
 
+    /// What the cells there are called.
+    pub fn described(self) -> &'static str {
+        match self {
+            Side::Pre => "source",
+            Side::Post => "target",
+        }
+    }
+
     /// The name of the variable that is the number of the cell there.
     pub fn index(self) -> &'static str {
         match self {
@@ -213,6 +221,12 @@ fn variables(
             found.push(Diagnostic::error(&equations.text, line.name_span, message));
             continue;
         }
+        if let Some(side) = [Side::Pre, Side::Post].into_iter().find(|side| is_at(&ends, name, *side)) {
+            let message = format!("`{name}` is a variable of the {} too", side.described());
+            let hint = format!("give it a name of its own, such as `{name}_syn`: here `{name}` could be either");
+            found.push(Diagnostic::error(&equations.text, line.name_span, message).hint(hint));
+            continue;
+        }
         for (flag, span) in &line.flags {
             let reason = match flag {
                 Flag::UnlessRefractory => "belongs to groups of neurons",
@@ -268,6 +282,12 @@ fn variables(
         variables.entry(name).or_insert(variable);
     }
     variables
+}
+
+/// Whether this is the name of a variable at one end.
+fn is_at(ends: &IndexMap<String, Variable>, name: &str, side: Side) -> bool {
+    let there = ends.get(&format!("{name}{}", side.suffix()));
+    there.is_some_and(|variable| !matches!(variable.role, Role::Given))
 }
 
 /// What changes at every step and what changes with events only cannot depend on each other.

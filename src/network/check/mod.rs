@@ -6,6 +6,7 @@ pub(super) mod groups;
 mod inputs;
 mod monitors;
 mod order;
+mod pairs;
 mod synapses;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
+use super::pairs::Pairs;
 use super::{Checker, Source};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::ast::{BinaryOp, CompareOp, Expr, ExprKind, LogicOp};
@@ -236,17 +237,18 @@ impl RuleChecker<'_> {
         group: &Group,
     ) -> Result<Option<CheckedConnect>, Error> {
         let before = self.diagnostics.0.len();
-        let mut with_variable = group.clone();
-        if let ConnectRule::Targets(text) | ConnectRule::Sources(text) = &given.rule
-            && let Some((name, _)) = generator(text, &mut Default::default()).and_then(|g| g.variable)
-        {
-            let variable = Variable::internal(Role::Given, ValueType::Integer, Dimension::NONE, false);
-            with_variable.variables.insert(name, variable);
-        }
-        let n = given.n.as_ref().and_then(|n| self.over_pairs(n, &with_variable, "n", ValueType::Integer));
+        let generated = match &given.rule {
+            ConnectRule::Targets(text) | ConnectRule::Sources(text) => generator(text, &mut Default::default()),
+            _ => None,
+        };
+        let variable = generated.and_then(|g| g.variable).map(|(name, _)| name);
+        let with_variable = with_variable(group, variable.as_deref());
+        let pairs = Pairs { group: &with_variable, variable: variable.as_deref(), sought: None };
+        let n = given.n.as_ref().and_then(|n| self.over_pairs(n, &pairs, "n", ValueType::Integer));
         // As a number, a chance of 1 is none; as an expression it is drawn for all the same (Brian2's rule).
         let is_sure = |p: &&Value| matches!(p, Value::Number(number, _) if number.as_f64() == 1.0);
-        let p = given.p.as_ref().filter(|p| !is_sure(p)).and_then(|p| self.over_pairs(p, group, "p", ValueType::Float));
+        let p =
+            given.p.as_ref().filter(|p| !is_sure(p)).and_then(|p| self.over_pairs(p, &pairs, "p", ValueType::Float));
         let mut chance_of_list = None;
         let rule = match &given.rule {
             ConnectRule::Lists(pre, post) => {
@@ -262,13 +264,18 @@ impl RuleChecker<'_> {
             }
             ConnectRule::All => Some(CheckedRule::Rows(Box::new(every_pair(None, p, &given.text, group)))),
             ConnectRule::Condition(text) => {
+                if generator(text, &mut Default::default()).is_some_and(|g| g.variable.is_some()) {
+                    self.error_with_hint(text, "a generator is no condition".to_string(), "write it as `j`, or as `i`");
+                    return Ok(None);
+                }
                 let condition = parser::expression(text, self.diagnostics);
                 let condition =
-                    condition.filter(|c| check_condition(c, "`condition`", group, text, self.diagnostics).is_some());
+                    condition.filter(|c| check_condition(c, "`condition`", &pairs, text, self.diagnostics).is_some());
                 condition.map(|condition| CheckedRule::Rows(Box::new(every_pair(Some(condition), p, text, group))))
             }
-            ConnectRule::Targets(text) => self.generated(Side::Pre, text, &p, group),
-            ConnectRule::Sources(text) => self.generated(Side::Post, text, &p, group),
+            // The target's index is looked at like a variable of it where it is counted from a cell of a group.
+            ConnectRule::Targets(text) => self.generated(Side::Pre, text, &p, group, target.start > 0),
+            ConnectRule::Sources(text) => self.generated(Side::Post, text, &p, group, true),
         };
         if self.diagnostics.has_errors_since(before) {
             return Ok(None);
@@ -305,18 +312,22 @@ impl RuleChecker<'_> {
     }
 
     /// An expression over pairs, and where it stands.
-    fn over_pairs(&mut self, given: &Value, group: &Group, what: &str, ty: ValueType) -> Option<(Expr, Text)> {
+    fn over_pairs(&mut self, given: &Value, pairs: &Pairs<'_>, what: &str, ty: ValueType) -> Option<(Expr, Text)> {
         let text = given.text();
         let expr = match given {
             Value::Expression(text) => parser::expression(text, self.diagnostics)?,
             Value::Number(Number::Integer(value), _) => Expr::int(*value),
             Value::Number(value, _) => Expr::new(ExprKind::Float(value.as_f64()), text.whole()),
         };
-        let kind = check(&expr, group, text, self.diagnostics)?;
-        if !kind.dimension.is_dimensionless() || kind.ty > ty {
-            let message =
-                format!("`{what}` is {}, but this is {}", ty.described(), crate::expr::check::described(kind));
-            self.error(text, message);
+        let kind = check(&expr, pairs, text, self.diagnostics)?;
+        let found = crate::expr::check::described(kind);
+        if !kind.dimension.is_dimensionless() {
+            self.error(text, format!("`{what}` has no unit, but this is {found}"));
+            return None;
+        }
+        if kind.ty > ty {
+            let message = format!("`{what}` is {}, but this is {found}", ty.described());
+            self.error_with_hint(text, message, "write `int(...)`");
             return None;
         }
         if let Some(p) = number(&expr).filter(|p| what == "p" && !(0.0..=1.0).contains(p)) {
@@ -325,19 +336,30 @@ impl RuleChecker<'_> {
         Some((expr, text.clone()))
     }
 
-    fn generated(&mut self, outer: Side, text: &Text, p: &Option<(Expr, Text)>, group: &Group) -> Option<CheckedRule> {
+    fn generated(
+        &mut self,
+        outer: Side,
+        text: &Text,
+        p: &Option<(Expr, Text)>,
+        group: &Group,
+        index_is_variable: bool,
+    ) -> Option<CheckedRule> {
         if let Some((_, text)) = p {
             let hint = "write `… for k in sample(…, p=…)`";
             self.error_with_hint(text, "a generator has its chance in itself".to_string(), hint);
         }
         let parsed = generator(text, self.diagnostics)?;
-        let mut scope = group.clone();
-        let kind = Kind::plain(ValueType::Integer);
-        if let Some((name, _)) = &parsed.variable {
-            let variable = Variable::internal(Role::Given, kind.ty, kind.dimension, false);
-            scope.variables.insert(name.clone(), variable);
+        let variable = parsed.variable.as_ref().map(|(name, _)| name.clone());
+        if let Some((name, span)) = parsed.variable.as_ref().filter(|(name, _)| ["i", "j"].contains(&name.as_str())) {
+            let message = format!("`{name}` is the number of a cell and cannot be the variable of a generator");
+            self.diagnostics.push(Diagnostic::error(text, *span, message).hint("write `k for k in …`"));
+            return None;
         }
-        let mut whole = |expr: &Expr, what: &str, scope: &Group| {
+        let with_variable = with_variable(group, variable.as_deref());
+        let sought = Some(if outer == Side::Pre { Side::Post } else { Side::Pre });
+        let scope = Pairs { group: &with_variable, variable: variable.as_deref(), sought };
+        let of_row = Pairs { group, variable: None, sought };
+        let mut whole = |expr: &Expr, what: &str, scope: &Pairs<'_>| {
             let kind = check(expr, scope, text, self.diagnostics)?;
             if kind.ty != ValueType::Integer || !kind.dimension.is_dimensionless() {
                 let message = format!("{what} is a whole number, but this is {}", crate::expr::check::described(kind));
@@ -351,14 +373,14 @@ impl RuleChecker<'_> {
             Candidates::All(range) | Candidates::Chance(range, _) | Candidates::Sample(range, _) => {
                 let Range { low, high, step } = range;
                 for bound in [low.as_ref(), Some(high), step.as_ref()].into_iter().flatten() {
-                    whole(bound, "a bound of a range", group)?;
+                    whole(bound, "a bound of a range", &of_row)?;
                 }
             }
         }
         match &parsed.candidates {
-            Candidates::Sample(_, size) => whole(size, "a size", group)?,
+            Candidates::Sample(_, size) => whole(size, "a size", &of_row)?,
             Candidates::Chance(_, p) => {
-                let kind = check(p, group, text, self.diagnostics)?;
+                let kind = check(p, &of_row, text, self.diagnostics)?;
                 if !kind.dimension.is_dimensionless() {
                     self.diagnostics.push(Diagnostic::error(text, p.span, "a chance has no unit"));
                 }
@@ -366,11 +388,21 @@ impl RuleChecker<'_> {
             _ => {}
         }
         if let Some(condition) = &parsed.condition {
+            let scope = Pairs { sought: None, ..scope };
             check_condition(condition, "the condition", &scope, text, self.diagnostics)?;
         }
-        let variable = parsed.variable.as_ref().map(|(name, _)| name.clone());
-        Some(CheckedRule::Rows(Box::new(rows(outer, parsed, variable, None, false, text, group))))
+        Some(CheckedRule::Rows(Box::new(rows(outer, parsed, variable, index_is_variable, text, group))))
     }
+}
+
+/// The names of synapses, and the variable of a generator.
+fn with_variable(group: &Group, variable: Option<&str>) -> Group {
+    let mut group = group.clone();
+    if let Some(name) = variable {
+        let variable = Variable::internal(Role::Given, ValueType::Integer, Dimension::NONE, false);
+        group.variables.insert(name.to_string(), variable);
+    }
+    group
 }
 
 /// A rule, with what its condition depends on.
@@ -378,27 +410,35 @@ fn rows(
     outer: Side,
     generator: Generator,
     variable: Option<String>,
-    chance: Option<f64>,
-    is_whole: bool,
+    index_is_variable: bool,
     text: &Text,
     group: &Group,
 ) -> Rows {
     let inner = if outer == Side::Pre { Side::Post } else { Side::Pre };
     let condition = generator.condition.as_ref();
-    let looks = condition.is_some_and(|c| looks_at(c, inner, group));
+    let looks = condition.is_some_and(|c| {
+        let names = c.names();
+        names.iter().any(|name| match name == inner.index() {
+            true => index_is_variable,
+            false => looks_at(&Expr::name(name.clone()), inner, group),
+        })
+    });
+    // Where `j` is the row, rows are gone through, and drawn for, all the same (Brian2's rule).
+    let names_target = condition.is_some_and(|c| c.mentions("j"));
     let uses_variable = |c: &Expr| variable.as_ref().is_some_and(|name| c.mentions(name));
     let draws = condition.is_some_and(|c| is_stateful(c, group));
     let is_stateful = draws || is_stateful(&generator.target, group);
-    let condition_is_of_row = condition.is_some_and(|c| !looks && !draws && !uses_variable(c));
+    let condition_is_of_row = condition.is_some_and(|c| !looks && !draws && !names_target && !uses_variable(c));
     Rows {
         outer,
         generator,
         variable,
-        chance,
-        is_whole,
+        chance: None,
+        is_whole: false,
         is_stateful,
         condition_is_of_row,
         condition_looks_at_other: looks,
+        condition_names_other: inner == Side::Post && names_target && !looks,
         text: text.clone(),
     }
 }
@@ -454,7 +494,8 @@ fn every_pair(condition: Option<Expr>, p: Option<(Expr, Text)>, text: &Text, gro
     let is_whole = condition.is_none();
     let chance = constant.filter(|_| is_whole);
     let generator = Generator { target: Expr::name(OWN), variable: None, candidates, condition };
-    rows(Side::Pre, generator, Some(OWN.to_string()), chance, is_whole, text, group)
+    let rows = rows(Side::Pre, generator, Some(OWN.to_string()), true, text, group);
+    Rows { chance, is_whole, ..rows }
 }
 
 /// The value of a number that is written out.

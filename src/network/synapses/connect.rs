@@ -328,7 +328,7 @@ impl Maker<'_> {
     ) -> Result<(), Error> {
         let side = rows.outer;
         // A condition that does not look at the other cell is looked at before that cell is known.
-        let is_early = !rows.condition_looks_at_other;
+        let is_early = !rows.condition_looks_at_other && !rows.condition_names_other;
         block.inner.clear();
         block.inner.resize(block.len(), 0);
         if let Some(condition) = code.condition.as_mut().filter(|_| is_early && block.len() > 0) {
@@ -337,45 +337,37 @@ impl Maker<'_> {
         if block.len() == 0 {
             return Ok(());
         }
-        let mut invalid = None;
         match &mut code.target {
-            None => {
-                block.inner.copy_from_slice(&block.variable);
-                let is_valid = |cell: &&i32| (0..inner.n() as i64).contains(&i64::from(**cell));
-                if let Some(wrong) = block.inner.iter().position(|cell| !is_valid(&cell)) {
-                    invalid = Some((wrong, f64::from(block.inner[wrong])));
-                }
-            }
+            None => block.inner.copy_from_slice(&block.variable),
             Some(target) => {
                 self.fill(side, block);
                 let targets = self.values(target, block.len());
-                for (k, found) in targets.iter().enumerate() {
-                    block.inner[k] = match (0.0..inner.n() as f64).contains(found) {
-                        true => *found as i32,
-                        false => {
-                            invalid.get_or_insert((k, *found));
-                            -1
-                        }
-                    };
-                }
+                // What is the number of no cell stays so, and stays so counted from the first one of a part.
+                let last = f64::from(i32::MAX) - inner.start as f64;
+                let number = |found: f64| if found.is_nan() { -1 } else { found.min(last).max(-last) as i32 };
+                block.inner.iter_mut().zip(targets).for_each(|(cell, found)| *cell = number(*found));
             }
         }
-        if let Some((k, found)) = invalid {
+        if let Some(condition) = code.condition.as_mut().filter(|_| rows.condition_names_other) {
+            self.choose(condition, side, block);
+        }
+        let is_valid = |cell: &i32| (0..inner.n() as i64).contains(&i64::from(*cell));
+        if let Some(k) = block.inner.iter().position(|cell| !is_valid(cell)) {
             if !rule.skip_if_invalid {
                 let (what, cell) = if side == Side::Pre { ("target", "source") } else { ("source", "target") };
                 let message = format!(
-                    "for the {cell} {}, this gives the {what} {found}, but there are {} of them",
+                    "for the {cell} {}, this gives the {what} {}, but there are {} of them",
                     block.outer[k],
+                    block.inner[k],
                     inner.n()
                 );
                 let hint = "add a condition with `if`, or say `skip_if_invalid = true`";
                 return Err(wrong(&rows.text, message, hint));
             }
-            let exists = |k: &i32| (0..inner.n() as i64).contains(&i64::from(block.inner[*k as usize]));
-            let valid: Vec<i32> = (0..block.len() as i32).filter(exists).collect();
+            let valid: Vec<i32> = (0..block.len() as i32).filter(|k| is_valid(&block.inner[*k as usize])).collect();
             block.keep(&valid);
         }
-        if let Some(condition) = code.condition.as_mut().filter(|_| !is_early && block.len() > 0) {
+        if let Some(condition) = code.condition.as_mut().filter(|_| rows.condition_looks_at_other && block.len() > 0) {
             self.choose(condition, side, block);
         }
         let times: Option<Vec<f64>> = match &mut code.n {

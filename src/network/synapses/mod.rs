@@ -95,8 +95,10 @@ pub struct Rows {
     pub is_stateful: bool,
     /// Whether the condition depends on the row only.
     pub condition_is_of_row: bool,
-    /// Whether the condition depends on the other cell.
+    /// Whether the condition depends on what the other cell has.
     pub condition_looks_at_other: bool,
+    /// Whether it depends on nothing of the other cell but its number, which need not be that of a cell.
+    pub condition_names_other: bool,
     /// Where it stands.
     pub text: Text,
 }
