@@ -49,7 +49,7 @@ fn run_all(network: &mut Network) {
 
 fn result(network: &mut Network) -> RunResult {
     let now = Instant::now();
-    report::result(None, network, Stopwatch { start: now, parsed: now, prepared: now, finished: now })
+    report::result(None, network, Stopwatch { start: now, parsed: now, prepared: now, finished: now }, true)
 }
 
 /// An array: shape, type and the bytes of its elements.

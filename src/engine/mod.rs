@@ -86,7 +86,9 @@ pub struct Options {
 
 /// Somebody who is told what is about to happen, or nobody.
 #[derive(Clone, Default)]
-pub struct Notice(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub struct Notice(Option<Arc<Hears>>);
+
+type Hears = dyn Fn(&str) + Send + Sync;
 
 impl Notice {
     /// Calls this with each message.

@@ -300,7 +300,7 @@ impl Network {
         let mut room = Room::new(&checked.model, self.engine.notice().clone());
         let mut pairs = Pairs::new(source.n());
         connect(&mut self.memory, &mut self.streams, &checked, &checked.connect, &mut pairs, &mut room)?;
-        let n = pairs.len();
+        let n = pairs.count();
         let mut population = make_population(&self.memory, &checked, n);
         population.wire(pairs);
         if let Some(name) = &checked.multisynaptic_index {

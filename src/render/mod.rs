@@ -6,8 +6,8 @@ mod layout;
 pub mod maths;
 mod names;
 mod native;
-mod template;
 mod split;
+mod template;
 mod vector;
 
 pub use self::native::{NativeFunction, render_native};

@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::{IndexMap, IndexSet};
 
 use self::arithmetic::{integer, is_zero, signed_outside, whole_number, zero};
-pub use self::refractory::{NOT_FROM, NOT_UNTIL};
 pub use self::calls::{FunctionSymbol, HostCall, HostFunction};
+pub use self::refractory::{NOT_FROM, NOT_UNTIL};
 use super::ir::{
     BinaryOp, Const, Expr, Index, Kernel, Local, LocalId, LoopShape, Param, ParamId, Place, Stmt, Storage,
 };

@@ -303,7 +303,7 @@ impl Maker<'_> {
     /// Every pair, or each with a chance that is a number: nothing has to be evaluated.
     fn plain(&mut self, rows: &Rows, outer: usize, inner: usize) -> Result<(), Error> {
         let expected = (outer as f64 * inner as f64 * rows.chance.unwrap_or(1.0)).ceil();
-        self.room.expect(self.pairs.len(), expected, &rows.text)?;
+        self.room.expect(self.pairs.count(), expected, &rows.text)?;
         // A little more than what is to be expected, so that hardly any network has to grow.
         self.pairs.reserve((expected + 4.0 * expected.sqrt()) as usize);
         let pairs = &mut *self.pairs;
@@ -388,7 +388,7 @@ impl Maker<'_> {
             }
         }
         block.clear();
-        self.room.made(self.pairs.len(), &rows.text)
+        self.room.made(self.pairs.count(), &rows.text)
     }
 }
 

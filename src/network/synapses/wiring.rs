@@ -44,7 +44,7 @@ impl Pairs {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.post.as_slice().len()
     }
 
@@ -268,7 +268,7 @@ impl Population {
 
     /// Connects these pairs, of which the first ones are those that there are; new synapses have 0 everywhere.
     pub fn grow(&mut self, pairs: Pairs) {
-        let (before, n) = (self.n(), pairs.len());
+        let (before, n) = (self.n(), pairs.count());
         self.group.n = n;
         for (name, variable) in &self.group.variables {
             if let Some(array) = self.arrays.get_mut(name).filter(|_| !variable.shared) {
