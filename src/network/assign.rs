@@ -5,6 +5,7 @@ use super::code::{Drawing, Elements};
 use super::error::Error;
 use super::memory::Memory;
 use super::model::{Assigned, Assignment, Between, Filter, Value};
+use super::synapses::recipe::Recipe;
 use super::synapses::wiring::TARGETS;
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::ast::{AssignOp, Expr, ExprKind, Statement};
@@ -299,9 +300,21 @@ impl CheckedAssignment {
 
     /// Carries it out at the current time of the group's clock; returns where an integer was divided by zero.
     pub fn apply(&self, memory: &mut Memory, streams: &mut Streams) -> Result<Vec<Site>, Error> {
-        let sites = self.carry_out(memory, streams);
-        memory.populations[self.source.population].release();
-        sites
+        let number = self.source.population;
+        let is_delay =
+            memory.populations[number].wiring.as_ref().is_some_and(|w| w.delays.contains_key(&self.variable));
+        let generator = is_delay.then(|| streams.direct().clone());
+        let sites = self.carry_out(memory, streams)?;
+        memory.populations[number].release();
+        let has_many = memory.populations[number].has_many_delays(&self.variable);
+        if let (Some(generator), None, CheckedValue::Statement { statement, .. }) =
+            (generator, &self.filter, &self.value)
+            && has_many
+            && let Some(recipe) = Recipe::new(memory, number, statement, &self.text, generator)?
+        {
+            memory.populations[number].keep_recipe(&self.variable, recipe);
+        }
+        Ok(sites)
     }
 
     fn carry_out(&self, memory: &mut Memory, streams: &mut Streams) -> Result<Vec<Site>, Error> {

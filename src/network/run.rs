@@ -141,9 +141,13 @@ impl Network {
         self.bounds.iter_mut().for_each(|code| code.object.run_range(0..0));
         self.follow_delays()?;
         for pathway in &mut self.pathways {
-            let Some(wiring) = &self.memory.populations[pathway.synapses].wiring else { continue };
-            let Some(delays) = wiring.delays.get(&pathway.program.delay_name()) else { continue };
-            let lost = pathway.prepare(delays, self.memory.clocks[pathway.clock].dt_seconds());
+            let population = &self.memory.populations[pathway.synapses];
+            let Some(wiring) = &population.wiring else { continue };
+            let name = pathway.program.delay_name();
+            let Some(delays) = wiring.delays.get(&name) else { continue };
+            let dt_seconds = self.memory.clocks[pathway.clock].dt_seconds();
+            let values = || population.told(&name).map_or(Vec::new(), |array| array.as_f64().to_vec());
+            let lost = pathway.prepare(delays, wiring.version, dt_seconds, values);
             if lost > 0 {
                 let message = format!("{lost} delays of `{}` are shorter than half a step and became 0", pathway.name);
                 self.warnings.push(Diagnostic { severity: Severity::Warning, ..Diagnostic::unlocated(message) });
@@ -154,6 +158,7 @@ impl Network {
 
     /// Where delays became different, or one, code goes over to lists of synapses, or to whole cells.
     fn follow_delays(&mut self) -> Result<(), Error> {
+        self.memory.populations.iter_mut().for_each(Population::follow_delays);
         let mut has_changed = false;
         for number in 0..self.pathways.len() {
             let pathway = &self.pathways[number];

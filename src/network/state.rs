@@ -169,7 +169,10 @@ impl Network {
             let prefix = format!("pathways/{}", pathway.name);
             out.put(format!("{prefix}/has_cells"), vec![i64::from(pathway.has_cells)]);
             out.put(format!("{prefix}/steps"), pending.iter().map(|(ahead, _)| *ahead as i64).collect::<Vec<i64>>());
-            out.put(format!("{prefix}/numbers"), pending.iter().map(|(_, number)| *number).collect::<Vec<u32>>());
+            out.put(
+                format!("{prefix}/numbers"),
+                pending.iter().map(|(_, number)| *number as u32).collect::<Vec<u32>>(),
+            );
         }
         for monitor in &self.event_monitors {
             let prefix = format!("monitors/{}", monitor.name);

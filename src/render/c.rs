@@ -93,7 +93,7 @@ pub(super) fn render(kernel: &Kernel) -> String {
         kept: sums.iter().map(|(id, _)| *id).collect(),
     };
     for (id, _) in sums {
-        names.locals[id.0 as usize].push_str("[_i - _first]");
+        names.locals[id.0 as usize] = format!("{}[_i - _first]", kernel.locals[id.0 as usize].name);
     }
     names.wide = widened.iter().map(|w| (w.param, format!("saltus_wide_{}", names.param(w.param)))).collect();
     let statements = |stmts: &[Stmt]| stmts.iter().map(|stmt| statement(stmt, &names)).collect();

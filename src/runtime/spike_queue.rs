@@ -1,13 +1,13 @@
 //! Spikes on their way: what was pushed comes out a number of steps later, in the order of pushing.
 //!
-//! A queue holds numbers, of cells where all synapses of a pathway share a delay, of synapses where each has its own. It
+//! A queue holds whole numbers, such as those of cells where all synapses of a pathway share a delay, of synapses where each has its own. It
 //! grows with what is on its way, and a step costs what comes out in it, however many synapses there are.
 
 /// Numbers by the step in which they come out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SpikeQueue {
     /// A ring: the numbers of the current step are at `now`.
-    slots: Vec<Vec<u32>>,
+    slots: Vec<Vec<i32>>,
     now: usize,
 }
 
@@ -37,16 +37,21 @@ impl SpikeQueue {
     /// # Panics
     /// If the delay is longer than the longest one.
     #[inline]
-    pub fn push(&mut self, delay: usize, number: u32) {
+    pub fn push(&mut self, delay: usize, number: i32) {
+        self.slot(delay).push(number);
+    }
+
+    #[inline]
+    fn slot(&mut self, delay: usize) -> &mut Vec<i32> {
         assert!(delay < self.slots.len(), "a delay of {delay} steps");
         let slot = self.now + delay;
         let slot = if slot >= self.slots.len() { slot - self.slots.len() } else { slot };
-        self.slots[slot].push(number);
+        &mut self.slots[slot]
     }
 
     /// What comes out in the current step, in the order in which it was pushed.
     #[inline]
-    pub fn current(&self) -> &[u32] {
+    pub fn current(&self) -> &[i32] {
         &self.slots[self.now]
     }
 
@@ -63,7 +68,7 @@ impl SpikeQueue {
     }
 
     /// Everything on its way: in how many steps it comes out, and the number; in the order of coming out.
-    pub fn pending(&self) -> Vec<(usize, u32)> {
+    pub fn pending(&self) -> Vec<(usize, i32)> {
         let steps = (0..self.slots.len()).flat_map(|ahead| {
             let slot = &self.slots[(self.now + ahead) % self.slots.len()];
             slot.iter().map(move |number| (ahead, *number))
@@ -94,18 +99,18 @@ mod tests {
     proptest! {
         /// Against a list that is sorted by the step of coming out, equal ones in the order of pushing.
         #[test]
-        fn a_queue_is_a_list_sorted_by_time(steps in prop::collection::vec(prop::collection::vec((0_usize..9, 0_u32..1000), 0..6), 1..40)) {
+        fn a_queue_is_a_list_sorted_by_time(steps in prop::collection::vec(prop::collection::vec((0_usize..9, 0_i32..1000), 0..6), 1..40)) {
             let mut queue = SpikeQueue::new(3);
             queue.reserve(8);
-            let mut list: Vec<(usize, u32)> = Vec::new();
+            let mut list: Vec<(usize, i32)> = Vec::new();
             for (step, pushed) in steps.iter().enumerate() {
                 for (delay, number) in pushed {
                     queue.push(*delay, *number);
                     list.push((step + delay, *number));
                 }
-                let due: Vec<u32> = list.iter().filter(|(time, _)| *time == step).map(|(_, number)| *number).collect();
+                let due: Vec<i32> = list.iter().filter(|(time, _)| *time == step).map(|(_, number)| *number).collect();
                 prop_assert_eq!(queue.current(), &due[..]);
-                let mut pending: Vec<(usize, u32)> =
+                let mut pending: Vec<(usize, i32)> =
                     list.iter().filter(|(time, _)| *time >= step).map(|(time, number)| (time - step, *number)).collect();
                 pending.sort_by_key(|(ahead, _)| *ahead);
                 prop_assert_eq!(queue.pending(), pending);
@@ -114,7 +119,7 @@ mod tests {
         }
 
         #[test]
-        fn longer_delays_move_nothing(before in prop::collection::vec((0_usize..4, 0_u32..9), 0..9), advances in 0_usize..9, longest in 0_usize..12) {
+        fn longer_delays_move_nothing(before in prop::collection::vec((0_usize..4, 0_i32..9), 0..9), advances in 0_usize..9, longest in 0_usize..12) {
             let mut queue = SpikeQueue::new(3);
             (0..advances).for_each(|_| queue.advance());
             before.iter().for_each(|(delay, number)| queue.push(*delay, *number));

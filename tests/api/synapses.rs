@@ -174,3 +174,48 @@ fn a_refused_rule_changes_nothing() {
         assert_eq!(network.final_state(), before);
     }
 }
+
+/// Delays that were drawn are kept as what they were drawn by: in two bytes each.
+#[test]
+fn drawn_delays_are_read_back_to_the_bit() {
+    let cells = |name| NeuronGroup::new(name, 300, "v : 1").threshold("v > 1").reset("v = 0");
+    let drawn = |expression: &str| {
+        let delays = Synapses::new("s", "a", "b", "w : 1").on_pre("v_post += w").connect(Connect::all());
+        let values = Synapses::new("s", "a", "b", "w : 1\nd : second").on_pre("v_post += w").connect(Connect::all());
+        let of = |synapses: Synapses| Model::new().seed(5).group(cells("a")).group(cells("b")).synapses(synapses);
+        let network = interpreted(&of(delays.init("pre.delay", expression)));
+        (network, interpreted(&of(values.init("d", expression))).values("s", "d").unwrap())
+    };
+    let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<u64>>();
+    let expressions = [
+        ("rand()*2*ms", 12.1),
+        ("clip(1*ms + randn()*0.3*ms, 0*ms, 3*ms) + (i % 7 + j)*0.1*ms", 12.1),
+        // Two numbers for each are not made again.
+        ("(rand() + abs(randn()))*ms", 20.1),
+        ("int(rand()*20)*0.1*ms", 13.1),
+    ];
+    for (expression, most_bytes) in expressions {
+        let (mut network, values) = drawn(expression);
+        let delays = |network: &Network| bits(&network.values("s", "pre.delay").unwrap());
+        assert_eq!(delays(&network), bits(&values), "{expression}");
+        let bytes = network.populations()[2].bytes() as f64 / 9e4;
+        assert!(bytes < most_bytes, "{expression}: {bytes} bytes a synapse");
+        network.assign(&Assignment::expression("s", "w", "rand()")).unwrap();
+        network.run_for("1*ms").unwrap();
+        let state = network.store().unwrap();
+        network.set_step("0.05*ms").unwrap();
+        network.run_for("1*ms").unwrap();
+        assert_eq!(delays(&network), bits(&values), "{expression}");
+        let one = Between::new(Cells::One(2), Cells::One(3));
+        network.assign(&Assignment::expression("s", "pre.delay", "7*ms").between(one)).unwrap();
+        let mut changed = values.clone();
+        changed[2 * 300 + 3] = 7e-3;
+        assert_eq!(delays(&network), bits(&changed), "{expression}");
+        network.connect("s", &Connect::pairs(&[0], &[0])).unwrap();
+        changed.push(0.0);
+        assert_eq!(delays(&network), bits(&changed), "{expression}");
+        let (mut fresh, _) = drawn("1*ms");
+        fresh.restore(&state, saltus::network::RandomState::Restore).unwrap();
+        assert_eq!(delays(&fresh), bits(&values), "{expression}");
+    }
+}

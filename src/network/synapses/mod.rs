@@ -7,7 +7,9 @@ pub mod connect;
 pub mod delays;
 mod index;
 pub mod pathway;
+pub mod recipe;
 pub mod room;
+mod steps;
 pub mod wiring;
 
 use std::collections::BTreeMap;

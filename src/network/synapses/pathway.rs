@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::delays::{Delays, Steps};
+use super::delays::Delays;
 use super::index::SynapseIndex;
+use super::steps::{Counted, Steps};
 use crate::diag::{Span, Text};
 use crate::expr::ast::{AssignOp, Expr, ExprKind, Statement};
 use crate::kernel::ir::LoopShape;
@@ -67,8 +68,9 @@ pub struct Pathway {
     pub queue: SpikeQueue,
     /// Whether cells are on their way.
     pub has_cells: bool,
-    /// Delays in steps.
+    /// Delays in steps, of which version of the delays, and of which length.
     steps: Steps,
+    counted: Option<(u64, f64)>,
     /// Synapses whose effects come now.
     due: Vec<i32>,
 }
@@ -90,7 +92,7 @@ impl Pathway {
         index: Arc<SynapseIndex>,
     ) -> Pathway {
         let queue = SpikeQueue::new(0);
-        let (steps, due, has_cells) = (Steps::default(), Vec::new(), true);
+        let (steps, due, has_cells) = (Steps::Same(0), Vec::new(), true);
         Pathway {
             name,
             program,
@@ -106,19 +108,25 @@ impl Pathway {
             queue,
             has_cells,
             steps,
+            counted: None,
             due,
         }
     }
 
-    /// Goes over to these delays; returns how many delays above zero became zero steps.
-    pub fn prepare(&mut self, delays: &Delays, dt_seconds: f64) -> usize {
-        let (steps, longest, lost) = Steps::new(delays, dt_seconds);
-        self.steps = steps;
-        if !self.may_have_cells(delays) {
-            self.send_synapses();
+    /// Goes over to these delays; returns how many delays above zero became zero steps. `version`: of the delays;
+    /// `values`: gives the delay of each in seconds.
+    pub fn prepare(&mut self, delays: &Delays, version: u64, dt_seconds: f64, values: impl Fn() -> Vec<f64>) -> usize {
+        let mut lost = 0;
+        if self.counted != Some((version, dt_seconds)) {
+            if !self.may_have_cells(delays) {
+                self.send_synapses();
+            }
+            let counted = Counted::new(delays, dt_seconds, values);
+            (self.steps, lost) = (counted.steps, counted.lost);
+            self.queue.reserve(counted.longest as usize);
+            self.counted = Some((version, dt_seconds));
         }
         self.has_cells = self.may_have_cells(delays);
-        self.queue.reserve(longest as usize);
         lost
     }
 
@@ -128,10 +136,16 @@ impl Pathway {
             let pending = self.queue.pending();
             self.queue.clear();
             for (ahead, cell) in pending {
-                self.index.synapses(cell as usize).for_each(|synapse| self.queue.push(ahead, synapse));
+                self.index.synapses(cell as usize).for_each(|synapse| self.queue.push(ahead, synapse as i32));
             }
             self.has_cells = false;
         }
+    }
+
+    /// Other synapses are wired up: delays are counted anew.
+    pub fn set_index(&mut self, index: Arc<SynapseIndex>) {
+        self.index = index;
+        self.counted = None;
     }
 
     /// Whether cells can be on their way with these delays; synapses that are already cannot become cells.
@@ -141,10 +155,11 @@ impl Pathway {
 
     /// Goes back to what was on its way, in how many steps.
     pub fn restore(&mut self, index: Arc<SynapseIndex>, has_cells: bool, pending: impl Iterator<Item = (i64, u32)>) {
-        self.index = index;
+        self.set_index(index);
         self.has_cells = has_cells;
         self.queue.clear();
         for (ahead, number) in pending {
+            let number = number as i32;
             let ahead = usize::try_from(ahead).unwrap_or(0);
             self.queue.reserve(ahead);
             self.queue.push(ahead, number);
@@ -157,28 +172,23 @@ impl Pathway {
         let first = self.source.start as i32;
         if self.has_cells {
             let delay = self.steps.same();
-            cells.iter().for_each(|cell| self.queue.push(delay, (cell - first) as u32));
+            cells.iter().for_each(|cell| self.queue.push(delay, cell - first));
         } else {
-            let (index, queue) = (&self.index, &mut self.queue);
-            for cell in cells {
-                let synapses = index.synapses((cell - first) as usize);
-                self.steps.of(delays, synapses, |synapse, steps| queue.push(steps, synapse));
-            }
+            let Pathway { steps, index, queue, .. } = self;
+            cells.iter().for_each(|cell| steps.send((cell - first) as usize, index, delays, queue));
         }
     }
 
     /// The synapses whose effects come now, in order.
     #[inline]
     pub fn due(&mut self) -> &[i32] {
-        self.due.clear();
-        if self.has_cells {
-            for cell in self.queue.current() {
-                self.index.extend(&mut self.due, *cell as usize);
-            }
-        } else {
-            self.due.extend(self.queue.current().iter().map(|synapse| *synapse as i32));
+        let Pathway { due, queue, index, .. } = self;
+        if !self.has_cells {
+            return queue.current();
         }
-        &self.due
+        due.clear();
+        queue.current().iter().for_each(|cell| index.extend(due, *cell as usize));
+        due
     }
 }
 

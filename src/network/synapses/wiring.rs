@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 
 use super::delays::Delays;
 use super::index::SynapseIndex;
+use super::recipe::Recipe;
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::model::group::Side;
 use crate::network::check::Source;
@@ -97,6 +98,8 @@ pub struct Wiring {
     by_target: Option<Arc<SynapseIndex>>,
     /// Delays of the pathways, by name of their variable.
     pub delays: IndexMap<String, Delays>,
+    /// Another one whenever delays may have changed.
+    pub version: u64,
     /// Arrays that are made when code asks for them, and those of them that stay.
     lasting: BTreeSet<String>,
 }
@@ -104,7 +107,15 @@ pub struct Wiring {
 impl Wiring {
     /// Nothing is connected.
     pub fn new(source: Source, target: Source) -> Wiring {
-        Wiring { source, target, by_source: None, by_target: None, delays: IndexMap::new(), lasting: BTreeSet::new() }
+        Wiring {
+            source,
+            target,
+            by_source: None,
+            by_target: None,
+            delays: IndexMap::new(),
+            version: 0,
+            lasting: BTreeSet::new(),
+        }
     }
 
     /// The cells of one end.
@@ -240,7 +251,7 @@ impl Population {
         let wiring = self.wiring.as_ref()?;
         if let Some(delays) = wiring.delays.get(name) {
             let len = if self.group.variables.get(name).is_some_and(|v| v.shared) { 1 } else { self.n() };
-            return Some(delays.array(len));
+            return Some(delays.array(len, &|side| self.cells_in_population(side)));
         }
         let counted = |side: Side| {
             let cells = self.cells_at(side);
@@ -269,6 +280,11 @@ impl Population {
     /// Connects these pairs, of which the first ones are those that there are; new synapses have 0 everywhere.
     pub fn grow(&mut self, pairs: Pairs) {
         let (before, n) = (self.n(), pairs.count());
+        // Those that are there keep their delays, the others have none, unless all have one that was given.
+        let names: Vec<String> = self.wiring.iter().flat_map(|wiring| wiring.delays.keys().cloned()).collect();
+        let is_own = |name: &String| !self.group.variables.get(name).is_some_and(|delay| delay.shared);
+        let before_delays: Vec<(String, Array)> =
+            names.into_iter().filter(is_own).filter_map(|name| Some((name.clone(), self.told(&name)?))).collect();
         self.group.n = n;
         for (name, variable) in &self.group.variables {
             if let Some(array) = self.arrays.get_mut(name).filter(|_| !variable.shared) {
@@ -277,9 +293,12 @@ impl Population {
         }
         let Some(wiring) = &mut self.wiring else { return };
         let lasting = wiring.lasting.clone();
-        for (name, delays) in &mut wiring.delays {
-            if !self.group.variables.get(name).is_some_and(|delay| delay.shared) {
-                delays.extend(before, n - before);
+        wiring.version += 1;
+        if n > before {
+            for (name, values) in &before_delays {
+                let mut values = values.to_f64();
+                values.resize(n, 0.0);
+                wiring.delays.insert(name.clone(), Delays::from_values(&values));
             }
         }
         self.wire(pairs);
@@ -312,6 +331,7 @@ impl Population {
         for (name, kept) in &mut wiring.delays {
             *kept = Delays::from_values(delays(name)?);
         }
+        wiring.version += 1;
         (wiring.by_source, wiring.by_target) = (Some(Arc::new(SynapseIndex::new(pre, source.n()))), None);
         let is_implicit = wiring.by_source_if_contiguous().is_some();
         if let Some(array) = self.arrays.get_mut(TARGETS) {
@@ -350,14 +370,53 @@ impl Population {
         }
     }
 
-    /// Lets arrays go that nothing needs any more; delays are kept as they are now.
-    pub fn release(&mut self) {
-        let Some(wiring) = &mut self.wiring else { return };
-        for (name, delays) in &mut wiring.delays {
-            if let Some(array) = self.arrays.get(name) {
-                *delays = Delays::from_values(array.as_f64());
+    /// Keeps delays as they are now in arrays that code has of them.
+    pub fn follow_delays(&mut self) {
+        let Some(wiring) = &self.wiring else { return };
+        let mut changed = Vec::new();
+        for name in wiring.delays.keys() {
+            if let Some(array) = self.arrays.get(name)
+                && self.told(name).is_none_or(|kept| !same_bits(kept.as_f64(), array.as_f64()))
+            {
+                changed.push((name.clone(), Delays::from_values(array.as_f64())));
             }
         }
+        if let Some(wiring) = self.wiring.as_mut().filter(|_| !changed.is_empty()) {
+            wiring.version += 1;
+            wiring.delays.extend(changed);
+        }
+    }
+
+    /// Whether delays take the memory of one for each synapse.
+    pub fn has_many_delays(&self, name: &str) -> bool {
+        matches!(self.wiring.as_ref().and_then(|wiring| wiring.delays.get(name)), Some(Delays::Each(_)))
+    }
+
+    /// Makes delays again by a recipe from now on, if it makes just those that there are.
+    pub fn keep_recipe(&mut self, name: &str, recipe: Recipe) {
+        let Some(Delays::Each(values)) = self.wiring.as_ref().and_then(|wiring| wiring.delays.get(name)) else {
+            return;
+        };
+        let drawn = Delays::Drawn(Arc::new(recipe));
+        let made = drawn.array(values.len(), &|side| self.cells_in_population(side));
+        if same_bits(made.as_f64(), values)
+            && let Some(wiring) = &mut self.wiring
+        {
+            wiring.delays.insert(name.to_string(), drawn);
+        }
+    }
+
+    fn cells_in_population(&self, side: Side) -> Vec<i32> {
+        let first = self.wiring.as_ref().map_or(0, |wiring| wiring.end(side).start as i32);
+        let mut cells = self.cells_at(side);
+        cells.iter_mut().for_each(|cell| *cell += first);
+        cells
+    }
+
+    /// Lets arrays go that nothing needs any more; delays are kept as they are now.
+    pub fn release(&mut self) {
+        self.follow_delays();
+        let Some(wiring) = &mut self.wiring else { return };
         let is_implicit = wiring.by_source_if_contiguous().is_some();
         self.arrays.retain(|name, _| {
             let goes = match name.as_str() {
@@ -375,6 +434,10 @@ impl Population {
         let indices = wiring.by_source.iter().chain(&wiring.by_target).map(|index| index.bytes()).sum::<usize>();
         arrays + indices + wiring.delays.values().map(Delays::bytes).sum::<usize>()
     }
+}
+
+fn same_bits(one: &[f64], other: &[f64]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.to_bits() == other.to_bits())
 }
 
 /// Whether a name stands for something that is told from the pairs.
