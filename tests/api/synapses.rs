@@ -219,3 +219,14 @@ fn drawn_delays_are_read_back_to_the_bit() {
         assert_eq!(delays(&fresh), bits(&values), "{expression}");
     }
 }
+
+#[test]
+fn rows_with_cells_that_there_are_not_stay_in_their_place() {
+    let synapses = Synapses::new("s", "a", "a", "").on_pre("v_post += 1");
+    let near = Connect::targets("k for k in range(i - 1, i + 2)").skip_if_invalid();
+    let model = Model::new().group(NeuronGroup::new("a", 4, "v : 1").threshold("v > 1").reset("v = 0"));
+    let network = interpreted(&model.synapses(synapses.connect(near)));
+    let values = |name| network.values("s", name).unwrap();
+    assert_eq!(values("i"), [0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 3.0, 3.0]);
+    assert_eq!(values("j"), [0.0, 1.0, 0.0, 1.0, 2.0, 1.0, 2.0, 3.0, 2.0, 3.0]);
+}

@@ -202,6 +202,11 @@ impl Maker<'_> {
         }
         let mut n = match &rule.n {
             Some((expr, text)) => Some(self.value_code(expr, text)?),
+            None if rule.p.is_none() => {
+                self.room.expect(self.pairs.count(), pre.len() as f64, &rule.text)?;
+                pre.iter().zip(post).for_each(|(i, j)| self.pairs.push(*i as usize, *j as usize));
+                return Ok(());
+            }
             None => None,
         };
         for (pre, post) in pre.chunks(BLOCK).zip(post.chunks(BLOCK)) {
@@ -249,30 +254,42 @@ impl Maker<'_> {
         let capacity = if drawing > 1 && code.drawing() > 0 { 1 } else { BLOCK };
         // What is drawn for a row falls between the draws of rows.
         let rows_at_once = if bounds.draws() && drawing > 0 { 1 } else { BLOCK };
+        // Nothing is left to be done for a candidate but to see whether there is such a cell.
+        let is_final = rows.outer == Side::Pre && code.condition.is_none() && code.target.is_none() && code.n.is_none();
         let mut block = Block::default();
+        let mut picked = Vec::new();
         for rows_of_block in wanted.chunks(rows_at_once) {
             let of_rows = bounds.of(self, rows.outer, rows_of_block);
             for (row, bounds) in rows_of_block.iter().zip(of_rows) {
-                let Bounds { low, step, count, amount } = bounds;
-                let mut picks = match generator.candidates {
-                    Candidates::One => Picks::all(1),
-                    Candidates::All(_) => Picks::all(count),
-                    Candidates::Chance(..) => Picks::with_chance(count, amount),
-                    Candidates::Sample(..) => {
-                        if (amount < 0.0 || amount > count as f64) && !rule.skip_if_invalid {
-                            let message = format!("a sample of {amount} is to be drawn from {count} candidates");
-                            let hint = "say `skip_if_invalid = true` to draw what there is";
-                            return Err(wrong(&rule.text, message, hint));
-                        }
-                        Picks::of_size(count, amount.max(0.0) as u64, self.streams)
+                if capacity == BLOCK {
+                    picked.clear();
+                    self.pick(rule, &generator.candidates, bounds, &mut picked)?;
+                    let exist = |cell: Option<&i32>| cell.is_none_or(|cell| (0..inner.n() as i32).contains(cell));
+                    // Candidates of a row go one way.
+                    if is_final && exist(picked.first()) && exist(picked.last()) {
+                        self.block(rule, rows, &mut code, &mut block, inner)?;
+                        self.pairs.extend(*row as usize, &picked);
+                        self.room.made(self.pairs.count(), &rows.text)?;
+                        continue;
                     }
-                };
+                    let mut rest = &picked[..];
+                    while !rest.is_empty() {
+                        let (now, later) = rest.split_at(rest.len().min(BLOCK - block.len()));
+                        block.outer.resize(block.len() + now.len(), *row);
+                        block.variable.extend_from_slice(now);
+                        rest = later;
+                        if block.len() == BLOCK {
+                            self.block(rule, rows, &mut code, &mut block, inner)?;
+                        }
+                    }
+                    continue;
+                }
+                let Bounds { low, step, .. } = bounds;
+                let mut picks = self.picks(rule, &generator.candidates, bounds)?;
                 while let Some(pick) = picks.next(self.streams) {
                     block.outer.push(*row);
                     block.variable.push((low + pick as i64 * step) as i32);
-                    if block.len() == capacity {
-                        self.block(rule, rows, &mut code, &mut block, inner)?;
-                    }
+                    self.block(rule, rows, &mut code, &mut block, inner)?;
                 }
             }
             if rows_at_once == 1 {
@@ -280,6 +297,49 @@ impl Maker<'_> {
             }
         }
         self.block(rule, rows, &mut code, &mut block, inner)
+    }
+
+    /// What is taken of a row of candidates, one by one.
+    fn picks(&mut self, rule: &CheckedConnect, candidates: &Candidates, bounds: Bounds) -> Result<Picks, Error> {
+        let Bounds { count, amount, .. } = bounds;
+        Ok(match candidates {
+            Candidates::One => Picks::all(1),
+            Candidates::All(_) => Picks::all(count),
+            Candidates::Chance(..) => Picks::with_chance(count, amount),
+            Candidates::Sample(..) => {
+                if (amount < 0.0 || amount > count as f64) && !rule.skip_if_invalid {
+                    let message = format!("a sample of {amount} is to be drawn from {count} candidates");
+                    let hint = "say `skip_if_invalid = true` to draw what there is";
+                    return Err(wrong(&rule.text, message, hint));
+                }
+                Picks::of_size(count, amount.max(0.0) as u64, self.streams)
+            }
+        })
+    }
+
+    /// The values of the generator's variable for a whole row.
+    fn pick(
+        &mut self,
+        rule: &CheckedConnect,
+        candidates: &Candidates,
+        bounds: Bounds,
+        picked: &mut Vec<i32>,
+    ) -> Result<(), Error> {
+        let Bounds { low, step, count, amount } = bounds;
+        let value = |pick: i64| (low + pick * step) as i32;
+        match candidates {
+            Candidates::One | Candidates::All(_) => picked.extend((0..count as i64).map(value)),
+            Candidates::Chance(..) => rows_with_chance(1, count as usize, amount, self.streams, |_, taken| {
+                picked.extend(taken.iter().map(|pick| value(i64::from(*pick))));
+            }),
+            Candidates::Sample(..) => {
+                let mut picks = self.picks(rule, candidates, bounds)?;
+                while let Some(pick) = picks.next(self.streams) {
+                    picked.push(value(pick as i64));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The rows for which a condition holds that depends on nothing but the row, and so is looked at before anything is
