@@ -344,21 +344,8 @@ impl Network {
             let clock = there.clock;
             let event = there.events.iter().position(|e| e.name == program.code.event()).unwrap_or(0);
             let (slot, order, active) = (program.code.slot().to_string(), program.code.order, program.code.active);
-            let population = &self.memory.populations[number];
-            let delays = population.wiring.as_ref().and_then(|w| w.delays.get_index_of(&program.delay_name()));
-            let pathway = Pathway::new(
-                object.clone(),
-                program,
-                number,
-                end,
-                event,
-                clock,
-                code,
-                by_row,
-                can_go_by_row,
-                delays.unwrap_or(0),
-                index,
-            );
+            let pathway =
+                Pathway::new(object.clone(), program, number, end, event, clock, code, by_row, can_go_by_row, index);
             self.pathways.push(pathway);
             let action = Action::Propagate { pathway: self.pathways.len() - 1 };
             self.place(&slot, order, &object, &name, clock, action);

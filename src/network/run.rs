@@ -401,10 +401,7 @@ impl Network {
             Action::Propagate { pathway } => {
                 let pathway = &mut self.pathways[pathway];
                 let cells = memory.populations[pathway.source.population].events[pathway.event].of(&pathway.source);
-                let wiring = memory.populations[pathway.synapses].wiring.as_ref();
-                if let Some(delays) = wiring.and_then(|wiring| wiring.delays.get_index(pathway.delays)) {
-                    pathway.push(cells, delays.1);
-                }
+                pathway.push(cells);
                 let code = &mut code[pathway.code];
                 if pathway.by_row {
                     let first = pathway.source.start;

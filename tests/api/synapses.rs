@@ -2,7 +2,8 @@
 
 use saltus::model::group::Side;
 use saltus::network::{
-    Assignment, Between, Cells, Connect, Filter, Model, Network, NeuronGroup, SpikeGeneratorGroup, Subgroup, Synapses,
+    Assignment, Between, Cells, Connect, Filter, Model, Network, NetworkOperation, NeuronGroup, SpikeGeneratorGroup,
+    Subgroup, Synapses,
 };
 
 use crate::{Brian, by_cell, compiled, interpreted, run};
@@ -229,4 +230,29 @@ fn rows_with_cells_that_there_are_not_stay_in_their_place() {
     let values = |name| network.values("s", name).unwrap();
     assert_eq!(values("i"), [0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 3.0, 3.0]);
     assert_eq!(values("j"), [0.0, 1.0, 0.0, 1.0, 2.0, 1.0, 2.0, 3.0, 2.0, 3.0]);
+}
+
+/// Brian2's rule: what is changed within a run counts from the next one on.
+#[test]
+fn delays_changed_within_a_run_count_from_the_next_one_on() {
+    let spikes = SpikeGeneratorGroup::new("g", 2, &[0, 1, 0, 1, 0, 1], &[0.0, 1e-4, 5e-4, 6e-4, 1e-3, 1.1e-3]);
+    for before in ["0.3*ms", "j*0.1*ms", "rand()*ms"] {
+        let synapses = Synapses::new("s", "g", "h", "").on_pre("v_post = 2*v_post + 1").connect(Connect::all());
+        let model = Model::new().seed(3).group(spikes.clone()).group(NeuronGroup::new("h", 40_000, "v : 1"));
+        let model = model.synapses(synapses.init("delay", before));
+        let after = Assignment::expression("s", "delay", "(1 + j % 3)*0.1*ms");
+        let mut within = interpreted(&model);
+        let change = after.clone();
+        let operation = NetworkOperation::new("change").dt("0.4*ms");
+        within.add_operation(operation, move |network, _| network.assign(&change)).unwrap();
+        within.run_for("0.8*ms").unwrap();
+        let mut between = interpreted(&model);
+        between.run_for("0.8*ms").unwrap();
+        assert_eq!(within.values("h", "v"), between.values("h", "v"), "{before}");
+        between.assign(&after).unwrap();
+        for network in [&mut within, &mut between] {
+            network.run_for("0.8*ms").unwrap();
+        }
+        assert_eq!(within.values("h", "v"), between.values("h", "v"), "{before}");
+    }
 }

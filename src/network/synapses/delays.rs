@@ -19,9 +19,9 @@ pub enum Delays {
     /// One for all.
     Same(f64),
     /// At most 256 different ones: what they are, and the number of each synapse's.
-    Few(Vec<f64>, Vec<u8>),
+    Few(Vec<f64>, Arc<[u8]>),
     /// At most 65,536 different ones.
-    Several(Vec<f64>, Vec<u16>),
+    Several(Vec<f64>, Arc<[u16]>),
     /// One for each synapse.
     Each(Vec<f64>),
     /// One for each synapse, which can be made again.
@@ -39,7 +39,7 @@ impl Delays {
             Some((different, numbers)) if different.len() <= 256 => {
                 Delays::Few(different, numbers.into_iter().map(|number| number as u8).collect())
             }
-            Some((different, numbers)) => Delays::Several(different, numbers),
+            Some((different, numbers)) => Delays::Several(different, numbers.into()),
             None => Delays::Each(values.to_vec()),
         }
     }
@@ -51,10 +51,10 @@ impl Delays {
         match self {
             Delays::Same(value) => values.fill(*value),
             Delays::Few(different, numbers) => {
-                values.iter_mut().zip(numbers).for_each(|(to, number)| *to = different[usize::from(*number)]);
+                values.iter_mut().zip(&**numbers).for_each(|(to, number)| *to = different[usize::from(*number)]);
             }
             Delays::Several(different, numbers) => {
-                values.iter_mut().zip(numbers).for_each(|(to, number)| *to = different[usize::from(*number)]);
+                values.iter_mut().zip(&**numbers).for_each(|(to, number)| *to = different[usize::from(*number)]);
             }
             Delays::Each(each) => values.copy_from_slice(each),
             Delays::Drawn(recipe) => recipe.make(values, cells),

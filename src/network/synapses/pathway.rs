@@ -60,8 +60,6 @@ pub struct Pathway {
     pub by_row: bool,
     /// Whether it can run cell by cell.
     pub can_go_by_row: bool,
-    /// Number of its delays in the wiring.
-    pub delays: usize,
     /// Synapses by cell.
     pub index: Arc<SynapseIndex>,
     /// Events on their way: cells or synapses.
@@ -88,7 +86,6 @@ impl Pathway {
         code: usize,
         by_row: bool,
         can_go_by_row: bool,
-        delays: usize,
         index: Arc<SynapseIndex>,
     ) -> Pathway {
         let queue = SpikeQueue::new(0);
@@ -103,7 +100,6 @@ impl Pathway {
             code,
             by_row,
             can_go_by_row,
-            delays,
             index,
             queue,
             has_cells,
@@ -168,14 +164,14 @@ impl Pathway {
 
     /// Puts the cells of an event in, counted in their population.
     #[inline]
-    pub fn push(&mut self, cells: &[i32], delays: &Delays) {
+    pub fn push(&mut self, cells: &[i32]) {
         let first = self.source.start as i32;
         if self.has_cells {
             let delay = self.steps.same();
             cells.iter().for_each(|cell| self.queue.push(delay, cell - first));
         } else {
             let Pathway { steps, index, queue, .. } = self;
-            cells.iter().for_each(|cell| steps.send((cell - first) as usize, index, delays, queue));
+            cells.iter().for_each(|cell| steps.send((cell - first) as usize, index, queue));
         }
     }
 

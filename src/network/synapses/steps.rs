@@ -1,5 +1,7 @@
 //! Delays of synapses in steps.
 
+use std::sync::Arc;
+
 use super::delays::Delays;
 use super::index::SynapseIndex;
 use crate::runtime::spike_queue::SpikeQueue;
@@ -9,8 +11,10 @@ use crate::runtime::spike_queue::SpikeQueue;
 pub enum Steps {
     /// One for all.
     Same(u32),
-    /// By the number of the delay.
-    ByNumber(Vec<u32>),
+    /// By the number of the delay of each synapse, which is at most 256.
+    OfFew(Vec<u32>, Arc<[u8]>),
+    /// By the number of the delay of each synapse.
+    OfSeveral(Vec<u32>, Arc<[u16]>),
     /// Of each synapse, in 16 bits.
     Short(Vec<u16>),
     /// Of each synapse.
@@ -45,8 +49,16 @@ impl Counted {
                 let steps = in_steps(*seconds, dt_seconds);
                 (Steps::Same(steps), steps, usize::from(lost(seconds)))
             }
-            Delays::Few(different, numbers) => by_number(different, numbers, dt_seconds),
-            Delays::Several(different, numbers) => by_number(different, numbers, dt_seconds),
+            Delays::Few(different, numbers) => {
+                let (known, lost) = by_number(different, numbers, dt_seconds);
+                let longest = known.iter().copied().max().unwrap_or(0);
+                (Steps::OfFew(known, numbers.clone()), longest, lost)
+            }
+            Delays::Several(different, numbers) => {
+                let (known, lost) = by_number(different, numbers, dt_seconds);
+                let longest = known.iter().copied().max().unwrap_or(0);
+                (Steps::OfSeveral(known, numbers.clone()), longest, lost)
+            }
             Delays::Each(_) | Delays::Drawn(_) => {
                 let seconds = values();
                 let lost = seconds.iter().filter(|seconds| lost(seconds)).count();
@@ -64,13 +76,12 @@ impl Counted {
     }
 }
 
-/// The steps, the longest delay, and how many are lost.
-fn by_number<N: Copy + Into<usize>>(different: &[f64], numbers: &[N], dt_seconds: f64) -> (Steps, u32, usize) {
+/// The steps of the different delays, and of how many synapses one above zero is none.
+fn by_number<N: Copy + Into<usize>>(different: &[f64], numbers: &[N], dt_seconds: f64) -> (Vec<u32>, usize) {
     let known: Vec<u32> = different.iter().map(|seconds| in_steps(*seconds, dt_seconds)).collect();
     let is_lost = |number: &N| different[(*number).into()] > 0.0 && known[(*number).into()] == 0;
     let lost = numbers.iter().filter(|number| is_lost(number)).count();
-    let longest = known.iter().copied().max().unwrap_or(0);
-    (Steps::ByNumber(known), longest, lost)
+    (known, lost)
 }
 
 impl Steps {
@@ -85,19 +96,18 @@ impl Steps {
 
     /// Sends the synapses of a cell on their way.
     #[inline]
-    pub fn send(&self, cell: usize, index: &SynapseIndex, delays: &Delays, queue: &mut SpikeQueue) {
+    pub fn send(&self, cell: usize, index: &SynapseIndex, queue: &mut SpikeQueue) {
         let synapses = index.synapses(cell);
-        match (self, delays) {
-            (Steps::Same(steps), _) => synapses.for_each(|s| queue.push(*steps as usize, s as i32)),
-            (Steps::ByNumber(known), Delays::Few(_, numbers)) => {
+        match self {
+            Steps::Same(steps) => synapses.for_each(|s| queue.push(*steps as usize, s as i32)),
+            Steps::OfFew(known, numbers) => {
                 synapses.for_each(|s| queue.push(known[usize::from(numbers[s as usize])] as usize, s as i32));
             }
-            (Steps::ByNumber(known), Delays::Several(_, numbers)) => {
+            Steps::OfSeveral(known, numbers) => {
                 synapses.for_each(|s| queue.push(known[usize::from(numbers[s as usize])] as usize, s as i32));
             }
-            (Steps::ByNumber(_), _) => unreachable!("delays have numbers"),
-            (Steps::Short(steps), _) => synapses.for_each(|s| queue.push(usize::from(steps[s as usize]), s as i32)),
-            (Steps::Each(steps), _) => synapses.for_each(|s| queue.push(steps[s as usize] as usize, s as i32)),
+            Steps::Short(steps) => synapses.for_each(|s| queue.push(usize::from(steps[s as usize]), s as i32)),
+            Steps::Each(steps) => synapses.for_each(|s| queue.push(steps[s as usize] as usize, s as i32)),
         }
     }
 }
@@ -122,7 +132,7 @@ mod tests {
                 let lost = values.iter().zip(&steps).filter(|(value, steps)| **value > 0.0 && **steps == 0).count();
                 prop_assert!(counted.lost == lost || matches!(delays, Delays::Same(_)));
                 let mut queue = SpikeQueue::new(counted.longest as usize);
-                (0..counts.len()).for_each(|cell| counted.steps.send(cell, &index, &delays, &mut queue));
+                (0..counts.len()).for_each(|cell| counted.steps.send(cell, &index, &mut queue));
                 for ahead in 0..=counted.longest {
                     let expected: Vec<i32> = (0..n as i32).filter(|k| steps[*k as usize] == ahead).collect();
                     prop_assert_eq!(queue.current(), expected);
