@@ -69,8 +69,8 @@ impl Network {
             }
         }
         for pathway in self.pathways.iter_mut().filter(|pathway| pathway.synapses == population) {
-            pathway.send_synapses();
-            pathway.set_index(self.memory.populations[population].index(pathway.program.side()));
+            pathway.flight.send_synapses();
+            pathway.flight.set_index(self.memory.populations[population].index(pathway.program.side()));
         }
         let updaters = self.propagators.iter_mut().flatten().map(|updater| &mut updater.code);
         self.code.iter_mut().chain(updaters).try_for_each(|code| self.memory.rebind(code))?;

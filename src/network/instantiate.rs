@@ -16,6 +16,7 @@ use super::population::{Linked, Population};
 use super::propagator;
 use super::symbols::{element_type, variable_storage};
 use super::synapses::connect::connect;
+use super::synapses::flight::Flight;
 use super::synapses::pathway::{Pathway, Program, goes_by_row, row_array};
 use super::synapses::room::Room;
 use super::synapses::wiring::Pairs;
@@ -344,8 +345,18 @@ impl Network {
             let clock = there.clock;
             let event = there.events.iter().position(|e| e.name == program.code.event()).unwrap_or(0);
             let (slot, order, active) = (program.code.slot().to_string(), program.code.order, program.code.active);
-            let pathway =
-                Pathway::new(object.clone(), program, number, end, event, clock, code, by_row, can_go_by_row, index);
+            let pathway = Pathway {
+                name: object.clone(),
+                program,
+                synapses: number,
+                source: end,
+                event,
+                clock,
+                code,
+                by_row,
+                can_go_by_row,
+                flight: Flight::new(index),
+            };
             self.pathways.push(pathway);
             let action = Action::Propagate { pathway: self.pathways.len() - 1 };
             self.place(&slot, order, &object, &name, clock, action);

@@ -147,7 +147,7 @@ impl Network {
             let Some(delays) = wiring.delays.get(&name) else { continue };
             let dt_seconds = self.memory.clocks[pathway.clock].dt_seconds();
             let values = || population.told(&name).map_or(Vec::new(), |array| array.as_f64().to_vec());
-            let lost = pathway.prepare(delays, wiring.version, dt_seconds, values);
+            let lost = pathway.flight.prepare(delays, wiring.version, dt_seconds, values);
             if lost > 0 {
                 let message = format!("{lost} delays of `{}` are shorter than half a step and became 0", pathway.name);
                 self.warnings.push(Diagnostic { severity: Severity::Warning, ..Diagnostic::unlocated(message) });
@@ -164,7 +164,7 @@ impl Network {
             let pathway = &self.pathways[number];
             let Some(wiring) = &self.memory.populations[pathway.synapses].wiring else { continue };
             let Some(delays) = wiring.delays.get(&pathway.program.delay_name()) else { continue };
-            let is_worth_it = goes_by_row(&pathway.index, delays) && pathway.may_have_cells(delays);
+            let is_worth_it = goes_by_row(&pathway.flight.index, delays) && pathway.flight.may_have_cells(delays);
             let by_row = pathway.can_go_by_row && is_worth_it;
             if by_row != pathway.by_row {
                 let whole = self.memory.whole(pathway.synapses);
@@ -401,25 +401,25 @@ impl Network {
             Action::Propagate { pathway } => {
                 let pathway = &mut self.pathways[pathway];
                 let cells = memory.populations[pathway.source.population].events[pathway.event].of(&pathway.source);
-                pathway.push(cells);
+                let first = pathway.source.start as i32;
+                pathway.flight.push(cells, first);
                 let code = &mut code[pathway.code];
                 if pathway.by_row {
-                    let first = pathway.source.start;
-                    for cell in pathway.queue.current() {
-                        let synapses = pathway.index.range(*cell as usize);
+                    for cell in pathway.flight.queue.current() {
+                        let synapses = pathway.flight.index.range(*cell as usize);
                         if !synapses.is_empty() {
-                            code.arrays[0].as_i32_mut()[0] = (first + *cell as usize) as i32;
+                            code.arrays[0].as_i32_mut()[0] = first + cell;
                             code.object.run_range(synapses);
                         }
                     }
                 } else {
-                    let due = pathway.due();
+                    let due = pathway.flight.due();
                     if !due.is_empty() {
                         code.prepare(Elements::List(due), &memory.populations, streams);
                         code.object.run_over(due);
                     }
                 }
-                pathway.queue.advance();
+                pathway.flight.queue.advance();
             }
             Action::Sum { sum } => {
                 let sum = &self.sums[sum];

@@ -165,9 +165,9 @@ impl Network {
             }
         }
         for pathway in &self.pathways {
-            let pending = pathway.queue.pending();
+            let pending = pathway.flight.queue.pending();
             let prefix = format!("pathways/{}", pathway.name);
-            out.put(format!("{prefix}/has_cells"), vec![i64::from(pathway.has_cells)]);
+            out.put(format!("{prefix}/has_cells"), vec![i64::from(pathway.flight.has_cells)]);
             out.put(format!("{prefix}/steps"), pending.iter().map(|(ahead, _)| *ahead as i64).collect::<Vec<i64>>());
             out.put(
                 format!("{prefix}/numbers"),
@@ -262,7 +262,7 @@ impl Network {
             let numbers = reader.u32(&format!("{prefix}/numbers"))?;
             let has_cells = reader.i64(&format!("{prefix}/has_cells"))?.first() == Some(&1);
             let index = populations[pathway.synapses].index(pathway.program.side());
-            pathway.restore(index, has_cells, steps.iter().copied().zip(numbers.iter().copied()));
+            pathway.flight.restore(index, has_cells, steps.iter().copied().zip(numbers.iter().copied()));
         }
         for monitor in &mut self.event_monitors {
             let prefix = format!("monitors/{}", monitor.name);

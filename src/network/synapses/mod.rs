@@ -5,6 +5,7 @@
 
 pub mod connect;
 pub mod delays;
+pub mod flight;
 mod index;
 pub mod pathway;
 pub mod recipe;
