@@ -169,6 +169,7 @@ fn synapses(given: &file::Synapses, file: &ModelFile) -> Synapses {
         settings: pathway_settings(given),
         method: given.method.clone(),
         multisynaptic_index: given.multisynaptic_index.clone(),
+        single: SinglePrecision::None,
     };
     let run_regularly = given.run_regularly.iter().map(operation);
     let is_pathway = |name: &Text| text.pathways.iter().any(|pathway| pathway.name.as_str() == name.as_str());

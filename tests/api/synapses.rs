@@ -5,8 +5,9 @@ use saltus::network::{
     Assignment, Between, Cells, Connect, Filter, Model, Network, NetworkOperation, NeuronGroup, SpikeGeneratorGroup,
     Subgroup, Synapses,
 };
+use saltus::runtime::record::Values;
 
-use crate::{Brian, by_cell, compiled, interpreted, run};
+use crate::{Brian, by_cell, check, compiled, interpreted, run, run_on_both};
 
 fn all_pairs_but_own() -> Model {
     let synapses = Synapses::new("s", "a", "b", "w : 1").on_pre("y_post += w").multisynaptic_index("k");
@@ -255,4 +256,24 @@ fn delays_changed_within_a_run_count_from_the_next_one_on() {
         }
         assert_eq!(within.values("h", "v"), between.values("h", "v"), "{before}");
     }
+}
+
+#[test]
+fn variables_can_be_floats_of_32_bits() {
+    let brian = Brian::of("synapses");
+    let spikes = [0.0, 1e-4, 2e-4, 5e-4, 7e-4, 9e-4];
+    let cells = NeuronGroup::new("h", 2, "dv/dt = 300/second : 1").threshold("v > 0.3").reset("v = 0").method("euler");
+    let equations = "w : 1\nf : 1 (shared)\ndx/dt = -x/ms : 1 (event-driven)\ndy/dt = -y/(2*ms) : 1 (event-driven)";
+    let synapses = Synapses::new("s", "g", "h", equations).float32().connect(Connect::all());
+    let synapses = synapses.on_pre("v_post += 0.1*w; x += f; w = clip(w + y, 0, 2)");
+    let synapses = synapses.on_post("y -= 0.1; w = clip(w + x, 0, 2)");
+    let model = Model::new().group(SpikeGeneratorGroup::new("g", 3, &[0, 1, 2, 0, 1, 2], &spikes)).group(cells);
+    let model = model.synapses(synapses.init("w", "0.1*(i + 1) + 0.01*j").init("f", "0.1"));
+    let network = run_on_both(&model.state_monitor("m", "s", &["w", "x", "y"], None, None), "3*ms");
+    let monitor = network.states("m").unwrap();
+    for name in ["w", "x", "y"] {
+        check(name, &by_cell(monitor, name), &brian.numbers(&format!("float32/{name}")), 1e-6);
+        assert!(matches!(monitor.variables[name].1.values, Values::F32(_)));
+    }
+    check("v", &network.values("h", "v").unwrap(), &brian.numbers("float32/v"), 1e-6);
 }

@@ -245,7 +245,8 @@ pub(super) fn mark_single(
     diagnostics: &mut Diagnostics,
 ) {
     let fits = |v: &Variable| {
-        v.kind.ty == ValueType::Float && matches!(v.role, Role::State | Role::Parameter | Role::ConstantOverDt(_))
+        v.kind.ty == ValueType::Float
+            && matches!(v.role, Role::State | Role::EventDriven | Role::Parameter | Role::ConstantOverDt(_))
     };
     match single {
         SinglePrecision::None => {}

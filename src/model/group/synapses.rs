@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::check::{check_line, internal_variables, mark_varying, order_subexpressions, system, take_evaluated_once};
+use super::check::{
+    check_line, internal_variables, mark_single, mark_varying, order_subexpressions, system, take_evaluated_once,
+};
 use super::pathways::{PathwayCode, PathwaySetting, PathwayText, pathways};
-use super::{Code, Group, Role, Variable, VariablesScope};
+use super::{Code, Group, Role, SinglePrecision, Variable, VariablesScope};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::ast::Expr;
 use crate::expr::check::{Kind, ValueType};
@@ -71,6 +73,8 @@ pub struct SynapsesText {
     pub method: Option<Text>,
     /// Name of a variable that numbers the synapses of each pair.
     pub multisynaptic_index: Option<Text>,
+    /// Which variables are kept as floats of 32 bits.
+    pub single: SinglePrecision,
 }
 
 /// A variable of the cells at one end that is a sum over their synapses.
@@ -156,6 +160,7 @@ pub fn check_synapses(
     let mut found = Diagnostics::default();
     let equations = equations::parse(&given.equations, &mut found);
     let mut variables = variables(&equations, given, ends, &mut found);
+    mark_single(&given.single, &mut variables, &mut found);
     let order = order_subexpressions(&equations, &mut found);
     let is_summed = |name: &String| equations.lines.get(name).is_some_and(|line| line.has(Flag::Summed));
     let mut order: Vec<String> = order.into_iter().filter(|name| !is_summed(name)).collect();

@@ -2,7 +2,7 @@
 
 use super::{Operation, Value};
 use crate::diag::Text;
-use crate::model::group::{PathwaySetting, PathwayText, Side, SynapsesText};
+use crate::model::group::{PathwaySetting, PathwayText, Side, SinglePrecision, SynapsesText};
 
 /// Synapses between the cells of two groups.
 #[derive(Clone, Debug)]
@@ -121,6 +121,7 @@ impl Synapses {
             settings: Vec::new(),
             method: None,
             multisynaptic_index: None,
+            single: SinglePrecision::None,
         };
         Synapses {
             text,
@@ -225,6 +226,21 @@ impl Synapses {
     #[must_use]
     pub fn multisynaptic_index(mut self, name: &str) -> Synapses {
         self.text.multisynaptic_index = Some(self.place("multisynaptic_index", name));
+        self
+    }
+
+    /// Keeps all float variables of the equations in 32 bits; they are computed with in 64.
+    #[must_use]
+    pub fn float32(mut self) -> Synapses {
+        self.text.single = SinglePrecision::All;
+        self
+    }
+
+    /// Keeps these variables in 32 bits; they are computed with in 64.
+    #[must_use]
+    pub fn float32_variables(mut self, names: &[&str]) -> Synapses {
+        let names = names.iter().map(|name| self.place("dtype", name)).collect();
+        self.text.single = SinglePrecision::Variables(names);
         self
     }
 

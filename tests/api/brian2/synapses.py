@@ -109,3 +109,19 @@ def other_delays_between_runs():
     s.delay = 0.2*ms
     net.run(1*ms)
     return m.v[:]
+
+
+@case
+def float32():
+    """dtype=float32: weights, traces and a shared factor are rounded when they are stored"""
+    g = SpikeGeneratorGroup(3, [0, 1, 2, 0, 1, 2], [0, 0.1, 0.2, 0.5, 0.7, 0.9]*ms, name='g')
+    h = NeuronGroup(2, 'dv/dt = 300/second : 1', threshold='v > 0.3', reset='v = 0', method='euler', name='h')
+    s = Synapses(g, h, 'w : 1\nf : 1 (shared)\ndx/dt = -x/ms : 1 (event-driven)\ndy/dt = -y/(2*ms) : 1 (event-driven)',
+                 on_pre='v_post += 0.1*w; x += f; w = clip(w + y, 0, 2)', on_post='y -= 0.1; w = clip(w + x, 0, 2)',
+                 dtype=np.float32, name='s')
+    s.connect()
+    s.w = '0.1*(i + 1) + 0.01*j'
+    s.f = 0.1
+    m = StateMonitor(s, ['w', 'x', 'y'], True, name='m')
+    Network(g, h, s, m).run(3*ms)
+    return {'w': m.w[:], 'x': m.x[:], 'y': m.y[:], 'v': h.v[:], 'type': str(s.variables['w'].dtype)}
