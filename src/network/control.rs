@@ -243,7 +243,7 @@ impl Network {
         }
         self.memory.clocks[number].set_dt(seconds, self.t_seconds);
         for pathway in self.pathways.iter_mut().filter(|pathway| pathway.clock == number) {
-            pathway.flight.queue.rescale(old, seconds);
+            pathway.flight.rescale(old, seconds);
         }
         for (population, spikes) in sources {
             self.memory.populations[population].spikes = Some(spikes);

@@ -10,7 +10,9 @@ use super::memory::Memory;
 use super::model::Value;
 use super::monitor::{EventMonitor, RateMonitor, Recording};
 use super::population::{EventSpace, Population};
+use super::synapses::flight::Remarks;
 use super::synapses::pathway::{goes_by_row, row_array};
+use super::synapses::steps::LONGEST;
 use super::{Action, Network};
 use crate::diag::{Diagnostic, Diagnostics, Severity, Text};
 use crate::random::Streams;
@@ -147,10 +149,21 @@ impl Network {
             let Some(delays) = wiring.delays.get(&name) else { continue };
             let dt_seconds = self.memory.clocks[pathway.clock].dt_seconds();
             let values = || population.told(&name).map_or(Vec::new(), |array| array.as_f64().to_vec());
-            let lost = pathway.flight.prepare(delays, wiring.version, dt_seconds, values);
+            let found = pathway.flight.prepare(delays, wiring.version, dt_seconds, values);
+            let Some(Remarks { lost, senseless, is_too_long }) = found else { continue };
+            let name = &pathway.name;
+            if is_too_long {
+                let message = format!("a delay of `{name}` is longer than {LONGEST} steps");
+                diagnostics.push(Diagnostic::unlocated(message).hint("use shorter delays or longer steps"));
+            }
+            let warn = |message| Diagnostic { severity: Severity::Warning, ..Diagnostic::unlocated(message) };
             if lost > 0 {
-                let message = format!("{lost} delays of `{}` are shorter than half a step and became 0", pathway.name);
-                self.warnings.push(Diagnostic { severity: Severity::Warning, ..Diagnostic::unlocated(message) });
+                let message = format!("{lost} delays of `{name}` are shorter than half a step and became 0");
+                self.warnings.push(warn(message));
+            }
+            if senseless > 0 {
+                let message = format!("{senseless} delays of `{name}` are below zero or not a number, and count as 0");
+                self.warnings.push(warn(message));
             }
         }
         if diagnostics.has_errors() { Err(Error::Model(diagnostics)) } else { Ok(()) }
@@ -411,6 +424,11 @@ impl Network {
                             code.arrays[0].as_i32_mut()[0] = first + cell;
                             code.object.run_range(synapses);
                         }
+                    }
+                } else if let Some(parts) = pathway.flight.due_in_parts() {
+                    for due in parts.iter().filter(|due| !due.is_empty()) {
+                        code.prepare(Elements::List(due), &memory.populations, streams);
+                        code.object.run_over(due);
                     }
                 } else {
                     let due = pathway.flight.due();

@@ -26,6 +26,9 @@ use crate::runtime::array::{Array, ElementType};
 /// Candidates that are evaluated at once.
 const BLOCK: usize = 4096;
 
+/// Synapses of a block for which it is seen whether there is room before they are made.
+const MANY: f64 = 1e6;
+
 /// The name of what code of rules writes.
 const VALUE: &str = "_value";
 
@@ -213,6 +216,9 @@ impl Maker<'_> {
             let block = Block { outer: pre.to_vec(), inner: post.to_vec(), variable: vec![0; pre.len()] };
             self.fill(Side::Pre, &block);
             let times: Option<Vec<f64>> = n.as_mut().map(|code| self.values(code, pre.len()).to_vec());
+            if let Some(times) = &times {
+                self.look_for_room(times, &rule.text)?;
+            }
             for (k, (i, j)) in pre.iter().zip(post).enumerate() {
                 // One direct draw of each, unless all are wanted.
                 let wanted = rule.p.is_none_or(|p| p == 1.0 || self.streams.direct().uniform() < p);
@@ -377,6 +383,15 @@ impl Maker<'_> {
         Ok(())
     }
 
+    /// Whether there is room for so many synapses of each pair of a block.
+    fn look_for_room(&mut self, times: &[f64], text: &Text) -> Result<(), Error> {
+        let more: f64 = times.iter().map(|times| times.max(0.0).trunc()).sum();
+        match more > MANY {
+            true => self.room.expect(self.pairs.count(), more, text),
+            false => Ok(()),
+        }
+    }
+
     /// Evaluates a block of candidates, makes their synapses and empties it.
     fn block(
         &mut self,
@@ -437,6 +452,9 @@ impl Maker<'_> {
             }
             None => None,
         };
+        if let Some(times) = &times {
+            self.look_for_room(times, &rows.text)?;
+        }
         for (k, (outer, inner)) in block.outer.iter().zip(&block.inner).enumerate() {
             let (pre, post) = if side == Side::Pre { (*outer, *inner) } else { (*inner, *outer) };
             match &times {

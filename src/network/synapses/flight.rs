@@ -1,10 +1,11 @@
 //! Events on their way through synapses: cells if all synapses have one delay, else synapses.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::delays::Delays;
 use super::index::SynapseIndex;
-use super::steps::{Counted, Steps};
+use super::steps::{Counted, LONGEST, Steps};
 use crate::runtime::spike_queue::SpikeQueue;
 
 /// Events on their way through the synapses of a pathway.
@@ -20,6 +21,8 @@ pub struct Flight {
     counted: Option<(u64, f64)>,
     /// Synapses whose effects come now.
     due: Vec<i32>,
+    /// Whether a synapse may be due twice in a step: delays changed while something was on its way.
+    may_repeat: bool,
 }
 
 impl Flight {
@@ -32,24 +35,44 @@ impl Flight {
             steps: Steps::Same(0),
             counted: None,
             due: Vec::new(),
+            may_repeat: false,
         }
     }
 
-    /// Goes over to these delays; returns how many delays above zero became zero steps. `version`: of the delays;
-    /// `values`: gives the delay of each in seconds.
-    pub fn prepare(&mut self, delays: &Delays, version: u64, dt_seconds: f64, values: impl Fn() -> Vec<f64>) -> usize {
-        let mut lost = 0;
+    /// Goes over to these delays; returns what is to be told of them, if they are others than before. `version`: of the
+    /// delays; `values`: gives the delay of each in seconds.
+    pub fn prepare(
+        &mut self,
+        delays: &Delays,
+        version: u64,
+        dt_seconds: f64,
+        values: impl Fn() -> Vec<f64>,
+    ) -> Option<Remarks> {
+        self.may_repeat &= !self.queue.is_empty();
+        let mut remarks = None;
         if self.counted != Some((version, dt_seconds)) {
             if !self.may_have_cells(delays) {
                 self.send_synapses();
             }
             let counted = Counted::new(delays, dt_seconds, values);
-            (self.steps, lost) = (counted.steps, counted.lost);
-            self.queue.reserve(counted.longest as usize);
+            let Counted { steps, longest, lost, senseless } = counted;
+            remarks = Some(Remarks { lost, senseless, is_too_long: longest > LONGEST });
+            if longest > LONGEST {
+                return remarks;
+            }
+            self.steps = steps;
+            self.queue.reserve(longest as usize);
             self.counted = Some((version, dt_seconds));
+            self.may_repeat |= !self.queue.is_empty();
         }
         self.has_cells = self.may_have_cells(delays);
-        lost
+        remarks
+    }
+
+    /// Goes over to steps of another length.
+    pub fn rescale(&mut self, old_dt_seconds: f64, new_dt_seconds: f64) {
+        self.queue.rescale(old_dt_seconds, new_dt_seconds);
+        self.may_repeat |= !self.queue.is_empty();
     }
 
     /// Instead of cells, their synapses as they are now are on their way.
@@ -86,6 +109,7 @@ impl Flight {
             self.queue.reserve(ahead);
             self.queue.push(ahead, number);
         }
+        self.may_repeat = !self.queue.is_empty();
     }
 
     /// Puts the cells of an event in, counted from `first`.
@@ -111,4 +135,33 @@ impl Flight {
         queue.current().iter().for_each(|cell| index.extend(due, *cell as usize));
         due
     }
+
+    /// The same in parts in which no synapse comes twice, if one may: kernels run over lists without repeats.
+    pub fn due_in_parts(&mut self) -> Option<Vec<Vec<i32>>> {
+        if !self.may_repeat {
+            return None;
+        }
+        let (mut parts, mut part, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+        for synapse in self.due() {
+            if !seen.insert(*synapse) {
+                parts.push(std::mem::take(&mut part));
+                seen.clear();
+                seen.insert(*synapse);
+            }
+            part.push(*synapse);
+        }
+        parts.push(part);
+        Some(parts)
+    }
+}
+
+/// What is to be told of delays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Remarks {
+    /// How many delays above zero became none.
+    pub lost: usize,
+    /// How many are below zero or no numbers.
+    pub senseless: usize,
+    /// Whether one is longer than there can be; then nothing changed.
+    pub is_too_long: bool,
 }

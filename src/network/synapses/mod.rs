@@ -10,7 +10,7 @@ mod index;
 pub mod pathway;
 pub mod recipe;
 pub mod room;
-mod steps;
+pub mod steps;
 pub mod wiring;
 
 use std::collections::BTreeMap;

@@ -36,52 +36,75 @@ pub struct Counted {
     pub longest: u32,
     /// How many delays above zero became none.
     pub lost: usize,
+    /// How many are below zero or no numbers, which count as none.
+    pub senseless: usize,
 }
+
+/// The longest delay that there can be, in steps.
+pub const LONGEST: u32 = 10_000_000;
 
 impl Counted {
     /// The delays of synapses in steps of `dt_seconds`. `values` gives the delay of each in seconds, if it is asked for.
     pub fn new(delays: &Delays, dt_seconds: f64, values: impl Fn() -> Vec<f64>) -> Counted {
-        let count =
-            |seconds: &[f64]| seconds.iter().map(|seconds| in_steps(*seconds, dt_seconds)).collect::<Vec<u32>>();
-        let lost = |seconds: &f64| *seconds > 0.0 && in_steps(*seconds, dt_seconds) == 0;
-        let (steps, longest, lost) = match delays {
+        let of = |steps: Steps, longest: u32, tally: Tally| {
+            Counted { steps, longest, lost: tally.lost, senseless: tally.senseless }
+        };
+        match delays {
             Delays::Same(seconds) => {
                 let steps = in_steps(*seconds, dt_seconds);
-                (Steps::Same(steps), steps, usize::from(lost(seconds)))
+                of(Steps::Same(steps), steps, Tally::default().with(*seconds, steps, 1))
             }
             Delays::Few(different, numbers) => {
-                let (known, lost) = by_number(different, numbers, dt_seconds);
-                let longest = known.iter().copied().max().unwrap_or(0);
-                (Steps::OfFew(known, numbers.clone()), longest, lost)
+                let (known, longest, tally) = by_number(different, numbers, dt_seconds);
+                of(Steps::OfFew(known, numbers.clone()), longest, tally)
             }
             Delays::Several(different, numbers) => {
-                let (known, lost) = by_number(different, numbers, dt_seconds);
-                let longest = known.iter().copied().max().unwrap_or(0);
-                (Steps::OfSeveral(known, numbers.clone()), longest, lost)
+                let (known, longest, tally) = by_number(different, numbers, dt_seconds);
+                of(Steps::OfSeveral(known, numbers.clone()), longest, tally)
             }
             Delays::Each(_) | Delays::Drawn(_) => {
                 let seconds = values();
-                let lost = seconds.iter().filter(|seconds| lost(seconds)).count();
-                let steps = count(&seconds);
+                let steps: Vec<u32> = seconds.iter().map(|seconds| in_steps(*seconds, dt_seconds)).collect();
+                let tally = seconds.iter().zip(&steps).fold(Tally::default(), |t, (s, steps)| t.with(*s, *steps, 1));
                 drop(seconds);
                 let longest = steps.iter().copied().max().unwrap_or(0);
                 let steps = match u16::try_from(longest) {
                     Ok(_) => Steps::Short(steps.iter().map(|steps| *steps as u16).collect()),
                     Err(_) => Steps::Each(steps),
                 };
-                (steps, longest, lost)
+                of(steps, longest, tally)
             }
-        };
-        Counted { steps, longest, lost }
+        }
     }
 }
 
-/// The steps of the different delays, and of how many synapses one above zero is none.
-fn by_number<N: Copy + Into<usize>>(different: &[f64], numbers: &[N], dt_seconds: f64) -> (Vec<u32>, usize) {
+/// What is remarkable about delays.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    lost: usize,
+    senseless: usize,
+}
+
+impl Tally {
+    /// And `times` synapses with this delay.
+    fn with(self, seconds: f64, steps: u32, times: usize) -> Tally {
+        let lost = if seconds > 0.0 && steps == 0 { times } else { 0 };
+        let senseless = if seconds < 0.0 || seconds.is_nan() { times } else { 0 };
+        Tally { lost: self.lost + lost, senseless: self.senseless + senseless }
+    }
+}
+
+/// The steps of the different delays, and the longest.
+fn by_number<N: Copy + Into<usize>>(different: &[f64], numbers: &[N], dt_seconds: f64) -> (Vec<u32>, u32, Tally) {
     let known: Vec<u32> = different.iter().map(|seconds| in_steps(*seconds, dt_seconds)).collect();
-    let is_lost = |number: &N| different[(*number).into()] > 0.0 && known[(*number).into()] == 0;
-    let lost = numbers.iter().filter(|number| is_lost(number)).count();
-    (known, lost)
+    let is_plain = different.iter().zip(&known).all(|(s, steps)| {
+        let Tally { lost, senseless } = Tally::default().with(*s, *steps, 1);
+        lost + senseless == 0
+    });
+    let of = |tally: Tally, number: &N| tally.with(different[(*number).into()], known[(*number).into()], 1);
+    let tally = if is_plain { Tally::default() } else { numbers.iter().fold(Tally::default(), of) };
+    let longest = known.iter().copied().max().unwrap_or(0);
+    (known, longest, tally)
 }
 
 impl Steps {
