@@ -7,6 +7,7 @@ use super::propagator;
 use super::synapses::connect::connect;
 use super::synapses::number_synapses;
 use super::synapses::room::Room;
+use super::synapses::wiring::Pairs;
 use super::{Action, Network};
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::model::group::Side;
@@ -47,11 +48,18 @@ impl Network {
         let mut room = Room::new(&checked.model, self.engine.notice().clone());
         let mut pairs = self.memory.populations[population].pairs();
         connect(&mut self.memory, &mut self.streams, checked, &[rule], &mut pairs, &mut room)?;
+        let index = checked.multisynaptic_index.clone();
+        self.wire(population, pairs)?;
+        if let Some(name) = index {
+            number_synapses(&mut self.memory.populations[population], &name);
+        }
+        Ok(())
+    }
+
+    /// Wires these pairs up instead of those that there are, and lets everything know that looks at the synapses.
+    pub(super) fn wire(&mut self, population: usize, pairs: Pairs) -> Result<(), Error> {
         let own = &mut self.memory.populations[population];
         own.grow(pairs);
-        if let Some(name) = &checked.multisynaptic_index {
-            number_synapses(own, name);
-        }
         own.propagator_arrays.clear();
         propagator::allocate(own);
         let n = own.n();

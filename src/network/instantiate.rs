@@ -256,6 +256,13 @@ impl Network {
             self.rate_monitors.push(RateMonitor::new(name, source, source_name));
             return Ok(());
         }
+        if let CheckedKind::State { record: Some(record), .. } = &kind
+            && let Some(wrong) = record.iter().find(|number| **number as usize >= source.stop)
+        {
+            let n = source.n();
+            let message = format!("`{name}` records the number {wrong} of `{source_name}`, which has {n}");
+            return Err(Error::Model(Diagnostics(vec![Diagnostic::unlocated(message)])));
+        }
         let Recorded { variables, computed, kernel } = recorded(&self.memory, source, &names)?;
         for (origin, _) in variables.values() {
             if let Origin::Array(name) = origin {

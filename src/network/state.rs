@@ -10,8 +10,11 @@ use indexmap::IndexMap;
 use serde_json::json;
 
 use super::Network;
+use super::check::Source;
 use super::error::Error;
 use super::monitor::Columns;
+use super::synapses::steps::LONGEST;
+use super::synapses::wiring::Pairs;
 use crate::model::group::Side;
 use crate::random::{GeneratorState, StreamsState, WORDS};
 use crate::runtime::array::{Array, ElementType};
@@ -223,6 +226,7 @@ impl Network {
         self.compare(arrays)?;
         let reader = Reader(arrays);
         let streams = reader.streams()?;
+        self.compare_synapses(&reader)?;
         self.compare_records(&reader)?;
         self.compare_events(&reader)?;
         let sources = self.spike_sources(&reader)?;
@@ -240,16 +244,26 @@ impl Network {
         for (number, source) in sources {
             self.memory.populations[number].spikes = Some(source);
         }
+        for number in 0..self.memory.populations.len() {
+            let Some(wiring) = &self.memory.populations[number].wiring else { continue };
+            let (sources, delays) = (wiring.source.n(), wiring.delays.keys().cloned().collect::<Vec<String>>());
+            let prefix = format!("groups/{}", self.memory.populations[number].group.name);
+            let (i, j) = (reader.i32(&format!("{prefix}/i"))?, reader.i32(&format!("{prefix}/j"))?);
+            let own = &self.memory.populations[number];
+            if own.cells_at(Side::Pre) != i || own.cells_at(Side::Post) != j {
+                self.wire(number, Pairs::of(sources, i, j))?;
+            }
+            for name in delays {
+                let seconds = reader.f64(&format!("{prefix}/{name}"))?;
+                self.memory.populations[number].set_delays(&name, seconds);
+            }
+        }
         for population in &mut self.memory.populations {
             let prefix = format!("groups/{}", population.group.name);
             let states: Vec<String> =
                 population.arrays.keys().filter(|name| population.is_state(name)).cloned().collect();
             for name in states {
                 set_elements(&mut population.arrays[&name], reader.get(&format!("{prefix}/{name}"))?);
-            }
-            if population.is_synapses() {
-                let ends = (reader.i32(&format!("{prefix}/i"))?, reader.i32(&format!("{prefix}/j"))?);
-                population.rewire(ends.0, ends.1, |name| reader.f64(&format!("{prefix}/{name}")))?;
             }
             for event in &mut population.events {
                 event.restore(reader.i32(&format!("{prefix}/events/{}", event.name))?);
@@ -293,6 +307,8 @@ impl Network {
         // By whole parts: groups and variables may be called `spikes` and `count` as well.
         let has_length_of_its_own = |name: &str| match name.split('/').collect::<Vec<_>>()[..] {
             ["random" | "pathways", ..] | ["groups", _, "spikes" | "events", _] => true,
+            // There may be more or fewer synapses: they come with the state.
+            ["groups", group, _] => self.synapse_counts().contains_key(group),
             ["monitors", _, part] => part != "count",
             ["monitors", ..] => true,
             _ => false,
@@ -313,6 +329,53 @@ impl Network {
             Some(name) => Err(Error::State(format!("it has `{name}`, which the network has not"))),
             None => Ok(()),
         }
+    }
+
+    /// Says of which synapses the state cannot be.
+    fn compare_synapses(&self, reader: &Reader<'_>) -> Result<(), Error> {
+        for population in &self.memory.populations {
+            let Some(wiring) = &population.wiring else { continue };
+            let name = &population.group.name;
+            let part = |part: &str| format!("groups/{name}/{part}");
+            let (i, j) = (reader.i32(&part("i"))?, reader.i32(&part("j"))?);
+            let exist = |cells: &[i32], end: Source| cells.iter().all(|cell| (0..end.n() as i32).contains(cell));
+            if i.len() != j.len() || !exist(i, wiring.source) || !exist(j, wiring.target) {
+                return Err(Error::State(format!("the synapses `{name}` connect cells that there are not")));
+            }
+            let shared = |variable: &str| population.group.variables.get(variable).is_some_and(|v| v.shared);
+            let kept = population.arrays.keys().filter(|variable| population.is_state(variable));
+            for variable in kept.chain(wiring.delays.keys()) {
+                let wanted = match population.arrays.get(variable) {
+                    Some(array) if shared(variable) || !population.group.variables.contains_key(variable) => {
+                        array.len()
+                    }
+                    None if shared(variable) => 1,
+                    _ => i.len(),
+                };
+                if reader.get(&part(variable))?.len() != wanted {
+                    return Err(Error::State(format!("`{variable}` of `{name}` is not whole")));
+                }
+            }
+            let watching = self.state_monitors.iter().filter(|m| self.memory.is_synapses(m.source.population));
+            for monitor in watching.filter(|m| self.memory.populations[m.source.population].group.name == *name) {
+                if monitor.record.iter().any(|synapse| *synapse as usize >= i.len()) {
+                    return Err(Error::State(format!("`{}` records synapses that it has not", monitor.name)));
+                }
+            }
+        }
+        for pathway in &self.pathways {
+            let prefix = format!("pathways/{}", pathway.name);
+            let group = &self.memory.populations[pathway.synapses].group.name;
+            let has_cells = reader.i64(&format!("{prefix}/has_cells"))?.first() == Some(&1);
+            let synapses = reader.i32(&format!("groups/{group}/i"))?.len();
+            let most = if has_cells { pathway.source.n() } else { synapses };
+            let (steps, numbers) = (reader.i64(&format!("{prefix}/steps"))?, reader.u32(&format!("{prefix}/numbers"))?);
+            let can_be = steps.iter().all(|ahead| (0..=i64::from(LONGEST)).contains(ahead));
+            if steps.len() != numbers.len() || !can_be || numbers.iter().any(|number| *number as usize >= most) {
+                return Err(Error::State(format!("what is on its way through `{}` cannot be", pathway.name)));
+            }
+        }
+        Ok(())
     }
 
     /// Says of which monitor the columns are not of one length.

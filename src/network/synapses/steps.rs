@@ -46,8 +46,11 @@ pub const LONGEST: u32 = 10_000_000;
 impl Counted {
     /// The delays of synapses in steps of `dt_seconds`. `values` gives the delay of each in seconds, if it is asked for.
     pub fn new(delays: &Delays, dt_seconds: f64, values: impl Fn() -> Vec<f64>) -> Counted {
-        let of = |steps: Steps, longest: u32, tally: Tally| {
-            Counted { steps, longest, lost: tally.lost, senseless: tally.senseless }
+        let of = |steps: Steps, longest: u32, tally: Tally| Counted {
+            steps,
+            longest,
+            lost: tally.lost,
+            senseless: tally.senseless,
         };
         match delays {
             Delays::Same(seconds) => {

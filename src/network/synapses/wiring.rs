@@ -13,7 +13,7 @@ use super::delays::Delays;
 use super::index::SynapseIndex;
 use super::recipe::Recipe;
 use crate::diag::{Diagnostic, Diagnostics, Text};
-use crate::model::group::Side;
+use crate::model::group::{Role, Side};
 use crate::network::check::Source;
 use crate::network::error::Error;
 use crate::network::model::Between;
@@ -42,6 +42,14 @@ impl Pairs {
     /// None between so many sources and any targets.
     pub fn new(sources: usize) -> Pairs {
         Pairs { pre: Sources::Counts(vec![0; sources], 0), post: Integers::default() }
+    }
+
+    /// These, of which there are as many sources as targets.
+    pub fn of(sources: usize, pre: &[i32], post: &[i32]) -> Pairs {
+        let mut pairs = Pairs::new(sources);
+        pairs.reserve(post.len());
+        pre.iter().zip(post).for_each(|(pre, post)| pairs.push(*pre as usize, *post as usize));
+        pairs
     }
 
     /// How many there are.
@@ -310,48 +318,26 @@ impl Population {
         }
     }
 
-    /// Whether an array is part of the state in this form: what is told from pairs, and delays, are not.
+    /// Whether an array is part of the state in this form: what is known once synapses are made, and delays, are not.
     pub fn is_state(&self, name: &str) -> bool {
         match &self.wiring {
-            Some(wiring) => !is_told(name) && name != TARGETS && !wiring.delays.contains_key(name),
+            Some(wiring) => {
+                let role = self.group.variables.get(name).map(|variable| &variable.role);
+                !matches!(role, Some(Role::Given)) && !wiring.delays.contains_key(name)
+            }
             None => true,
         }
     }
 
-    /// Connects these pairs instead of as many others, with the delays that `delays` gives. Arrays that code has stay where
-    /// they are.
-    pub fn rewire<'a, E>(
-        &mut self,
-        pre: &[i32],
-        post: &[i32],
-        delays: impl Fn(&str) -> Result<&'a [f64], E>,
-    ) -> Result<(), E> {
-        let Some(wiring) = &mut self.wiring else { return Ok(()) };
-        let (source, target) = (wiring.source, wiring.target);
-        for (name, kept) in &mut wiring.delays {
-            *kept = Delays::from_values(delays(name)?);
+    /// Gives the synapses these delays, of which there are as many as synapses, or one for all.
+    pub fn set_delays(&mut self, name: &str, seconds: &[f64]) {
+        if let Some(array) = self.arrays.get_mut(name).filter(|array| array.len() == seconds.len()) {
+            array.as_f64_mut().copy_from_slice(seconds);
         }
-        wiring.version += 1;
-        (wiring.by_source, wiring.by_target) = (Some(Arc::new(SynapseIndex::new(pre, source.n()))), None);
-        let is_implicit = wiring.by_source_if_contiguous().is_some();
-        if let Some(array) = self.arrays.get_mut(TARGETS) {
-            let first = target.start as i32;
-            array.as_i32_mut().iter_mut().zip(post).for_each(|(to, cell)| *to = cell + first);
+        if let Some(wiring) = &mut self.wiring {
+            wiring.version += 1;
+            wiring.delays.insert(name.to_string(), Delays::from_values(seconds));
         }
-        if !is_implicit && !self.arrays.contains_key(SOURCES) {
-            self.arrays.insert(SOURCES.to_string(), Array::zeros(ElementType::I32, pre.len()));
-        }
-        if let Some(array) = self.arrays.get_mut(SOURCES) {
-            let first = source.start as i32;
-            array.as_i32_mut().iter_mut().zip(pre).for_each(|(to, cell)| *to = cell + first);
-        }
-        let names: Vec<String> = self.arrays.keys().filter(|name| !self.is_state(name)).cloned().collect();
-        for name in names.iter().filter(|name| ![SOURCES, TARGETS].contains(&name.as_str())) {
-            if let (Some(told), Some(array)) = (self.told(name), self.arrays.get_mut(name)) {
-                array.copy_from(&told);
-            }
-        }
-        Ok(())
     }
 
     /// Makes the array that code knows by this name, if it is one of those that are made when asked for; `lasting`: it
