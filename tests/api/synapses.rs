@@ -277,3 +277,84 @@ fn variables_can_be_floats_of_32_bits() {
     }
     check("v", &network.values("h", "v").unwrap(), &brian.numbers("float32/v"), 1e-6);
 }
+
+fn with_delays(delay: &str) -> Model {
+    let synapses = Synapses::new("s", "g", "h", "w : 1").on_pre("v_post += w").connect(Connect::all());
+    Model::new()
+        .group(SpikeGeneratorGroup::new("g", 2, &[0], &[0.0]))
+        .group(NeuronGroup::new("h", 3, "v : 1"))
+        .synapses(synapses.init("delay", delay))
+}
+
+#[test]
+fn delays_that_cannot_be_are_told_of() {
+    for (delay, expected) in [
+        ("1e5*second*(i + 1)", "a delay of `s_pre` is longer than 10000000 steps"),
+        ("inf*second", "a delay of `s_pre` is longer than 10000000 steps"),
+        ("-1*ms*i", "3 delays of `s_pre` are below zero or not a number, and count as 0"),
+        ("0.01*ms", "1 delays of `s_pre` are shorter than half a step and became 0"),
+    ] {
+        let mut network = interpreted(&with_delays(delay));
+        let ran = network.run_for("0.3*ms");
+        let told = ran.err().map_or_else(|| network.warnings().to_string(), |error| error.to_string());
+        assert!(told.contains(expected), "{delay}: {told}");
+    }
+    // What was refused changed nothing.
+    let mut network = interpreted(&with_delays("0.2*ms"));
+    network.run_for("0.1*ms").unwrap();
+    network.assign(&Assignment::expression("s", "delay", "1e9*second")).unwrap();
+    network.run_for("0.1*ms").unwrap_err();
+    network.assign(&Assignment::expression("s", "delay", "0.3*ms")).unwrap();
+    network.run_for("0.3*ms").unwrap();
+}
+
+#[test]
+fn monitors_record_synapses_that_there_are() {
+    let wrong = |variable: &str, record: &[i64]| {
+        crate::fault(&with_delays("1*ms").state_monitor("m", "s", &[variable], Some(record), None))
+    };
+    assert_eq!(wrong("w", &[0, 5]), "nothing\n");
+    for variable in ["w", "i", "N_incoming", "v_post"] {
+        assert!(wrong(variable, &[0, 6]).contains("records the number 6 of `s`, which has 6"), "{variable}");
+    }
+}
+
+#[test]
+fn states_bring_their_synapses_along() {
+    let model = |seed| {
+        let synapses =
+            Synapses::new("s", "g", "g", "w : 1\ndx/dt = -x/ms : 1 (event-driven)").on_pre("v_post += w; x += 1");
+        let synapses = synapses.on_post("w += x*i").connect(Connect::all().p("0.3")).multisynaptic_index("k");
+        let synapses = synapses.init("w", "rand()").init("pre.delay", "rand()*2*ms");
+        let cells = NeuronGroup::new("g", 20, "v : 1").threshold("i == t_in_timesteps % 20").reset("v *= 0.5");
+        Model::new().seed(seed).group(cells).synapses(synapses).spike_monitor("m", "g")
+    };
+    let mut first = run(&model(1), "1*ms");
+    let state = first.store().unwrap();
+    first.run_for("3*ms").unwrap();
+    for options in [saltus::engine::Options::interpreted(), compiled()] {
+        let mut other = Network::new(&model(2), options).unwrap();
+        assert_ne!(other.synapse_counts(), first.synapse_counts());
+        other.restore(&state, saltus::network::RandomState::Restore).unwrap();
+        other.run_for("3*ms").unwrap();
+        assert_eq!(other.final_state(), first.final_state());
+    }
+    let few = Model::new().group(NeuronGroup::new("g", 3, "v : 1").threshold("i == 0").reset("v *= 0.5"));
+    let synapses =
+        Synapses::new("s", "g", "g", "w : 1\ndx/dt = -x/ms : 1 (event-driven)").on_pre("v_post += w; x += 1");
+    let synapses = synapses.on_post("w += x*i").connect(Connect::all()).multisynaptic_index("k");
+    let mut few = interpreted(&few.synapses(synapses).spike_monitor("m", "g"));
+    let before = few.final_state();
+    assert!(few.restore(&state, saltus::network::RandomState::Restore).is_err());
+    assert_eq!(few.final_state(), before);
+}
+
+#[test]
+fn more_synapses_of_a_pair_than_there_can_be_are_refused() {
+    for rule in [Connect::all().n("2000000000"), Connect::pairs(&[0, 1], &[1, 0]).n("2000000000")] {
+        let synapses = Synapses::new("s", "g", "g", "").on_pre("v_post += 1").connect(rule);
+        let model = Model::new().group(NeuronGroup::new("g", 2, "v : 1").threshold("v > 1").reset("v = 0"));
+        let told = crate::fault(&model.synapses(synapses));
+        assert!(told.contains("billion synapses"), "{told}");
+    }
+}
