@@ -247,7 +247,7 @@ impl Network {
     }
 
     fn add_monitor(&mut self, monitor: CheckedMonitor) -> Result<(), Error> {
-        let CheckedMonitor { name, source, source_name, variables: names, kind, slot, order } = monitor;
+        let CheckedMonitor { name, source, source_name, variables: names, kind, slot, order, .. } = monitor;
         let source = self.memory.resolved(source);
         let own = self.memory.populations[source.population].clock;
         if let CheckedKind::Rate = kind {

@@ -7,7 +7,7 @@ use saltus::network::{
 };
 use saltus::runtime::record::Values;
 
-use crate::{Brian, by_cell, check, compiled, interpreted, run, run_on_both};
+use crate::{Brian, by_cell, check, compiled, fault, interpreted, run, run_on_both};
 
 fn all_pairs_but_own() -> Model {
     let synapses = Synapses::new("s", "a", "b", "w : 1").on_pre("y_post += w").multisynaptic_index("k");
@@ -276,4 +276,18 @@ fn variables_can_be_floats_of_32_bits() {
         assert!(matches!(monitor.variables[name].1.values, Values::F32(_)));
     }
     check("v", &network.values("h", "v").unwrap(), &brian.numbers("float32/v"), 1e-6);
+}
+
+#[test]
+fn names_and_numbers_that_there_are_not() {
+    let synapses = |name: &str, target: &str| Synapses::new(name, "g", target, "").connect(Connect::all());
+    let far = Synapses::new("far", "g", "s", "").connect(Connect::pairs(&[0], &[9_999_999_999]));
+    let model = Model::new()
+        .group(NeuronGroup::new("g", 2, "v : 1").threshold("False"))
+        .synapses(synapses("s", "g").on_pre("v_post += 1"))
+        .synapses(synapses("numbered", "g").multisynaptic_index("1 k"))
+        .synapses(synapses("g", "g"))
+        .synapses(far)
+        .state_monitor("m", "s", &["delay"], Some(&[-1, 9_999_999_999]), None);
+    insta::assert_snapshot!(fault(&model));
 }
