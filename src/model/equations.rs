@@ -322,9 +322,20 @@ fn flags(parser: &mut Parser<'_>, text: &Text) -> Parsed<Vec<(Flag, Span)>> {
 
 /// Refuses what Brian2 reserves; true if the name may be used.
 fn check_name(equation: &Equation, parser: &mut Parser<'_>) -> bool {
-    let name = equation.name.as_str();
+    let Some((message, hint)) = name_problem(&equation.name, equation.has(Flag::Summed)) else { return true };
+    let error = parser.error(equation.name_span, message);
+    parser.diagnostics.push(Diagnostic { hint, ..*error });
+    false
+}
+
+/// Why a name cannot be that of a variable, and what to do, if it cannot; sums are called by the ends of synapses.
+pub fn name_problem(name: &str, is_summed: bool) -> Option<(String, Option<String>)> {
     let plain = |m: &str| (m.to_string(), None);
-    let problem = if KEYWORDS.contains(&name) {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    Some(if name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty() || !name.chars().all(is_letter) {
+        let hint = "a name has letters, digits and `_`, and does not start with a digit".to_string();
+        (format!("`{name}` is not an identifier"), Some(hint))
+    } else if KEYWORDS.contains(&name) {
         plain(&format!("`{name}` is a keyword and cannot name a variable"))
     } else if name.starts_with('_') {
         plain(&format!("`{name}` starts with an underscore, as only internal names do"))
@@ -332,7 +343,7 @@ fn check_name(equation: &Equation, parser: &mut Parser<'_>) -> bool {
         plain(&format!("`{name}` has a meaning of its own and cannot be defined"))
     } else if ["not_refractory", "refractory", "refractory_until"].contains(&name) {
         plain(&format!("`{name}` belongs to refractoriness and cannot be defined"))
-    } else if (name.ends_with("_pre") || name.ends_with("_post")) && !equation.has(Flag::Summed) {
+    } else if (name.ends_with("_pre") || name.ends_with("_post")) && !is_summed {
         let hint = "`_pre` and `_post` name the variables of the two sides of a synapse".to_string();
         (format!("`{name}` ends like a variable of synapses"), Some(hint))
     } else if unit::lookup(name).is_some() {
@@ -342,11 +353,8 @@ fn check_name(equation: &Equation, parser: &mut Parser<'_>) -> bool {
     } else if CONSTANTS.iter().any(|(n, _)| *n == name) {
         plain(&format!("`{name}` is a constant and cannot name a variable"))
     } else {
-        return true;
-    };
-    let error = parser.error(equation.name_span, problem.0);
-    parser.diagnostics.push(Diagnostic { hint: problem.1, ..*error });
-    false
+        return None;
+    })
 }
 
 /// Refuses flags that the kind of line cannot have, and pairs that exclude each other.

@@ -111,6 +111,16 @@ fn check_statement(statement: &Statement, scope: &CodeScope<'_>, text: &Text, di
             }
             Some(variable.kind)
         }
+        (None, None) if is_of_synapses(scope.variables) && ["delay", "lastupdate"].contains(&name) => {
+            let (message, hint) = match name {
+                "delay" => ("cannot be written by code", "set delays with `init`, or between runs"),
+                _ => ("exists only in synapses with event-driven equations", "call the variable something else"),
+            };
+            let error = Diagnostic::error(text, statement.target_span, format!("`{name}` {message}"));
+            diagnostics.push(error.hint(hint));
+            let _ = check(&statement.value, scope, text, diagnostics);
+            return;
+        }
         (None, None) => None,
     };
     let op = match statement.op {
@@ -144,6 +154,23 @@ fn check_statement(statement: &Statement, scope: &CodeScope<'_>, text: &Text, di
     check_update(statement, op, target, scope, text, diagnostics);
 }
 
+/// Whether these are the variables of synapses.
+fn is_of_synapses(variables: &IndexMap<String, Variable>) -> bool {
+    variables.get("j").is_some_and(|variable| variable.role == Role::Given)
+}
+
+/// What to know of a variable of synapses that follows from how they are connected.
+fn follows_from_connect(name: &str) -> Option<String> {
+    Some(match name {
+        "i" => "it is the number of the source, which `connect` decides".to_string(),
+        "j" => "it is the number of the target, which `connect` decides".to_string(),
+        "N" | "N_incoming" | "N_outgoing" => "it counts synapses, which `connect` makes".to_string(),
+        "N_pre" => "it is the number of cells that synapses can come from".to_string(),
+        "N_post" => "it is the number of cells that synapses can go to".to_string(),
+        _ => return None,
+    })
+}
+
 fn writable(name: &str, variable: &Variable, scope: &CodeScope<'_>) -> Result<(), (String, Option<String>)> {
     match &variable.role {
         Role::Subexpression(expr) => Err((
@@ -159,7 +186,8 @@ fn writable(name: &str, variable: &Variable, scope: &CodeScope<'_>) -> Result<()
             Some("write the variable that it is linked to".into()),
         )),
         role if variable.read_only || !variable.is_settable() && !matches!(role, Role::Endpoint { .. }) => {
-            Err((format!("`{name}` cannot be written"), None))
+            let hint = is_of_synapses(scope.variables).then(|| follows_from_connect(name)).flatten();
+            Err((format!("`{name}` cannot be written"), hint))
         }
         _ if variable.shared && !scope.writes_shared => Err((
             format!("`{name}` is shared by the whole group and cannot be written for single cells"),

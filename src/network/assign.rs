@@ -66,7 +66,10 @@ pub fn check_assignment(
         let message = format!("the group `{owner}` has no variable `{name}`");
         let names = group.variables.iter().filter(|(_, v)| v.is_settable()).map(|(n, _)| n.as_str());
         let error = Diagnostic::error(&assignment.variable, assignment.variable.whole(), message);
-        diagnostics.push(error.suggest(name, names));
+        diagnostics.push(match group.hint_of_delay(name) {
+            Some(hint) => error.hint(hint),
+            None => error.suggest(name, names),
+        });
         return None;
     };
     let before = diagnostics.0.len();

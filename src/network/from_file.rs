@@ -28,7 +28,7 @@ pub struct Run {
 const SIZES: RangeInclusive<usize> = 1..=i32::MAX as usize;
 
 /// The model of a file, and its runs in order. What reading the file has reported already (wrong sizes, names of no
-/// group or pathway, indices out of range) is not passed on.
+/// group or pathway, names used twice, indices out of range) is not passed on.
 pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec<Run>) {
     let mut model = Model { seed: file.settings.seed.as_ref().map(|seed| seed.value), ..Model::default() };
     if let Some(dt) = &file.settings.dt {
@@ -45,7 +45,9 @@ pub fn from_file(file: &ModelFile, diagnostics: &mut Diagnostics) -> (Model, Vec
             model.init.push(assignment(&group.name, variable, None, given));
         }
     }
-    let known = |s: &&file::Synapses| is_known(file, &s.source) && is_known(file, &s.target);
+    let known = |s: &&file::Synapses| {
+        is_known(file, &s.source) && is_known(file, &s.target) && file.group(s.name.as_str()).is_none()
+    };
     model.synapses = file.synapses.iter().filter(known).map(|given| synapses(given, file)).collect();
     model.poisson_inputs =
         file.poisson_inputs.iter().filter(|p| is_known(file, &p.target)).map(poisson_input).collect();
@@ -227,7 +229,7 @@ fn connect(given: &file::Connect, synapses: &file::Synapses, file: &ModelFile) -
 
 /// Those that a group does not have have been reported; with the first one nothing else is wrong because of them.
 fn cells(given: &Located<Vec<i64>>, group: &Text, file: &ModelFile) -> Vec<i64> {
-    let size = file.group(group.as_str()).map_or(i64::MAX, file::Group::size);
+    let size = file.group(group.as_str()).map_or(i64::from(i32::MAX), file::Group::size);
     given.value.iter().map(|cell| if (0..size).contains(cell) { *cell } else { 0 }).collect()
 }
 
@@ -267,7 +269,7 @@ fn monitor(given: &file::Monitor, file: &ModelFile) -> Monitor {
         file::MonitorKind::Event { event, variables } => (events(event.clone(), true, variables), None),
         file::MonitorKind::State { variables, record, dt, when } => {
             let record = record.as_ref().map_or(Record::All, |r| {
-                let size = file.group(given.source.as_str()).map_or(i64::MAX, file::Group::size);
+                let size = file.group(given.source.as_str()).map_or(i64::from(i32::MAX), file::Group::size);
                 Record::Cells(r.value.iter().copied().filter(|index| (0..size).contains(index)).collect())
             });
             let dt = dt.as_ref().map(value);

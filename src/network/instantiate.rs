@@ -247,7 +247,7 @@ impl Network {
     }
 
     fn add_monitor(&mut self, monitor: CheckedMonitor) -> Result<(), Error> {
-        let CheckedMonitor { name, source, source_name, variables: names, kind, slot, order } = monitor;
+        let CheckedMonitor { name, source, source_name, variables: names, kind, slot, order, text } = monitor;
         let source = self.memory.resolved(source);
         let own = self.memory.populations[source.population].clock;
         if let CheckedKind::Rate = kind {
@@ -261,7 +261,7 @@ impl Network {
         {
             let n = source.n();
             let message = format!("`{name}` records the number {wrong} of `{source_name}`, which has {n}");
-            return Err(Error::Model(Diagnostics(vec![Diagnostic::unlocated(message)])));
+            return Err(Error::Model(Diagnostics(vec![Diagnostic::error(&text, text.whole(), message)])));
         }
         let Recorded { variables, computed, kernel } = recorded(&self.memory, source, &names)?;
         for (origin, _) in variables.values() {

@@ -7,7 +7,7 @@ use saltus::network::{
 };
 use saltus::runtime::record::Values;
 
-use crate::{Brian, by_cell, check, compiled, interpreted, run, run_on_both};
+use crate::{Brian, by_cell, check, compiled, fault, interpreted, run, run_on_both};
 
 fn all_pairs_but_own() -> Model {
     let synapses = Synapses::new("s", "a", "b", "w : 1").on_pre("y_post += w").multisynaptic_index("k");
@@ -311,7 +311,7 @@ fn delays_that_cannot_be_are_told_of() {
 #[test]
 fn monitors_record_synapses_that_there_are() {
     let wrong = |variable: &str, record: &[i64]| {
-        crate::fault(&with_delays("1*ms").state_monitor("m", "s", &[variable], Some(record), None))
+        fault(&with_delays("1*ms").state_monitor("m", "s", &[variable], Some(record), None))
     };
     assert_eq!(wrong("w", &[0, 5]), "nothing\n");
     for variable in ["w", "i", "N_incoming", "v_post"] {
@@ -354,7 +354,21 @@ fn more_synapses_of_a_pair_than_there_can_be_are_refused() {
     for rule in [Connect::all().n("2000000000"), Connect::pairs(&[0, 1], &[1, 0]).n("2000000000")] {
         let synapses = Synapses::new("s", "g", "g", "").on_pre("v_post += 1").connect(rule);
         let model = Model::new().group(NeuronGroup::new("g", 2, "v : 1").threshold("v > 1").reset("v = 0"));
-        let told = crate::fault(&model.synapses(synapses));
+        let told = fault(&model.synapses(synapses));
         assert!(told.contains("billion synapses"), "{told}");
     }
+}
+
+#[test]
+fn names_and_numbers_that_there_are_not() {
+    let synapses = |name: &str, target: &str| Synapses::new(name, "g", target, "").connect(Connect::all());
+    let far = Synapses::new("far", "g", "s", "").connect(Connect::pairs(&[0], &[9_999_999_999]));
+    let model = Model::new()
+        .group(NeuronGroup::new("g", 2, "v : 1").threshold("False"))
+        .synapses(synapses("s", "g").on_pre("v_post += 1"))
+        .synapses(synapses("numbered", "g").multisynaptic_index("1 k"))
+        .synapses(synapses("g", "g"))
+        .synapses(far)
+        .state_monitor("m", "s", &["delay"], Some(&[-1, 9_999_999_999]), None);
+    insta::assert_snapshot!(fault(&model));
 }

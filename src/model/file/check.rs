@@ -140,7 +140,12 @@ impl Checker<'_> {
             (Shape::List { of, at_least }, DeValue::Array(found)) => {
                 if found.len() < *at_least {
                     let diagnostic = self.error(place, value.span(), format!("`{place}` is empty"));
-                    self.diagnostics.push(diagnostic);
+                    self.diagnostics.push(match last_of(place) {
+                        "connect" => {
+                            diagnostic.hint("leave `connect` out, or write `[{}]`, to connect all cells with all")
+                        }
+                        _ => diagnostic,
+                    });
                 }
                 self.elements(of, place, found.iter());
                 if let Shape::List { .. } = of {

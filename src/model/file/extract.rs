@@ -6,7 +6,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::check::{Number, entries, join, number};
+use super::check::{Number, entries, is_identifier, join, number};
 use super::text;
 use super::types::*;
 use crate::diag::{File, Text};
@@ -117,9 +117,10 @@ fn operation(fields: &Fields<'_>) -> Option<Operation> {
 
 fn synapses(name: Text, fields: &Fields<'_>) -> Option<Synapses> {
     let source = fields.text("source")?;
-    let connect = match fields.table.get("connect") {
-        Some(_) => fields.tables("connect").iter().map(connect).collect(),
-        None => vec![Connect {
+    let mut connect: Vec<Connect> = fields.tables("connect").iter().map(connect).collect();
+    // A list without an entry has been reported.
+    if connect.is_empty() {
+        connect.push(Connect {
             text: name.clone(),
             condition: None,
             i: None,
@@ -127,8 +128,8 @@ fn synapses(name: Text, fields: &Fields<'_>) -> Option<Synapses> {
             p: None,
             n: None,
             skip_if_invalid: false,
-        }],
-    };
+        });
+    }
     Some(Synapses {
         target: fields.text("target").unwrap_or_else(|| source.clone()),
         source,
@@ -144,7 +145,8 @@ fn synapses(name: Text, fields: &Fields<'_>) -> Option<Synapses> {
             Some(delay) => vec![(fields.implied("delay", "pre"), delay)],
             None => fields.values("delay"),
         },
-        multisynaptic_index: fields.text("multisynaptic_index"),
+        // What is no name has been reported.
+        multisynaptic_index: fields.text("multisynaptic_index").filter(|name| is_identifier(name.as_str())),
         dt: fields.value("dt"),
         connect,
         run_regularly: fields.tables("run_regularly").iter().filter_map(operation).collect(),
@@ -158,11 +160,15 @@ fn connect(fields: &Fields<'_>) -> Connect {
         Some(list) => Some(Indices::List(list)),
         None => fields.text(key).map(Indices::Generated),
     };
+    let (i, j) = (indices("i"), indices("j"));
+    // What is no list of numbers has been reported, and nothing is wrong with the other one because of that.
+    let is_wrong = |key: &str, indices: &Option<Indices>| indices.is_none() && fields.table.get(key).is_some();
+    let (i, j) = if is_wrong("i", &i) || is_wrong("j", &j) { (None, None) } else { (i, j) };
     Connect {
         text: text::as_written(fields.file, &fields.place, fields.range.clone()),
         condition: fields.value("condition"),
-        i: indices("i"),
-        j: indices("j"),
+        i,
+        j,
         p: fields.value("p"),
         n: fields.value("n"),
         skip_if_invalid: fields.boolean("skip_if_invalid") == Some(true),

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::check::list;
 use super::types::*;
 use crate::diag::{Diagnostic, Diagnostics, Span, Text};
 
@@ -194,7 +195,14 @@ fn pathways(synapses: &Synapses, diagnostics: &mut Diagnostics) {
         let message = format!("`{}` has no pathway `{}` to delay", synapses.name.as_str(), name.as_str());
         // A lone delay has no pathway written that could be marked.
         let at = if name.place().ends_with(".delay") { &delay.text } else { name };
-        diagnostics.push(error(at, message).suggest(name.as_str(), known().map(Text::as_str)));
+        let diagnostic = error(at, message).suggest(name.as_str(), known().map(Text::as_str));
+        let names: Vec<&str> = known().map(Text::as_str).collect();
+        diagnostics.push(match (&diagnostic.hint, names.len()) {
+            (Some(_), _) => diagnostic,
+            (None, 0) => diagnostic.hint("it has neither `on_pre` nor `on_post`"),
+            (None, 1) => diagnostic.hint(format!("its pathway is {}", list(&names))),
+            (None, _) => diagnostic.hint(format!("its pathways are {}", list(&names))),
+        });
     }
 }
 

@@ -234,6 +234,20 @@ impl Group {
         }
     }
 
+    /// What to write for `delay`, which is no name, in synapses.
+    pub fn hint_of_delay(&self, name: &str) -> Option<String> {
+        if name != "delay" {
+            return None;
+        }
+        let delays = self.variables.keys().filter(|name| name.ends_with(".delay"));
+        let delays: Vec<String> = delays.map(|name| format!("`{name}`")).collect();
+        match &delays[..] {
+            [] => None,
+            [one] => Some(format!("the delay of its pathway is {one}")),
+            many => Some(format!("each pathway has a delay of its own: {}", many.join(", "))),
+        }
+    }
+
     /// The number of the event of this name.
     pub fn event(&self, name: &str) -> Option<usize> {
         self.events.iter().position(|event| event.name == name)

@@ -17,7 +17,7 @@ use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::ast::Expr;
 use crate::expr::check::{Kind, ValueType};
 use crate::model::block::{Ode, OdeSystem};
-use crate::model::equations::{self, EquationKind, Equations, Flag};
+use crate::model::equations::{self, EquationKind, Equations, Flag, name_problem};
 use crate::model::namespace::Namespace;
 use crate::unit::Dimension;
 
@@ -221,15 +221,9 @@ fn variables(
     let mut variables = IndexMap::new();
     let mut has_events = false;
     for (name, line) in &equations.lines {
-        if ["i", "j", "delay", "lastupdate", "N_pre", "N_post", "N_incoming", "N_outgoing"].contains(&name.as_str()) {
-            let message = format!("`{name}` has a meaning of its own in synapses and cannot be defined");
-            found.push(Diagnostic::error(&equations.text, line.name_span, message));
-            continue;
-        }
-        if let Some(side) = [Side::Pre, Side::Post].into_iter().find(|side| is_at(&ends, name, *side)) {
-            let message = format!("`{name}` is a variable of the {} too", side.described());
-            let hint = format!("give it a name of its own, such as `{name}_syn`: here `{name}` could be either");
-            found.push(Diagnostic::error(&equations.text, line.name_span, message).hint(hint));
+        if let Some((message, hint)) = own_name_problem(name, &ends) {
+            let error = Diagnostic::error(&equations.text, line.name_span, message);
+            found.push(Diagnostic { hint, ..error });
             continue;
         }
         for (flag, span) in &line.flags {
@@ -264,7 +258,9 @@ fn variables(
     add("j", Role::Given, ValueType::Integer, Dimension::NONE, false);
     add("N_incoming", Role::Given, ValueType::Integer, Dimension::NONE, false);
     add("N_outgoing", Role::Given, ValueType::Integer, Dimension::NONE, false);
-    if let Some(index) = &given.multisynaptic_index {
+    if let Some(index) = &given.multisynaptic_index
+        && is_free(index, equations, &ends, found)
+    {
         add(index.as_str(), Role::Parameter, ValueType::Integer, Dimension::NONE, false);
     }
     // Where an end is synapses, `i` there is theirs.
@@ -287,6 +283,34 @@ fn variables(
         variables.entry(name).or_insert(variable);
     }
     variables
+}
+
+/// Why a name cannot be that of a variable of synapses between these ends, and what to do, if it cannot.
+fn own_name_problem(name: &str, ends: &IndexMap<String, Variable>) -> Option<(String, Option<String>)> {
+    if ["i", "j", "delay", "lastupdate", "N_pre", "N_post", "N_incoming", "N_outgoing"].contains(&name) {
+        return Some((format!("`{name}` has a meaning of its own in synapses and cannot be defined"), None));
+    }
+    let side = [Side::Pre, Side::Post].into_iter().find(|side| is_at(ends, name, *side))?;
+    let message = format!("`{name}` is a variable of the {} too", side.described());
+    let hint = format!("give it a name of its own, such as `{name}_syn`: here `{name}` could be either");
+    Some((message, Some(hint)))
+}
+
+/// Whether the variable that numbers the synapses of a pair can have this name; says why not.
+fn is_free(index: &Text, equations: &Equations, ends: &IndexMap<String, Variable>, found: &mut Diagnostics) -> bool {
+    let name = index.as_str();
+    let is_defined = equations.lines.contains_key(name) || equations.in_error.contains(name);
+    // What is wrong with the name in itself is said of the equations where they define it.
+    let problem = if is_defined {
+        let hint = format!("`multisynaptic_index` makes the variable: remove `{name}` from the equations");
+        Some((format!("`{name}` is defined in the equations too"), Some(hint)))
+    } else {
+        name_problem(name, false).or_else(|| own_name_problem(name, ends))
+    };
+    let Some((message, hint)) = problem else { return true };
+    let hint = hint.or_else(|| Some("choose a name that means nothing yet, such as `synapse_number`".to_string()));
+    found.push(Diagnostic { hint, ..Diagnostic::error(index, index.whole(), message) });
+    false
 }
 
 /// Whether this is the name of a variable at one end.

@@ -7,6 +7,7 @@ mod inputs;
 mod monitors;
 mod order;
 mod pairs;
+mod sums;
 mod synapses;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -179,6 +180,7 @@ fn check_parts(model: &Model, runs: &[Run], diagnostics: &mut Diagnostics) -> Re
     let links = checker.links();
     let init = checker.assignments(&model.init);
     checker.synapses()?;
+    checker.sums();
     let runs = checker.runs(runs)?;
     let inputs = checker.poisson_inputs()?;
     let monitors = checker.monitors()?;

@@ -22,6 +22,8 @@ pub struct CheckedMonitor {
     pub slot: String,
     /// Order within the slot.
     pub order: i32,
+    /// Text that errors about it point to.
+    pub text: Text,
 }
 
 /// What a monitor records.
@@ -108,7 +110,8 @@ impl Checker<'_> {
         }
         let variables = variables.iter().map(|v| v.as_str().to_string()).collect();
         let (name, source_name) = (monitor.name.clone(), monitor.source.clone());
-        Ok(Some(CheckedMonitor { name, source, source_name, variables, kind, slot, order }))
+        let text = monitor.text.clone();
+        Ok(Some(CheckedMonitor { name, source, source_name, variables, kind, slot, order, text }))
     }
 
     fn recorded_variables(&mut self, variables: &[Text], source: Source) {
@@ -125,7 +128,11 @@ impl Checker<'_> {
                 None => {
                     let message = format!("the group `{}` has no variable `{name}`", group.name);
                     let error = Diagnostic::error(text, text.whole(), message);
-                    wrong.push(error.suggest(name, group.variables.keys().map(String::as_str)));
+                    let names = group.variables.keys().map(String::as_str);
+                    wrong.push(match group.hint_of_delay(name) {
+                        Some(hint) => error.hint(hint),
+                        None => error.suggest(name, names),
+                    });
                 }
             }
         }
@@ -184,10 +191,12 @@ impl Checker<'_> {
             Record::Cells(indices) => {
                 // How many synapses there are is known once they are made.
                 let is_synapses = source.population >= self.groups.len();
-                let n = if is_synapses { i64::from(i32::MAX) } else { source.n() as i64 };
+                let known = (!is_synapses).then(|| source.n() as i64);
+                let n = known.unwrap_or(i64::from(i32::MAX));
                 for index in indices.iter().filter(|index| !(0..n).contains(index)) {
-                    let message = format!("there is no cell {index} in `{}`, which has {n} cells", monitor.source);
-                    self.error(&monitor.text, message);
+                    let count = known.map_or(String::new(), |n| format!(", which has {n} cells"));
+                    let what = if is_synapses { "synapse" } else { "cell" };
+                    self.error(&monitor.text, format!("there is no {what} {index} in `{}`{count}", monitor.source));
                 }
                 Some(indices.iter().map(|index| (source.start as i64 + index) as i32).collect())
             }

@@ -10,7 +10,7 @@ use crate::model::group::{Group, OrderScope, SynapsesModel, order_dependence};
 impl Checker<'_> {
     /// Looks at the pathways and the sums of synapses.
     pub(super) fn orders_of_synapses(&mut self, model: &SynapsesModel, solved: &Block, source: Source, target: Source) {
-        let (equations, ends_meet) = (&model.group.equations.text, meet(source, target));
+        let (equations, ends_meet) = (&model.group.equations.text, overlap(source, target));
         for pathway in &model.pathways {
             let parts = [(equations, &solved.statements[..]), (&pathway.text, &pathway.statements[..])];
             self.order_of_code(&parts, &model.group, ends_meet);
@@ -33,7 +33,7 @@ impl Checker<'_> {
         else {
             return;
         };
-        let warning = warning(&[(text, statements)], &synapses.model.group, meet(synapses.source, synapses.target));
+        let warning = warning(&[(text, statements)], &synapses.model.group, overlap(synapses.source, synapses.target));
         warning.into_iter().for_each(|warning| self.diagnostics.push(warning));
     }
 
@@ -42,10 +42,11 @@ impl Checker<'_> {
     }
 }
 
-fn meet(source: Source, target: Source) -> bool {
+/// Whether some cells belong to both.
+pub(super) fn overlap(source: Source, target: Source) -> bool {
     // How many synapses there are is not known yet: none are at both ends, or all are.
-    let overlap = source.start < target.stop && target.start < source.stop;
-    source.population == target.population && (overlap || source.n() == 0)
+    let have_common = source.start < target.stop && target.start < source.stop;
+    source.population == target.population && (have_common || source.n() == 0)
 }
 
 fn warning(parts: &[(&Text, &[Statement])], group: &Group, ends_meet: bool) -> Option<Diagnostic> {

@@ -284,7 +284,6 @@ impl RuleChecker<'_> {
             text: given.text.clone(),
             rule,
             p: chance_of_list,
-            n_is_stateful: n.as_ref().is_some_and(|(n, _)| is_stateful(n, group)),
             n,
             skip_if_invalid: given.skip_if_invalid,
         }))
@@ -304,9 +303,11 @@ impl RuleChecker<'_> {
 
     fn cells(&mut self, given: &[i64], end: Source, text: &Text, what: &str) -> Vec<i32> {
         // How many synapses there are is known once they are made.
-        let n = if end.n() == 0 { i64::from(i32::MAX) } else { end.n() as i64 };
+        let known = (end.n() > 0).then(|| end.n() as i64);
+        let n = known.unwrap_or(i64::from(i32::MAX));
         if let Some(wrong) = given.iter().find(|cell| !(0..n).contains(cell)) {
-            self.error(text, format!("there is no {what} {wrong}: the group has {n} cells"));
+            let why = known.map_or(String::new(), |n| format!(": the group has {n} cells"));
+            self.error(text, format!("there is no {what} {wrong}{why}"));
         }
         given.iter().map(|cell| *cell as i32).collect()
     }
@@ -427,7 +428,6 @@ fn rows(
     let names_target = condition.is_some_and(|c| c.mentions("j"));
     let uses_variable = |c: &Expr| variable.as_ref().is_some_and(|name| c.mentions(name));
     let draws = condition.is_some_and(|c| is_stateful(c, group));
-    let is_stateful = draws || is_stateful(&generator.target, group);
     let condition_is_of_row = condition.is_some_and(|c| !looks && !draws && !names_target && !uses_variable(c));
     Rows {
         outer,
@@ -435,7 +435,6 @@ fn rows(
         variable,
         chance: None,
         is_whole: false,
-        is_stateful,
         condition_is_of_row,
         condition_looks_at_other: looks,
         condition_names_other: inner == Side::Post && names_target && !looks,

@@ -68,8 +68,6 @@ pub struct CheckedConnect {
     pub p: Option<f64>,
     /// Synapses of each pair, and where that stands.
     pub n: Option<(Expr, Text)>,
-    /// Whether numbers are drawn for `n`.
-    pub n_is_stateful: bool,
     /// Whether generated numbers of no cell are left out.
     pub skip_if_invalid: bool,
 }
@@ -94,8 +92,6 @@ pub struct Rows {
     pub chance: Option<f64>,
     /// Whether candidates are the cells themselves, all of them, without a condition.
     pub is_whole: bool,
-    /// Whether numbers are drawn for a candidate.
-    pub is_stateful: bool,
     /// Whether the condition depends on the row only.
     pub condition_is_of_row: bool,
     /// Whether the condition depends on what the other cell has.
