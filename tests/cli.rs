@@ -478,3 +478,33 @@ fn texts_for_other_programs() {
     let long = place.run(&["--version"]);
     assert!(long.starts_with(&format!("saltus {version}\nkernel ABI ")), "{long}");
 }
+
+#[test]
+fn warm_models_compile_nothing() {
+    let place = Place::new();
+    let said = place.run(&["warm", "base.toml", "--catalog"]);
+    let catalog = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("cache/catalog")).expect("a folder");
+    for entry in catalog {
+        let path = entry.expect("an entry").path();
+        let name = path.file_stem().expect("a name").to_str().expect("UTF-8").to_owned();
+        assert!(said.contains(&format!("\n{name} ")), "{name} is not in:\n{said}");
+        fs::copy(&path, place.path(&format!("{name}.toml"))).expect("a copy");
+        let json = place.json(&format!("{name}.toml"), &["--tier", "compiled"]);
+        assert!(origins(&json).values().all(|origin| origin == "hit"), "{name}: {:?}", origins(&json));
+    }
+    let again = place.run(&["warm", "base.toml", "--catalog"]);
+    assert!(again.lines().skip(1).all(|line| line.split_whitespace().nth(1) == Some("0")), "{again}");
+    place.write("wrong.toml", "format = 2");
+    let output = place.saltus(&["warm", "nope.toml", "wrong.toml", "base.toml"]).output().expect("an end");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\nbase.toml "), "the rest is done");
+    let told = stderr(&output);
+    for expected in
+        ["`nope.toml` could not be prepared:", "`wrong.toml` could not be prepared:", "2 of 3 models failed"]
+    {
+        assert!(told.contains(expected), "{told}");
+    }
+    for arguments in [&["warm"][..], &["warm", "base.toml", "--no-cache"]] {
+        assert_eq!(place.saltus(arguments).output().expect("an end").status.code(), Some(2), "{arguments:?}");
+    }
+}

@@ -26,6 +26,8 @@ pub enum Command {
     Check(Check),
     /// Show the kernels of a model
     Inspect(Inspect),
+    /// Put the kernels of models into the store, so that running them compiles nothing
+    Warm(Warm),
     /// Look at the store of compiled kernels
     Cache(Cache),
     /// Report compilers, processor and the state of the store
@@ -169,6 +171,22 @@ pub struct Inspect {
     #[command(flatten)]
     #[allow(missing_docs, reason = "the group has its own")]
     pub machine: Machine,
+}
+
+/// `saltus warm`
+#[derive(Args, Clone, Debug)]
+pub struct Warm {
+    /// Model files
+    pub models: Vec<PathBuf>,
+    /// The models that come with the program, too
+    #[arg(long)]
+    pub catalog: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the group has its own")]
+    pub machine: Machine,
+    /// Print no table and no progress
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// `saltus cache`

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::args::Changes;
 use super::failure::Failure;
-use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::diag::{Diagnostic, Diagnostics, File, Severity};
 use crate::model::file::{self, ModelFile};
 use crate::network::{self, CheckedModel};
 
@@ -26,8 +26,16 @@ pub struct Loaded {
 /// [`Failure::Model`] with everything that is wrong, [`Failure::Expression`] if that is in a change,
 /// [`Failure::Usage`] for a change that the model has no place for or a file that is not there.
 pub fn load(path: &Path, changes: &Changes) -> Result<Loaded, Failure> {
+    load_text(file::read(path)?, changes)
+}
+
+/// Checks the text of a model file.
+///
+/// # Errors
+/// As of [`load`].
+pub fn load_text(text: Arc<File>, changes: &Changes) -> Result<Loaded, Failure> {
     let changes = file::Changes { duration: changes.duration.clone(), seed: changes.seed, set: changes.set.clone() };
-    let (file, diagnostics) = file::parse_with(file::read(path)?, &changes)?;
+    let (file, diagnostics) = file::parse_with(text, &changes)?;
     let (checked, diagnostics) = check(&file, diagnostics)?;
     if let Some(checked) = checked {
         return Ok(Loaded { file, checked, warnings: diagnostics });

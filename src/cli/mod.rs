@@ -16,6 +16,7 @@ pub mod say;
 pub mod schema;
 pub mod table;
 pub mod version;
+pub mod warm;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -56,6 +57,7 @@ fn dispatch(command: &Command, start: Instant) -> Result<u8, Failure> {
         Command::Run(arguments) => Ok(if run::run(arguments, start)? { 0 } else { INTERRUPTED }),
         Command::Check(arguments) => Ok(if check::check(arguments)? { 0 } else { WRONG }),
         Command::Inspect(arguments) => inspect::inspect(arguments).map(|()| 0),
+        Command::Warm(arguments) => warm::warm(arguments),
         Command::Cache(arguments) => cache::cache(arguments).map(|()| 0),
         Command::Doctor(machine) => doctor::doctor(machine).map(|()| 0),
         Command::Schema => schema::schema().map(|()| 0),

@@ -1,0 +1,128 @@
+//! `saltus warm`: puts the kernels of models into the store, so that whoever runs them next compiles nothing.
+//!
+//! A model is put into memory as if it were to run, since what is connected decides the shape of some kernels. What goes
+//! wrong with one model is told at the end; the others are prepared all the same.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::args::{Changes, Tier, Warm};
+use super::failure::Failure;
+use super::load::load_text;
+use super::output::format::{counted, duration};
+use super::run::options;
+use super::say;
+use super::table::{Align, table};
+use crate::diag::File;
+use crate::engine::{Options, Origin};
+use crate::model::file;
+use crate::network::Network;
+
+/// The models that come with the program: their names, and their texts.
+const CATALOG: [(&str, &str); 8] = [
+    ("adex", include_str!("../../cache/catalog/adex.toml")),
+    ("fitzhugh_nagumo", include_str!("../../cache/catalog/fitzhugh_nagumo.toml")),
+    ("hindmarsh_rose", include_str!("../../cache/catalog/hindmarsh_rose.toml")),
+    ("hodgkin_huxley", include_str!("../../cache/catalog/hodgkin_huxley.toml")),
+    ("izhikevich", include_str!("../../cache/catalog/izhikevich.toml")),
+    ("lif", include_str!("../../cache/catalog/lif.toml")),
+    ("lif_synaptic_currents", include_str!("../../cache/catalog/lif_synaptic_currents.toml")),
+    ("morris_lecar", include_str!("../../cache/catalog/morris_lecar.toml")),
+];
+
+/// A model to prepare kernels for.
+enum Source<'a> {
+    File(&'a Path),
+    Catalog(&'static str, &'static str),
+}
+
+impl Source<'_> {
+    fn name(&self) -> String {
+        match self {
+            Source::File(path) => path.display().to_string(),
+            Source::Catalog(name, _) => (*name).to_string(),
+        }
+    }
+}
+
+/// What became of the kernels of a model.
+struct Warmed {
+    built: usize,
+    reused: usize,
+    took: Duration,
+}
+
+/// Prepares the kernels of all models; the exit code says whether one failed.
+pub fn warm(arguments: &Warm) -> Result<u8, Failure> {
+    let catalog = CATALOG.iter().filter(|_| arguments.catalog).map(|(name, text)| Source::Catalog(name, text));
+    let files = arguments.models.iter().map(|path: &PathBuf| Source::File(path));
+    let sources: Vec<Source<'_>> = files.chain(catalog).collect();
+    if sources.is_empty() {
+        return Err(Failure::Usage("nothing to do: name models, or say `--catalog`".to_string()));
+    }
+    let options = options(&arguments.machine, Tier::Compiled);
+    if options.store_directory().is_none() {
+        let message = "there is no store to put kernels into: it is switched off, or neither `SALTUS_CACHE_DIR` nor \
+                       `HOME` is set";
+        return Err(Failure::Usage(message.to_string()));
+    }
+    let bar = progress_bar(sources.len(), arguments.quiet);
+    let (mut rows, mut failures) = (Vec::new(), Vec::new());
+    for source in &sources {
+        bar.set_message(source.name());
+        match warm_one(source, &options) {
+            Ok(Warmed { built, reused, took }) => {
+                rows.push(vec![source.name(), built.to_string(), reused.to_string(), duration(took.as_secs_f64())]);
+            }
+            Err(failure) => failures.push((source.name(), failure)),
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if !arguments.quiet && !rows.is_empty() {
+        let columns =
+            [("model", Align::Left), ("built", Align::Right), ("reused", Align::Right), ("time", Align::Right)];
+        say::answer(&table(&columns, &rows))?;
+    }
+    for (name, failure) in &failures {
+        say::problem(&format!("`{name}` could not be prepared:"));
+        failure.report();
+    }
+    if let Some((_, worst)) = failures.iter().max_by_key(|(_, failure)| failure.exit_code()) {
+        let all = sources.len();
+        say::problem(&format!("\n{} of {} failed", failures.len(), counted(all, ("model", "models"))));
+        return Ok(worst.exit_code());
+    }
+    Ok(0)
+}
+
+fn warm_one(source: &Source<'_>, options: &Options) -> Result<Warmed, Failure> {
+    let started = Instant::now();
+    let text = match source {
+        Source::File(path) => file::read(path)?,
+        Source::Catalog(name, text) => Arc::new(File { name: format!("catalog/{name}"), text: (*text).to_string() }),
+    };
+    let loaded = load_text(text, &Changes::default())?;
+    let mut network = Network::from_checked(loaded.checked, options.clone())?;
+    network.finish()?;
+    if let Some(warning) = network.engine_warnings().first() {
+        return Err(Failure::World(anyhow::anyhow!("{}", say::without_number(warning))));
+    }
+    let count = |origin| network.kernel_reports().filter(|report| report.origin == origin).count();
+    Ok(Warmed { built: count(Origin::Built), reused: count(Origin::Hit), took: started.elapsed() })
+}
+
+fn progress_bar(models: usize, quiet: bool) -> ProgressBar {
+    let bar = ProgressBar::new(models as u64);
+    if quiet || !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} models, {eta} left: {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
