@@ -508,3 +508,51 @@ fn warm_models_compile_nothing() {
         assert_eq!(place.saltus(arguments).output().expect("an end").status.code(), Some(2), "{arguments:?}");
     }
 }
+
+#[test]
+fn kernels_are_explained_and_verified() {
+    let place = Place::new();
+    for level in ["3", "1"] {
+        place.run(&["warm", "base.toml", "--quiet", "--opt-level", level]);
+    }
+    let listed = place.run(&["cache", "list"]);
+    let rows: Vec<Vec<&str>> = listed.lines().map(|line| line.split_whitespace().collect()).collect();
+    let of_level = |kernel: &str, level: &str| {
+        let row = rows.iter().find(|row| row.get(1) == Some(&kernel) && row.contains(&level));
+        row.map(|row| row[0].to_owned())
+    };
+    let kernel = rows[1][1];
+    let (one, other) = (of_level(kernel, "O3").expect("a key"), of_level(kernel, "O1").expect("a key"));
+    let different = place.run(&["cache", "explain", &one, &other]);
+    assert!(
+        different.contains("They compute the same; built twice because of the level and arguments."),
+        "{different}"
+    );
+    assert!(different.contains("level\n  - O3\n  + O1\n") && different.contains("arguments\n  - -O3\n  + -O1\n"));
+    assert!(place.run(&["cache", "explain", &one, &one]).contains("The two keys are one."));
+    let another = rows.iter().skip(1).find(|row| row[1] != kernel && row.contains(&"O3")).expect("another kernel");
+    let different = place.run(&["cache", "explain", &one, another[0]]);
+    assert!(different.contains("the sources differ.") && different.contains("source, first in line "), "{different}");
+    let all = place.run(&["cache", "explain", &one]);
+    assert!(["compiler ", "features ", "arguments "].iter().all(|field| all.contains(field)), "{all}");
+
+    let sound = place.run(&["cache", "verify"]);
+    assert!(sound.starts_with(&format!("{} kernels are sound, ", rows.len() - 2)), "{sound}");
+    let entry = walk(&place.path("store")).into_iter().find(|path| path.extension().is_some_and(|e| e == "kernel"));
+    let entry = entry.expect("an entry");
+    let mut bytes = fs::read(&entry).expect("bytes");
+    bytes[300] ^= 1;
+    fs::write(&entry, bytes).expect("written");
+    let damaged = place.saltus(&["cache", "verify"]).output().expect("an end");
+    assert_eq!(damaged.status.code(), Some(3));
+    assert!(stderr(&damaged).contains("is damaged: ") && stderr(&damaged).contains("1 entry is not sound"));
+    assert!(place.run(&["cache", "verify"]).starts_with(&format!("{} kernels are sound, ", rows.len() - 3)));
+}
+
+/// The files of a folder and of those in it.
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let (folders, mut files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
+    files.extend(folders.iter().flat_map(|folder| walk(folder)));
+    files
+}

@@ -212,6 +212,15 @@ pub enum CacheCommand {
         /// Its key, or enough of its first digits
         key: String,
     },
+    /// Show what makes the key of a kernel, or in what the keys of two kernels differ
+    Explain {
+        /// Its key, or enough of its first digits
+        key: String,
+        /// Another one
+        other: Option<String>,
+    },
+    /// Read every kernel, and move those aside that are damaged
+    Verify,
 }
 
 fn assignment(argument: &str) -> Result<(String, String), String> {

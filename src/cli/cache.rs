@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::args::{Cache, CacheCommand};
+use super::explain;
 use super::failure::Failure;
 use super::output::format::{bytes, counted, duration};
 use super::say;
@@ -21,6 +22,13 @@ pub fn cache(arguments: &Cache) -> Result<(), Failure> {
     match &arguments.command {
         CacheCommand::Path => say::answer(&format!("{}\n", path.display())),
         CacheCommand::List => say::answer(&list(&open(&path)?.list(), &path)),
+        CacheCommand::Explain { key, other: None } => say::answer(&explain::one(&one(&open(&path)?, key, &path)?)),
+        CacheCommand::Explain { key, other: Some(other) } => {
+            let store = open(&path)?;
+            let (key, other) = (one(&store, key, &path)?, one(&store, other, &path)?);
+            say::answer(&explain::two(&key, &other))
+        }
+        CacheCommand::Verify => verify(&path),
         CacheCommand::Show { key } => say::answer(&show(one(&open(&path)?, key, &path)?)),
     }
 }
@@ -97,6 +105,26 @@ fn list(kernels: &[Artifact], path: &Path) -> String {
         duration(seconds),
         path.display()
     )
+}
+
+/// Reads every entry; what is damaged goes into quarantine, and whoever needs it makes it anew.
+fn verify(path: &Path) -> Result<(), Failure> {
+    let store = Store::open(path, StoreOptions::default());
+    if let (None, Some(warning)) = (store.path(), store.take_warnings().pop()) {
+        return Err(anyhow::Error::from(warning).into());
+    }
+    let sound = store.list();
+    let warnings = store.take_warnings();
+    let size: usize = sound.iter().map(Artifact::size).sum();
+    let kernels = counted(sound.len(), ("kernel is", "kernels are"));
+    say::answer(&format!("{kernels} sound, {}, in {}\n", bytes(size as u64), path.display()))?;
+    for warning in &warnings {
+        say::warning(&warning.to_string());
+    }
+    match warnings.len() {
+        0 => Ok(()),
+        n => Err(anyhow!("{} not sound", counted(n, ("entry is", "entries are"))).into()),
+    }
 }
 
 /// The only kernel whose key starts so.

@@ -4,6 +4,7 @@ pub mod args;
 pub mod cache;
 pub mod check;
 pub mod doctor;
+pub mod explain;
 pub mod failure;
 pub mod inspect;
 pub mod load;
