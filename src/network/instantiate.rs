@@ -304,9 +304,8 @@ impl Network {
         let started = Instant::now();
         let number = self.memory.populations.len();
         (checked.source, checked.target) = (self.memory.resolved(checked.source), self.memory.resolved(checked.target));
-        let (source, target) = (checked.source, checked.target);
         let mut room = Room::new(&checked.model, self.engine.notice().clone());
-        let mut pairs = Pairs::new(source.n());
+        let mut pairs = Pairs::new(checked.source.n());
         connect(&mut self.memory, &mut self.streams, &checked, &checked.connect, &mut pairs, &mut room)?;
         let n = pairs.count();
         let mut population = make_population(&self.memory, &checked, n);
@@ -331,10 +330,7 @@ impl Network {
         }
         let event_driven = std::mem::take(&mut checked.event_driven.statements);
         for pathway in std::mem::take(&mut checked.model.pathways) {
-            let end = match pathway.side {
-                Side::Pre => source,
-                Side::Post => target,
-            };
+            let end = checked.end(pathway.side);
             let object = format!("{name}_{}", pathway.name);
             let equations = checked.model.group.equations.text.clone();
             let program = Program { code: pathway, event_driven: event_driven.clone(), equations };
@@ -342,11 +338,7 @@ impl Network {
             let index = population.index(program.side());
             let delays = population.wiring.as_ref().and_then(|w| w.delays.get(&program.delay_name()));
             let is_worth_it = delays.is_some_and(|delays| goes_by_row(&index, delays));
-            let (mut lowered, can_go_by_row) = self.memory.pathway_code(&program, whole, true)?;
-            let by_row = can_go_by_row && is_worth_it;
-            if by_row != can_go_by_row {
-                lowered = self.memory.pathway_code(&program, whole, false)?.0;
-            }
+            let (lowered, by_row) = self.memory.pathway_code(&program, whole, is_worth_it)?;
             let code = self.add_code(whole, &object, "synapses", lowered, row_array())?;
             let there = &self.memory.populations[end.population];
             let clock = there.clock;
@@ -361,7 +353,7 @@ impl Network {
                 clock,
                 code,
                 by_row,
-                can_go_by_row,
+                goes_by_list: is_worth_it && !by_row,
                 flight: Flight::new(index),
             };
             self.pathways.push(pathway);

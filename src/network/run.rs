@@ -178,10 +178,14 @@ impl Network {
             let Some(wiring) = &self.memory.populations[pathway.synapses].wiring else { continue };
             let Some(delays) = wiring.delays.get(&pathway.program.delay_name()) else { continue };
             let is_worth_it = goes_by_row(&pathway.flight.index, delays) && pathway.flight.may_have_cells(delays);
-            let by_row = pathway.can_go_by_row && is_worth_it;
-            if by_row != pathway.by_row {
+            let wanted = is_worth_it && !pathway.goes_by_list;
+            if wanted != pathway.by_row {
                 let whole = self.memory.whole(pathway.synapses);
-                let (lowered, _) = self.memory.pathway_code(&pathway.program, whole, by_row)?;
+                let (lowered, by_row) = self.memory.pathway_code(&pathway.program, whole, wanted)?;
+                if by_row != wanted {
+                    self.pathways[number].goes_by_list = true;
+                    continue;
+                }
                 let name = pathway.name.clone();
                 self.code[pathway.code] = self.memory.code(whole.into(), name, "synapses", lowered, row_array())?;
                 self.pathways[number].by_row = by_row;

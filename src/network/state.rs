@@ -337,6 +337,15 @@ impl Network {
             let Some(wiring) = &population.wiring else { continue };
             let name = &population.group.name;
             let part = |part: &str| format!("groups/{name}/{part}");
+            // What is at an end of others is counted by them.
+            for end in [wiring.source, wiring.target] {
+                let there = &self.memory.populations[end.population];
+                if there.is_synapses() && reader.i32(&format!("groups/{}/i", there.group.name))?.len() != there.n() {
+                    let reason =
+                        format!("`{}`, at an end of `{name}`, has another number of synapses", there.group.name);
+                    return Err(Error::State(reason));
+                }
+            }
             let (i, j) = (reader.i32(&part("i"))?, reader.i32(&part("j"))?);
             let exist = |cells: &[i32], end: Source| cells.iter().all(|cell| (0..end.n() as i32).contains(cell));
             if i.len() != j.len() || !exist(i, wiring.source) || !exist(j, wiring.target) {

@@ -327,18 +327,26 @@ fn states_bring_their_synapses_along() {
         let synapses = synapses.on_post("w += x*i").connect(Connect::all().p("0.3")).multisynaptic_index("k");
         let synapses = synapses.init("w", "rand()").init("pre.delay", "rand()*2*ms");
         let cells = NeuronGroup::new("g", 20, "v : 1").threshold("i == t_in_timesteps % 20").reset("v *= 0.5");
-        Model::new().seed(seed).group(cells).synapses(synapses).spike_monitor("m", "g")
+        let model = Model::new().seed(seed).group(cells).synapses(synapses).spike_monitor("m", "g");
+        // One that keeps an array of delays.
+        model.state_monitor("d", "s", &["pre.delay"], Some(&[0]), None)
     };
-    let mut first = run(&model(1), "1*ms");
-    let state = first.store().unwrap();
-    first.run_for("3*ms").unwrap();
-    for options in [saltus::engine::Options::interpreted(), compiled()] {
-        let mut other = Network::new(&model(2), options).unwrap();
-        assert_ne!(other.synapse_counts(), first.synapse_counts());
-        other.restore(&state, saltus::network::RandomState::Restore).unwrap();
-        other.run_for("3*ms").unwrap();
-        assert_eq!(other.final_state(), first.final_state());
+    let mut state = None;
+    // From more to fewer, and from fewer to more.
+    for (from, to) in [(1, 2), (2, 1)] {
+        let mut first = run(&model(from), "1*ms");
+        let stored = first.store().unwrap();
+        first.run_for("3*ms").unwrap();
+        for options in [saltus::engine::Options::interpreted(), compiled()] {
+            let mut other = Network::new(&model(to), options).unwrap();
+            assert_ne!(other.synapse_counts(), first.synapse_counts());
+            other.restore(&stored, saltus::network::RandomState::Restore).unwrap();
+            other.run_for("3*ms").unwrap();
+            assert_eq!(other.final_state(), first.final_state());
+        }
+        state = Some(stored);
     }
+    let state = state.expect("a state");
     let few = Model::new().group(NeuronGroup::new("g", 3, "v : 1").threshold("i == 0").reset("v *= 0.5"));
     let synapses =
         Synapses::new("s", "g", "g", "w : 1\ndx/dt = -x/ms : 1 (event-driven)").on_pre("v_post += w; x += 1");

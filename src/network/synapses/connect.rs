@@ -131,13 +131,6 @@ fn draws(code: &Code) -> bool {
 }
 
 impl Maker<'_> {
-    fn end(&self, side: Side) -> Source {
-        match side {
-            Side::Pre => self.synapses.source,
-            Side::Post => self.synapses.target,
-        }
-    }
-
     fn candidates(&self) -> Source {
         Source { population: self.number, start: 0, stop: BLOCK, is_part: false }
     }
@@ -236,7 +229,7 @@ impl Maker<'_> {
             Side::Pre => Side::Post,
             Side::Post => Side::Pre,
         };
-        let (outer, inner) = (self.end(rows.outer), self.end(inner_side));
+        let (outer, inner) = (self.synapses.end(rows.outer), self.synapses.end(inner_side));
         if rows.is_plain() && rule.n.is_none() {
             return self.plain(rows, outer.n(), inner.n());
         }

@@ -58,6 +58,16 @@ pub struct CheckedSynapses {
     pub init: Vec<CheckedAssignment>,
 }
 
+impl CheckedSynapses {
+    /// The cells of one end.
+    pub fn end(&self, side: Side) -> Source {
+        match side {
+            Side::Pre => self.source,
+            Side::Post => self.target,
+        }
+    }
+}
+
 /// A rule without errors.
 pub struct CheckedConnect {
     /// Where it stands.

@@ -55,8 +55,8 @@ pub struct Pathway {
     pub code: usize,
     /// Whether its code runs cell by cell.
     pub by_row: bool,
-    /// Whether it can run cell by cell.
-    pub can_go_by_row: bool,
+    /// Whether it was seen that it cannot run cell by cell.
+    pub goes_by_list: bool,
     /// What is on its way.
     pub flight: Flight,
 }

@@ -18,7 +18,7 @@ use crate::network::check::Source;
 use crate::network::error::Error;
 use crate::network::model::Between;
 use crate::network::population::Population;
-use crate::runtime::array::{Array, ElementType, Integers};
+use crate::runtime::array::{Array, Integers};
 
 /// The name of the array of sources, counted in their population.
 pub const SOURCES: &str = "_i_pre";
@@ -138,13 +138,6 @@ impl Wiring {
     fn by_source_if_contiguous(&self) -> Option<&Arc<SynapseIndex>> {
         self.by_source.as_ref().filter(|index| index.is_contiguous())
     }
-}
-
-/// A copy of some elements, each changed by `change`.
-fn mapped(array: &Array, change: impl Fn(i32) -> i32) -> Array {
-    let mut other = Array::zeros(ElementType::I32, array.len());
-    other.as_i32_mut().iter_mut().zip(array.as_i32()).for_each(|(to, from)| *to = change(*from));
-    other
 }
 
 /// What populations of synapses have.
@@ -271,21 +264,14 @@ impl Population {
         Some(match name {
             "i" => Array::from_i32(&self.cells_at(Side::Pre)),
             "j" => Array::from_i32(&self.cells_at(Side::Post)),
-            SOURCES => match self.arrays.get(SOURCES) {
-                Some(array) => mapped(array, |cell| cell),
-                None => {
-                    let first = wiring.source.start as i32;
-                    let cells: Vec<i32> = self.cells_at(Side::Pre).iter().map(|cell| cell + first).collect();
-                    Array::from_i32(&cells)
-                }
-            },
+            SOURCES => Array::from_i32(&self.cells_in_population(Side::Pre)),
             "N_incoming" => counted(Side::Post),
             "N_outgoing" => counted(Side::Pre),
             _ => return None,
         })
     }
 
-    /// Connects these pairs, of which the first ones are those that there are; new synapses have 0 everywhere.
+    /// Connects these pairs; the first ones go on as the synapses that there are, and new ones have 0 everywhere.
     pub fn grow(&mut self, pairs: Pairs) {
         let (before, n) = (self.n(), pairs.count());
         // Those that are there keep their delays, the others have none, unless all have one that was given.
@@ -302,7 +288,7 @@ impl Population {
         let Some(wiring) = &mut self.wiring else { return };
         let lasting = wiring.lasting.clone();
         wiring.version += 1;
-        if n > before {
+        if n != before {
             for (name, values) in &before_delays {
                 let mut values = values.to_f64();
                 values.resize(n, 0.0);
