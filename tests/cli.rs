@@ -181,7 +181,8 @@ fn json_has_the_parts_that_the_format_names() {
     let expected = [("stateupdate", "each"), ("threshold", "select"), ("reset", "indexed")];
     assert_eq!(kinds, expected.map(|(kind, shape)| (Some(kind), Some(shape))));
     for kernel in kernels {
-        assert_eq!(keys(kernel), ["compile_seconds", "key", "kind", "language", "name", "origin", "shape"]);
+        assert_eq!(keys(kernel), ["compile_seconds", "key", "kind", "language", "name", "origin", "shape", "swaps"]);
+        assert_eq!(kernel["swaps"][0]["key"], kernel["key"]);
         assert_eq!((kernel["origin"].as_str(), kernel["language"].as_str()), (Some("built"), Some("c")));
         assert_eq!(kernel["key"].as_str().map(str::len), Some(64));
     }

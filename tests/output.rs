@@ -9,7 +9,8 @@ use indexmap::IndexMap;
 use npyz::{Deserialize, NpyFile, Order};
 use saltus::cli::output::plot::PlotFormat;
 use saltus::cli::output::result::{
-    Elements, KernelReport, MonitorData, Origin, RateData, Recorded, RunResult, SpikeData, StateData, Timing, Values,
+    Elements, KernelReport, MonitorData, Origin, RateData, Recorded, RunResult, SpikeData, StateData, SwapReport,
+    Timing, Values,
 };
 use saltus::cli::output::{OutputError, json, npz, plot, summary::summary};
 
@@ -60,6 +61,7 @@ fn small() -> RunResult {
     };
     let silent = SpikeData { event: Some("peak".to_owned()), source_size: 1, ..SpikeData::default() };
     let weights = BTreeMap::from([("i".to_owned(), vec![0.0, 2.0]), ("w".to_owned(), vec![1.0, f64::INFINITY])]);
+    let swap = || SwapReport { key: "00ff".to_owned(), preliminary: false, at: 0.015, t: 0.0125 };
     let kernel = |name: &str, origin, compile_seconds: Option<f64>| KernelReport {
         name: name.to_owned(),
         kind: "stateupdate".to_owned(),
@@ -68,6 +70,7 @@ fn small() -> RunResult {
         key: compile_seconds.map(|_| "00ff".to_owned()),
         origin,
         compile_seconds,
+        swaps: compile_seconds.map(|_| swap()).into_iter().collect(),
     };
     RunResult {
         model: Some("a <small> model".to_owned()),
@@ -245,7 +248,7 @@ a <small> model: 100 ms simulated in 1.50 s
   trace   v, free of 2 cells, 4 records
   rate    rate of 10 cells, 2 records, 12.5 Hz
   silent  0 events from 1 cell, 0.0 Hz
-first step 4.1 ms, full speed 212 ms, connecting 250 ms; kernels: 1 built, 0 reused, 1 interpreted
+first step 4.1 ms, full speed 212 ms (t = 12.5 ms), connecting 250 ms; kernels: 1 built, 0 reused, 1 interpreted
 ";
     assert_eq!(summary(&small()), expected);
     let timing = Timing { run: 0.310_4, first_step: 2e-4, ..Timing::default() };

@@ -37,6 +37,7 @@ const UNSAFE: &[&str] = &[
     "src/engine/code_object.rs",
     "src/engine/native.rs",
     "src/engine/once.rs",
+    "src/engine/proof.rs",
     "src/engine/threads.rs",
     "src/kernel/interpret/execute.rs",
     "src/kernel/interpret/mod.rs",

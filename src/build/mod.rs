@@ -14,6 +14,7 @@ pub mod toolchain;
 
 pub use compile::{CompileError, CompileOptions, Compiled, compile, compile_all};
 pub use cpu::{CpuFeatures, CpuLevel, Machine};
+pub use process::{lower_priority, stop_all};
 pub use recipe::{KernelId, Key, OptLevel, Recipe};
 pub use toolchain::{Env, Family, Toolchain, ToolchainError};
 

@@ -1,15 +1,76 @@
-//! Runs one program to its end, within a time limit, with what it prints kept. The program leads a process group of
-//! its own, so that everything it started ends with it.
+//! Runs one program to its end, within limits, with what it prints kept. The program leads a process group of its own,
+//! so that everything it started ends with it: when its time is over, or when this process wants to end.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process_group, prlimit, setpriority_process, waitid,
+};
+
+/// The largest file that a program may write, its output among them. No kernel is larger.
+const MAX_FILE: u64 = 64 << 20;
+/// The most memory that a program may use. The largest kernels need a twentieth.
+const MAX_DATA: u64 = 4 << 30;
+/// Of what a program printed, so much is kept.
+const MAX_OUTPUT: u64 = 64 << 10;
+
+/// The groups of the programs that run now; 0 where there is none. More than these are not found by [`stop_all`].
+static RUNNING: [AtomicI32; 64] = [const { AtomicI32::new(0) }; 64];
+
+/// Kills every program that runs now, with all that it started: for a process that is about to end.
+pub fn stop_all() {
+    for place in &RUNNING {
+        if let Some(group) = Pid::from_raw(place.load(Ordering::Acquire)) {
+            // It may have ended meanwhile.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+/// A program in [`RUNNING`], until this is dropped.
+struct Registered(Option<&'static AtomicI32>);
+
+impl Registered {
+    fn new(group: Pid) -> Registered {
+        let take = |place: &&AtomicI32| {
+            place.compare_exchange(0, group.as_raw_nonzero().get(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        };
+        Registered(RUNNING.iter().find(take))
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        if let Some(place) = self.0 {
+            place.store(0, Ordering::Release);
+        }
+    }
+}
+
+/// Lets this thread, and the programs that it will run, yield to everything else on the machine: `niceness` is added.
+pub fn lower_priority(niceness: i32) {
+    // On Linux a thread has a priority of its own. If it keeps the old one, others are slower, and that is all.
+    let _ = setpriority_process(None, niceness);
+}
+
+/// Keeps a program that has gone astray from filling the machine. What it starts inherits the limits.
+fn limit_resources(program: Pid, time: Duration) {
+    let set = |resource, limit| {
+        // Where that is not allowed, the time limit is left.
+        let _ = prlimit(Some(program), resource, Rlimit { current: Some(limit), maximum: Some(limit) });
+    };
+    set(Resource::Fsize, MAX_FILE);
+    set(Resource::Data, MAX_DATA);
+    set(Resource::Core, 0);
+    set(Resource::Cpu, time.as_secs().saturating_mul(2).max(1));
+}
 
 /// A program could not be run to its end.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +96,7 @@ pub enum ProcessError {
 /// How a program ended.
 pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
-    /// What it printed to either stream.
+    /// What it printed to either stream, or its beginning.
     pub(crate) output: String,
 }
 
@@ -55,6 +116,8 @@ pub(crate) fn run(mut command: Command, limit: Duration, log: &Path) -> Result<F
     command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
     let mut child = command.spawn().map_err(fail)?;
     let group = Pid::from_child(&child);
+    limit_resources(group, limit);
+    let registered = Registered::new(group);
     let timed_out = std::thread::scope(|scope| {
         let (finished, watched) = mpsc::channel::<()>();
         let watchdog = scope.spawn(move || {
@@ -72,11 +135,15 @@ pub(crate) fn run(mut command: Command, limit: Duration, log: &Path) -> Result<F
         let late = watchdog.join().unwrap_or(false);
         ended.map(|_| late)
     });
+    // What it left behind would go on in a directory that is removed. The zombie still keeps the group's number.
+    let _ = kill_process_group(group, Signal::KILL);
+    drop(registered);
     let status = child.wait().map_err(fail)?;
     if timed_out.map_err(|errno| fail(errno.into()))? {
         return Err(ProcessError::TimedOut { command: line, limit });
     }
-    let output = std::fs::read(log).map_err(fail)?;
+    let mut output = Vec::new();
+    File::open(log).and_then(|file| file.take(MAX_OUTPUT).read_to_end(&mut output)).map_err(fail)?;
     Ok(Finished { status, output: String::from_utf8_lossy(&output).into_owned() })
 }
 

@@ -128,6 +128,9 @@ pub struct Run {
     /// Measure how long each object takes and print a table
     #[arg(long)]
     pub profile: bool,
+    /// Use a compiled kernel only after its first call, in a process of its own, gave the interpreter's bits
+    #[arg(long)]
+    pub check_swap: bool,
     /// Allow functions written in C, which can do anything; model files have none
     #[arg(long)]
     pub allow_native: bool,

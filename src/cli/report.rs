@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::output::result::{
-    Elements, KernelReport, MonitorData, Origin, RateData, Recorded, RunResult, SpikeData, StateData, Timing,
+    Elements, KernelReport, MonitorData, Origin, RateData, Recorded, RunResult, SpikeData, StateData, SwapReport,
+    Timing,
 };
 use crate::engine;
 use crate::network::Network;
@@ -38,7 +39,7 @@ pub fn result(model: Option<String>, network: &mut Network, watch: Stopwatch, wi
         total: seconds(watch.finished),
     };
     let final_state = if with_state { network.final_state() } else { Default::default() };
-    let kernels = network.kernel_reports().map(kernel_report).collect();
+    let kernels = network.kernel_reports().map(|report| kernel_report(report, &without_connect)).collect();
     RunResult {
         model,
         simulated_seconds: network.t_seconds(),
@@ -50,7 +51,14 @@ pub fn result(model: Option<String>, network: &mut Network, watch: Stopwatch, wi
     }
 }
 
-fn kernel_report(report: engine::Report) -> KernelReport {
+fn kernel_report(report: engine::Report, at: &impl Fn(Instant) -> f64) -> KernelReport {
+    let swap = |swap: &engine::Swap| SwapReport {
+        key: swap.key.to_string(),
+        preliminary: swap.is_preliminary,
+        at: at(swap.at),
+        t: swap.moment.t_seconds,
+    };
+    let swaps = report.swaps.iter().map(swap).collect();
     KernelReport {
         name: report.name,
         kind: report.kind.to_string(),
@@ -63,6 +71,7 @@ fn kernel_report(report: engine::Report) -> KernelReport {
             engine::Origin::Interpreter => Origin::Interpreter,
         },
         compile_seconds: report.compile_seconds,
+        swaps,
     }
 }
 

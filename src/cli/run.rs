@@ -51,6 +51,9 @@ pub fn options(machine: &Machine, tier: Tier) -> Options {
 
 /// Runs; `Ok(false)` if it was interrupted.
 pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
+    if arguments.tier != Tier::Interpreter {
+        engine::prepare();
+    }
     let format = plot_format(arguments.plot.as_deref())?;
     let Loaded { file, checked, warnings } = load(&arguments.model, &arguments.changes)?;
     check_places(arguments, &file)?;
@@ -62,6 +65,7 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let options = Options {
         threads: arguments.threads,
         allow_native: arguments.allow_native,
+        check_swap: arguments.check_swap,
         notice: if arguments.quiet { Notice::default() } else { Notice::to(say::problem) },
         ..options(&arguments.machine, arguments.tier)
     };
@@ -224,6 +228,7 @@ fn check_places(arguments: &Run, model: &ModelFile) -> Result<(), Failure> {
 fn catch_interrupts(stop: Arc<AtomicBool>) -> Result<(), Failure> {
     ctrlc::set_handler(move || {
         if stop.swap(true, Ordering::Relaxed) {
+            crate::build::stop_all();
             std::process::exit(130);
         }
     })

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use super::proof::Trial;
 use super::threads::Threads;
 use crate::kernel::interpret::{Arguments, Program};
 use crate::kernel::ir::{Expr, Kernel, LoopShape, Stmt};
@@ -35,6 +36,10 @@ pub struct CodeObject {
     sites: Vec<Site>,
     arrays: Vec<*mut u8>,
     slot: KernelSlot,
+    /// The most elements that it runs over.
+    pub elements: usize,
+    /// Whether the slot has a kernel on trial.
+    on_trial: bool,
     flags: u64,
     /// Threads to divide a call among, and how many elements make it worth that; none if the kernel cannot be divided.
     divided: Option<(Arc<Threads>, usize)>,
@@ -74,6 +79,8 @@ impl CodeObject {
             sites: lowered.sites,
             arrays,
             slot: KernelSlot::new(first, "interpreter"),
+            elements: 0,
+            on_trial: false,
             flags: 0,
             divided: None,
         }
@@ -93,9 +100,23 @@ impl CodeObject {
         &self.kernel
     }
 
+    /// Lets other code run it, from this step on.
+    pub fn swap(&mut self, code: Arc<dyn Execute>, name: impl Into<String>, step: u64) {
+        self.on_trial = false;
+        self.slot.swap(code, name, step);
+    }
+
+    /// Lets other code run beside what runs now, which goes on to give the results.
+    pub fn try_out(&mut self, code: Arc<dyn Execute>, name: impl Into<String>, step: u64) -> Arc<Trial> {
+        let trial = Arc::new(Trial::new(self.kernel.clone(), self.slot.current().clone(), code));
+        self.slot.swap(trial.clone(), name, step);
+        self.on_trial = true;
+        trial
+    }
+
     /// What runs now, and what ran before.
-    pub fn slot_mut(&mut self) -> &mut KernelSlot {
-        &mut self.slot
+    pub fn slot(&self) -> &KernelSlot {
+        &self.slot
     }
 
     /// Lets runs be divided among these threads where that pays, if the kernel allows it without a change of any bit.
@@ -152,7 +173,7 @@ impl CodeObject {
     #[inline]
     fn execute(&mut self, call: &mut Call) {
         match &self.divided {
-            Some((threads, least)) if call.end - call.begin >= 2 * *least as i64 => {
+            Some((threads, least)) if !self.on_trial && call.end - call.begin >= 2 * *least as i64 => {
                 // SAFETY: as below; `divide_among` saw that the kernel may be divided.
                 unsafe { execute_divided(&self.slot, &self.arrays, call, threads, *least) }
             }

@@ -3,32 +3,35 @@
 //! The interpreter runs every kernel at once. Unless that is all that was asked for, a thread renders the kernels, looks
 //! them up in the store, compiles what is not there and posts each as soon as it is loaded; the run loop swaps it in
 //! between two steps. Whatever goes wrong on the way, the kernel stays on the interpreter and a warning says why:
-//! results do not depend on the tier.
+//! results do not depend on the tier. What this process has loaded before is there without any of that.
+//!
+//! A process may be forked while a network exists: threads do not cross over, so whoever runs the network in the child
+//! gets new ones ([`Engine::own`]).
 
 mod code_object;
+mod loaded;
 mod native;
 mod once;
+mod proof;
+mod supply;
 mod threads;
 mod worker;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 pub use self::code_object::{CodeObject, Interpreted};
 pub use self::native::{Evaluate, native};
 pub use self::once::{run_once, run_once_over, select_once};
+pub use self::supply::Engine;
 pub use self::threads::Threads;
-use self::worker::{Arrival, Job, News};
-use crate::build::{Env, Key, OptLevel, ToolchainError};
+use crate::build::{Env, Key, Machine, OptLevel, ToolchainError};
 use crate::kernel::hoist::hoist;
 use crate::kernel::ir::LoopShape;
 use crate::kernel::lower::{Lowered, Site};
 use crate::kernel::verify::{VerifyError, verify};
-use crate::load::slot::Mailbox;
 use crate::render::Language;
 pub use crate::render::NativeFunction;
 use crate::store::Store;
@@ -82,6 +85,11 @@ pub struct Options {
     pub allow_native: bool,
     /// Who hears of work that needs much memory, before it starts.
     pub notice: Notice,
+    /// Whether each new kernel has to give the interpreter's bits on the live state, in a process of its own, before it
+    /// is used.
+    pub check_swap: bool,
+    /// Whether kernels that this process has loaded are used again without a look into the store.
+    pub reuse_loaded: bool,
 }
 
 /// Somebody who is told what is about to happen, or nobody.
@@ -123,6 +131,8 @@ impl Default for Options {
             env: Env::of_process(),
             allow_native: false,
             notice: Notice::default(),
+            check_swap: false,
+            reuse_loaded: true,
         }
     }
 }
@@ -206,6 +216,30 @@ pub struct Report {
     pub origin: Origin,
     /// How long the compiler took, if there is a compiled kernel.
     pub compile_seconds: Option<f64>,
+    /// When which kernel began to run in the place of another one; the interpreter at first.
+    pub swaps: Vec<Swap>,
+}
+
+/// When a kernel was swapped in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Swap {
+    /// Its key.
+    pub key: Key,
+    /// Whether it was to run only until an optimised one is ready.
+    pub is_preliminary: bool,
+    /// When that was.
+    pub at: Instant,
+    /// Where the simulation was.
+    pub moment: Moment,
+}
+
+/// Where a simulation is, between two steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Moment {
+    /// Steps of its first clock so far.
+    pub step: u64,
+    /// Simulated time in seconds.
+    pub t_seconds: f64,
 }
 
 /// The name of a loop's shape.
@@ -216,6 +250,15 @@ pub fn shape_name(shape: &LoopShape) -> &'static str {
         LoopShape::Indexed => "indexed",
         LoopShape::Pairs(_) => "pairs",
     }
+}
+
+/// Does beside the caller what the first kernel would have to wait for: for programs that are about to run a network.
+pub fn prepare() {
+    // Without a thread it is done later.
+    let _ = std::thread::Builder::new().spawn(|| {
+        crate::render::prepare();
+        Machine::this();
+    });
 }
 
 /// Checks a kernel, optimises it, and checks it again.
@@ -241,189 +284,4 @@ pub fn optimised(lowered: Lowered) -> Result<Lowered, EngineError> {
 /// The places whose flags are set.
 pub fn sites_of(sites: &[Site], flags: u64) -> Vec<Site> {
     (0..sites.len()).filter(|k| flags >> (*k).min(63) & 1 == 1).map(|k| sites[k].clone()).collect()
-}
-
-/// Makes code in the background and keeps account of it.
-pub struct Engine {
-    options: Options,
-    mailbox: Mailbox<Arrival>,
-    worker: Option<JoinHandle<()>>,
-    cancelled: Arc<AtomicBool>,
-    reports: Vec<Report>,
-    outstanding: usize,
-    interpreted: usize,
-    full_speed: Option<Instant>,
-    warnings: Vec<String>,
-    threads: Arc<Threads>,
-}
-
-impl Engine {
-    /// Nothing is done yet.
-    pub fn new(options: Options) -> Engine {
-        let (threads, warning) = match Threads::new(options.threads) {
-            Ok(threads) => (threads, None),
-            Err(cause) => (Threads::one(), Some(format!("cannot start threads to run kernels: {cause}"))),
-        };
-        Engine {
-            options,
-            mailbox: Mailbox::new(),
-            worker: None,
-            cancelled: Arc::new(AtomicBool::new(false)),
-            reports: Vec::new(),
-            outstanding: 0,
-            interpreted: 0,
-            full_speed: None,
-            warnings: warning.into_iter().collect(),
-            threads: Arc::new(threads),
-        }
-    }
-
-    /// Starts to make code for these code objects, and lets them use the engine's threads; what arrives is numbered in
-    /// their order.
-    pub fn start<'a>(&mut self, objects: impl Iterator<Item = &'a mut CodeObject>) {
-        let mut jobs = Vec::new();
-        for (number, object) in objects.enumerate() {
-            match self.options.least_elements {
-                Some(least) => object.divide(&self.threads, least),
-                None => object.divide_among(&self.threads),
-            }
-            self.reports.push(Report {
-                name: object.name.clone(),
-                kind: object.kind,
-                shape: shape_name(&object.kernel().shape),
-                language: self.options.language,
-                key: None,
-                origin: Origin::Interpreter,
-                compile_seconds: None,
-            });
-            jobs.push(Job { number, kernel: object.kernel().clone() });
-        }
-        if self.options.tier == Tier::Interpreter || jobs.is_empty() {
-            self.interpreted = jobs.len();
-            return;
-        }
-        self.outstanding = jobs.len();
-        let (options, mailbox, cancelled) = (self.options.clone(), self.mailbox.clone(), self.cancelled.clone());
-        let work = move || worker::work(&options, &jobs, &mailbox, &cancelled);
-        match std::thread::Builder::new().name("saltus-compile".to_string()).spawn(work) {
-            Ok(worker) => self.worker = Some(worker),
-            Err(cause) => {
-                self.warnings.push(format!("cannot start a thread to compile kernels: {cause}"));
-                self.interpreted = self.outstanding;
-                self.outstanding = 0;
-            }
-        }
-    }
-
-    /// Starts anew, after code objects were exchanged.
-    pub fn restart<'a>(&mut self, objects: impl Iterator<Item = &'a mut CodeObject>) {
-        self.wait();
-        self.mailbox.take().into_iter().for_each(drop);
-        self.reports.clear();
-        (self.outstanding, self.interpreted) = (0, 0);
-        self.start(objects);
-    }
-
-    /// Whether code may still arrive.
-    #[inline]
-    pub fn is_busy(&self) -> bool {
-        self.outstanding > 0
-    }
-
-    /// Calls `swap` with each kernel that has arrived and the number of its code object. `running`: whether the network
-    /// still has steps to run, so that a swap counts.
-    pub fn take(&mut self, running: bool, mut swap: impl FnMut(usize, &worker::Ready)) -> Result<(), EngineError> {
-        let mut refused = None;
-        for Arrival { numbers, news } in self.mailbox.take() {
-            self.outstanding -= numbers.len().min(self.outstanding);
-            match news {
-                News::Ready(ready) => {
-                    for number in numbers {
-                        swap(number, &ready);
-                        let report = &mut self.reports[number];
-                        report.key = Some(ready.key);
-                        report.origin = ready.origin;
-                        report.compile_seconds = Some(ready.compile_seconds);
-                    }
-                }
-                News::Failed(reason) => {
-                    self.interpreted += numbers.len();
-                    self.warn(reason);
-                }
-                News::Refused(error) => {
-                    self.interpreted += numbers.len();
-                    refused = Some(error);
-                }
-                News::Warning(warning) => {
-                    self.warn(warning);
-                    continue;
-                }
-            }
-            if self.outstanding == 0 && self.interpreted == 0 && running {
-                self.full_speed = Some(Instant::now());
-            }
-        }
-        if self.outstanding == 0
-            && let Some(worker) = self.worker.take()
-        {
-            self.join(worker);
-        }
-        match refused {
-            // A compiler that was named is used or refused, never replaced.
-            Some(error) => Err(EngineError::Toolchain(error)),
-            None => Ok(()),
-        }
-    }
-
-    fn warn(&mut self, warning: String) {
-        if !self.warnings.contains(&warning) {
-            self.warnings.push(warning);
-        }
-    }
-
-    /// Waits until all code that can be made has arrived or failed.
-    pub fn wait(&mut self) {
-        if let Some(worker) = self.worker.take() {
-            self.join(worker);
-        }
-    }
-
-    fn join(&mut self, worker: JoinHandle<()>) {
-        if worker.join().is_err() {
-            self.warn("internal error: the thread that compiles kernels panicked; please report it".to_string());
-        }
-    }
-
-    /// Who hears of work that needs much memory.
-    pub fn notice(&self) -> &Notice {
-        &self.options.notice
-    }
-
-    /// What runs the kernels.
-    pub fn tier(&self) -> Tier {
-        self.options.tier
-    }
-
-    /// What is known about each code object, in their order.
-    pub fn reports(&self) -> &[Report] {
-        &self.reports
-    }
-
-    /// When the last kernel became an optimised one, if all of them did while the network ran.
-    pub fn full_speed(&self) -> Option<Instant> {
-        self.full_speed
-    }
-
-    /// What stood in the way of compiled kernels.
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        // What is being compiled is finished and kept; nothing new is started.
-        self.cancelled.store(true, Ordering::Relaxed);
-        self.wait();
-    }
 }

@@ -33,6 +33,8 @@ pub struct Threads {
     workers: Vec<JoinHandle<()>>,
     /// Held by the one call that they work for.
     exclusive: Mutex<()>,
+    /// The process that they are in.
+    process: u32,
 }
 
 /// One call.
@@ -90,7 +92,8 @@ impl Threads {
     /// If the system gives no thread.
     pub fn new(count: NonZeroUsize) -> std::io::Result<Threads> {
         let shared = Arc::new(Shared::new(count.get()));
-        let mut threads = Threads { shared, workers: Vec::new(), exclusive: Mutex::new(()) };
+        let mut threads =
+            Threads { shared, workers: Vec::new(), exclusive: Mutex::new(()), process: std::process::id() };
         for number in 1..count.get() {
             let shared = Arc::clone(&threads.shared);
             let name = format!("saltus-run-{number}");
@@ -102,7 +105,8 @@ impl Threads {
 
     /// The caller's thread only.
     pub fn one() -> Threads {
-        Threads { shared: Arc::new(Shared::new(1)), workers: Vec::new(), exclusive: Mutex::new(()) }
+        let shared = Arc::new(Shared::new(1));
+        Threads { shared, workers: Vec::new(), exclusive: Mutex::new(()), process: std::process::id() }
     }
 
     /// How many there are, with the caller's.
@@ -152,6 +156,11 @@ impl Drop for Threads {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
         for worker in self.workers.drain(..) {
+            if self.process != std::process::id() {
+                // They are in the process of which this one was forked off: there is nobody to wait for.
+                std::mem::forget(worker);
+                continue;
+            }
             worker.thread().unpark();
             // A panic of a worker was reported to the caller that it worked for.
             drop(worker.join());

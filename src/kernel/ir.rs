@@ -379,6 +379,23 @@ impl Kernel {
         found
     }
 
+    /// Calls `visit` on every expression of the vector part and of the condition, and on everything in them.
+    pub fn walk_vector<'a>(&'a self, visit: &mut impl FnMut(&'a Expr)) {
+        for stmt in &self.vector {
+            match stmt {
+                Stmt::Comment(_) => {}
+                Stmt::Let(_, value) | Stmt::Flag(_, value) => value.walk(visit),
+                Stmt::Store { value, when, .. } => {
+                    value.walk(visit);
+                    when.iter().for_each(|when| when.walk(visit));
+                }
+            }
+        }
+        if let LoopShape::Select(condition) | LoopShape::Pairs(condition) = &self.shape {
+            condition.walk(visit);
+        }
+    }
+
     /// The type of an expression of this kernel, which is well-formed.
     pub fn type_of(&self, expr: &Expr) -> Type {
         type_of(expr, &self.locals, &self.params)

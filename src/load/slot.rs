@@ -97,7 +97,13 @@ impl<T> Mailbox<T> {
     /// All that has arrived, in order. Costs one atomic load if nothing has.
     #[inline]
     pub fn take(&self) -> Vec<T> {
-        if self.0.arrived.load(Ordering::Acquire) { self.empty() } else { Vec::new() }
+        if self.has_arrived() { self.empty() } else { Vec::new() }
+    }
+
+    /// Whether something has arrived that was not taken yet.
+    #[inline]
+    pub fn has_arrived(&self) -> bool {
+        self.0.arrived.load(Ordering::Acquire)
     }
 
     #[cold]

@@ -273,8 +273,7 @@ impl Network {
             changed = true;
         }
         if changed {
-            let Network { engine, code, propagators, .. } = self;
-            engine.restart(super::all_code_mut(code, propagators));
+            self.restart_engine();
         }
         Ok(())
     }

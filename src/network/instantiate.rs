@@ -170,7 +170,14 @@ impl Network {
         let source = source.into();
         self.code.push(self.memory.code(Context::from(source), name, kind, lowered, arrays)?);
         self.code_population.push(source.population);
+        self.foresee_last();
         Ok(self.code.len() - 1)
+    }
+
+    /// Has code made for what was added last.
+    fn foresee_last(&mut self) {
+        let Network { engine, code, .. } = self;
+        code.last().iter().flat_map(|code| code.objects()).for_each(|object| engine.foresee(object));
     }
 
     fn add_population(&mut self, population: usize, order: i32) -> Result<(), Error> {
@@ -240,6 +247,7 @@ impl Network {
         let code = self.memory.code(context, name.as_str(), "stateupdate", lowered, IndexMap::new())?;
         self.code.push(code);
         self.code_population.push(target.population);
+        self.foresee_last();
         self.poisson_inputs.push((name.clone(), clock));
         let code = self.code.len() - 1;
         self.place(&slot, order, &name, &name, clock, Action::Operate { source: target, code });

@@ -175,6 +175,7 @@ impl Memory {
         let object = unsafe { CodeObject::bind(name, kind, lowered, pointers) };
         let mut code = Code::new(object, calls, arrays, context.source);
         code.copies = copies;
+        code.objects_mut().for_each(|object| object.elements = context.source.n());
         Ok(code)
     }
 

@@ -69,7 +69,7 @@ use self::stream::Stream;
 use self::synapses::pathway::Pathway;
 use self::synapses::{CheckedSynapses, Sum};
 use crate::diag::{Diagnostic, Diagnostics, Text};
-use crate::engine::{CodeObject, Engine, Options, Report, Tier};
+use crate::engine::{CodeObject, Engine, Moment, Options, Report, Tier};
 use crate::kernel::ir::Param;
 use crate::kernel::lower::Site;
 use crate::model::equations::EquationKind;
@@ -304,16 +304,33 @@ impl Network {
     /// If the compiler that was asked for cannot be used.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.engine.wait();
-        Ok(self.engine.take(false, |_, _| ())?)
+        Ok(self.engine.take(None, &mut [])?)
     }
 
     fn start_engine(&mut self) {
+        let moment = self.moment();
         let Network { engine, code, propagators, .. } = self;
-        engine.start(all_code_mut(code, propagators));
+        engine.start(all_code_mut(code, propagators), moment);
+    }
+
+    /// Makes code for code objects that took the place of others.
+    fn restart_engine(&mut self) {
+        let moment = self.moment();
+        let Network { engine, code, propagators, .. } = self;
+        engine.restart(all_code_mut(code, propagators), moment);
+    }
+
+    /// Where the simulation is.
+    fn moment(&self) -> Moment {
+        let clock = &self.memory.clocks[0];
+        Moment { step: clock.step() as u64, t_seconds: clock.t_seconds() }
     }
 
     /// The first step of the tier `compiled` waits for all code.
     fn wait_for_code(&mut self) -> Result<(), Error> {
+        if self.engine.was_forked() {
+            self.restart_engine();
+        }
         if self.engine.tier() == Tier::Compiled {
             self.engine.wait();
             self.swap_new_code()?;
@@ -323,17 +340,13 @@ impl Network {
 
     #[inline]
     fn take_new_code(&mut self) -> Result<(), Error> {
-        if self.engine.is_busy() { self.swap_new_code() } else { Ok(()) }
+        if self.engine.has_news() { self.swap_new_code() } else { Ok(()) }
     }
 
     fn swap_new_code(&mut self) -> Result<(), Error> {
-        let step = self.memory.clocks[0].step() as u64;
+        let moment = self.moment();
         let Network { engine, code, propagators, .. } = self;
-        Ok(engine.take(true, |number, ready| {
-            if let Some(object) = all_code_mut(code, propagators).nth(number) {
-                object.slot_mut().swap(ready.code.clone(), ready.key.short(), step);
-            }
-        })?)
+        Ok(engine.take(Some(moment), &mut all_code_mut(code, propagators).collect::<Vec<_>>())?)
     }
 
     /// Warnings so far: about the model, and about what happened while it ran.

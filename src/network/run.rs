@@ -193,8 +193,7 @@ impl Network {
             }
         }
         if has_changed {
-            let Network { engine, code, propagators, .. } = self;
-            engine.restart(super::all_code_mut(code, propagators));
+            self.restart_engine();
         }
         Ok(())
     }

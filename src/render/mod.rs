@@ -39,6 +39,11 @@ pub struct Source {
     pub text: String,
 }
 
+/// Does now what the first call of [`render`] would have to do before.
+pub fn prepare() {
+    template::prepare();
+}
+
 /// Renders a kernel that [`verify`](crate::kernel::verify::verify) accepts.
 ///
 /// # Panics

@@ -24,6 +24,11 @@ static PARSED: LazyLock<Tera> = LazyLock::new(|| {
     tera
 });
 
+/// Parses the templates, if that was not done yet: half a millisecond that others can spend otherwise.
+pub(super) fn prepare() {
+    LazyLock::force(&PARSED);
+}
+
 /// The text that a template makes of its context.
 ///
 /// # Panics

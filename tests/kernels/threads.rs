@@ -40,7 +40,7 @@ fn run_divided(
     let mut object = unsafe { CodeObject::bind("divided", "test", lowered, memory.pointers()) };
     object.divide(threads, least);
     if let Some(code) = code {
-        object.slot_mut().swap(code, "compiled", 0);
+        object.swap(code, "compiled", 0);
     }
     let elements = memory.begin as usize..memory.end.max(memory.begin) as usize;
     let mut selected = Vec::new();

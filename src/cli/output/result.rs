@@ -169,6 +169,21 @@ pub struct KernelReport {
     pub origin: Origin,
     /// How long the compiler took, if it ran.
     pub compile_seconds: Option<f64>,
+    /// When code took the place of other code; the interpreter was first.
+    pub swaps: Vec<SwapReport>,
+}
+
+/// When code began to run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SwapReport {
+    /// Its key.
+    pub key: String,
+    /// Whether it ran only until an optimised kernel was ready.
+    pub preliminary: bool,
+    /// Seconds since the program started, as the times of [`Timing`].
+    pub at: f64,
+    /// Simulated time, in seconds.
+    pub t: f64,
 }
 
 /// Where the code of a kernel came from.

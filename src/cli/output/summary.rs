@@ -65,6 +65,11 @@ fn timing(result: &RunResult) -> String {
     let mut text = format!("first step {}", duration(result.timing.first_step));
     if let Some(full_speed) = result.timing.full_speed {
         let _ = write!(text, ", full speed {}", duration(full_speed));
+        // Where the simulation was by then, if it had begun.
+        let t = result.kernels.iter().flat_map(|kernel| &kernel.swaps).map(|swap| swap.t).fold(0.0, f64::max);
+        if t > 0.0 {
+            let _ = write!(text, " (t = {})", simulated(t));
+        }
     }
     if result.timing.connect >= 1e-3 {
         let _ = write!(text, ", connecting {}", duration(result.timing.connect));

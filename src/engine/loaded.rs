@@ -1,0 +1,103 @@
+//! Kernels that this process has loaded: another network with the same dynamics gets them without a thread, a file or a
+//! text. Only so many are kept, those that were asked for last.
+//!
+//! What is asked for is the kernel itself, compared as a whole. Nobody waits for another thread here: while one looks,
+//! others find nothing, so that a process that was forked off meanwhile cannot wait for ever.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use super::{CacheChoice, Options};
+use crate::build::{Key, OptLevel};
+use crate::kernel::ir::Kernel;
+use crate::load::CompiledKernel;
+use crate::render::Language;
+use crate::store::Artifact;
+
+/// How many are kept. One takes some 20 kB.
+const KEPT: usize = 512;
+
+/// A kernel that is ready to run.
+#[derive(Clone)]
+pub struct Loaded {
+    /// The code.
+    pub code: Arc<CompiledKernel>,
+    /// Its key.
+    pub key: Key,
+    /// How long the compiler took, now or when it was made.
+    pub compile_seconds: f64,
+    /// Whether a compiler did its best.
+    pub is_optimised: bool,
+}
+
+impl Loaded {
+    /// Code that was loaded from an artifact.
+    pub fn new(code: CompiledKernel, artifact: &Artifact) -> Loaded {
+        Loaded {
+            code: Arc::new(code),
+            key: artifact.key,
+            compile_seconds: artifact.record.compile_seconds,
+            is_optimised: artifact.record.recipe.opt_level > OptLevel::O0,
+        }
+    }
+}
+
+/// Everything besides the kernel that decides which code is right.
+#[derive(Clone, Debug, PartialEq)]
+pub struct How {
+    language: Language,
+    cc: Option<PathBuf>,
+    opt_level: Option<OptLevel>,
+    store: PathBuf,
+}
+
+impl How {
+    /// What options ask for; none if nothing is to be kept.
+    pub fn of(options: &Options) -> Option<How> {
+        if options.cache == CacheChoice::None || !options.reuse_loaded {
+            return None;
+        }
+        let store = options.store_directory()?;
+        Some(How { language: options.language, cc: options.cc.clone(), opt_level: options.opt_level, store })
+    }
+}
+
+struct Entry {
+    hash: u64,
+    kernel: Arc<Kernel>,
+    how: How,
+    loaded: Loaded,
+}
+
+/// The last asked for last.
+static ENTRIES: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
+
+fn hash_of(kernel: &Kernel) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    kernel.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What was loaded for a kernel.
+pub fn recall(kernel: &Kernel, how: &How) -> Option<Loaded> {
+    let mut entries = ENTRIES.try_lock().ok()?;
+    let hash = hash_of(kernel);
+    let at = entries.iter().rposition(|e| e.hash == hash && e.how == *how && *e.kernel == *kernel)?;
+    let entry = entries.remove(at);
+    let loaded = entry.loaded.clone();
+    entries.push(entry);
+    Some(loaded)
+}
+
+/// Keeps what was loaded for a kernel.
+pub fn remember(kernel: &Arc<Kernel>, how: &How, loaded: &Loaded) {
+    let Ok(mut entries) = ENTRIES.try_lock() else { return };
+    let hash = hash_of(kernel);
+    entries.retain(|e| !(e.hash == hash && e.how == *how && *e.kernel == **kernel));
+    if entries.len() >= KEPT {
+        entries.remove(0);
+    }
+    let (kernel, how, loaded) = (kernel.clone(), how.clone(), loaded.clone());
+    entries.push(Entry { hash, kernel, how, loaded });
+}

@@ -1,0 +1,334 @@
+//! Makes code in the background and keeps account of it: what is on its way, what has arrived, what runs since when.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::loaded::{self, How};
+use super::proof::{Trial, Verdict};
+use super::worker::{Arrival, Job, News, Ready, Worker};
+use super::{CodeObject, EngineError, Moment, Notice, Options, Origin, Report, Swap, Threads, Tier, shape_name};
+use crate::kernel::ir::Kernel;
+use crate::load::slot::Mailbox;
+
+/// Makes code for the code objects of one network.
+pub struct Engine {
+    options: Options,
+    /// What to ask for among the kernels of this process.
+    how: Option<How>,
+    mailbox: Mailbox<Arrival>,
+    worker: Option<Worker>,
+    cancelled: Arc<AtomicBool>,
+    reports: Vec<Report>,
+    outstanding: usize,
+    interpreted: usize,
+    trials: Vec<Tried>,
+    full_speed: Option<Instant>,
+    warnings: Vec<String>,
+    threads: Arc<Threads>,
+    /// The process that the threads are in.
+    process: u32,
+}
+
+/// A kernel that has yet to prove itself.
+struct Tried {
+    number: usize,
+    trial: Arc<Trial>,
+    ready: Ready,
+    is_preliminary: bool,
+}
+
+impl Engine {
+    /// Nothing is done yet.
+    pub fn new(options: Options) -> Engine {
+        let (threads, warning) = threads(&options);
+        Engine {
+            how: How::of(&options),
+            options,
+            mailbox: Mailbox::new(),
+            worker: None,
+            cancelled: Arc::new(AtomicBool::new(false)),
+            reports: Vec::new(),
+            outstanding: 0,
+            interpreted: 0,
+            trials: Vec::new(),
+            full_speed: None,
+            warnings: warning.into_iter().collect(),
+            threads: Arc::new(threads),
+            process: std::process::id(),
+        }
+    }
+
+    /// Hears of a code object as soon as there is one, to have its code sooner.
+    pub fn foresee(&mut self, object: &CodeObject) {
+        if self.options.tier == Tier::Interpreter || self.recall(object.kernel()).is_some() {
+            return;
+        }
+        if let Some(worker) = self.worker() {
+            worker.foresee(object.kernel());
+        }
+    }
+
+    fn recall(&self, kernel: &Kernel) -> Option<Ready> {
+        let loaded = loaded::recall(kernel, self.how.as_ref()?)?;
+        Some(Ready { loaded, origin: Origin::Hit })
+    }
+
+    /// The thread that makes code, which is started if need be.
+    fn worker(&mut self) -> Option<&Worker> {
+        if self.worker.is_none() {
+            match Worker::spawn(&self.options, &self.mailbox, &self.cancelled) {
+                Ok(worker) => self.worker = Some(worker),
+                Err(cause) => self.warn(format!("cannot start a thread to compile kernels: {cause}")),
+            }
+        }
+        self.worker.as_ref()
+    }
+
+    /// Starts to make code for these code objects, and lets them use the engine's threads; what arrives is numbered in
+    /// their order.
+    pub fn start<'a>(&mut self, objects: impl Iterator<Item = &'a mut CodeObject>, moment: Moment) {
+        let mut jobs = Vec::new();
+        for (number, object) in objects.enumerate() {
+            match self.options.least_elements {
+                Some(least) => object.divide(&self.threads, least),
+                None => object.divide_among(&self.threads),
+            }
+            self.reports.push(Report {
+                name: object.name.clone(),
+                kind: object.kind,
+                shape: shape_name(&object.kernel().shape),
+                language: self.options.language,
+                key: None,
+                origin: Origin::Interpreter,
+                compile_seconds: None,
+                swaps: Vec::new(),
+            });
+            let recalled = match self.options.tier {
+                Tier::Interpreter => None,
+                Tier::Auto | Tier::Compiled => self.recall(object.kernel()),
+            };
+            match recalled {
+                Some(ready) => self.install(object, number, ready, false, moment),
+                None => jobs.push(Job { number, kernel: object.kernel().clone(), elements: object.elements }),
+            }
+        }
+        let count = jobs.len();
+        if self.options.tier == Tier::Interpreter {
+            self.interpreted = count;
+        } else if count == 0 {
+            self.note_full_speed();
+        } else if let Some(worker) = self.worker() {
+            worker.start(jobs);
+            self.outstanding = count;
+        } else {
+            self.interpreted = count;
+        }
+    }
+
+    /// Starts anew, after code objects were exchanged.
+    pub fn restart<'a>(&mut self, objects: impl Iterator<Item = &'a mut CodeObject>, moment: Moment) {
+        self.wait();
+        self.mailbox.take().into_iter().for_each(drop);
+        self.reports.clear();
+        self.trials.clear();
+        (self.outstanding, self.interpreted) = (0, 0);
+        self.start(objects, moment);
+    }
+
+    /// Whether the threads are those of another process, of which this one was forked off: they are not here. New ones
+    /// take their place, and the caller is to [`restart`](Engine::restart).
+    pub fn was_forked(&mut self) -> bool {
+        let process = std::process::id();
+        if process == self.process {
+            return false;
+        }
+        self.process = process;
+        self.mailbox = Mailbox::new();
+        self.cancelled = Arc::new(AtomicBool::new(false));
+        let (threads, warning) = threads(&self.options);
+        self.threads = Arc::new(threads);
+        self.warnings.extend(warning);
+        true
+    }
+
+    /// Whether code may still arrive, or has to prove itself.
+    #[inline]
+    pub fn is_busy(&self) -> bool {
+        self.outstanding > 0 || !self.trials.is_empty()
+    }
+
+    /// Whether there is something to [`take`](Engine::take).
+    #[inline]
+    pub fn has_news(&self) -> bool {
+        self.is_busy()
+            && (self.mailbox.has_arrived() || self.trials.iter().any(|tried| tried.trial.verdict().is_some()))
+    }
+
+    /// Gives each kernel that has arrived to its code object, before the step at this moment. Without a moment the
+    /// network has no more steps to run, and what has arrived is only noted.
+    ///
+    /// # Errors
+    /// If the compiler that the user named cannot be used.
+    pub fn take(&mut self, moment: Option<Moment>, objects: &mut [&mut CodeObject]) -> Result<(), EngineError> {
+        let mut refused = None;
+        self.settle(moment, objects);
+        for Arrival { numbers, news } in self.mailbox.take() {
+            let is_preliminary = matches!(news, News::Preliminary(_));
+            if !is_preliminary {
+                self.outstanding -= numbers.len().min(self.outstanding);
+            }
+            match news {
+                News::Ready(ready) | News::Preliminary(ready) => {
+                    for number in numbers {
+                        match (moment, objects.get_mut(number)) {
+                            (Some(moment), Some(object)) => {
+                                self.install(object, number, ready.clone(), is_preliminary, moment);
+                            }
+                            _ if is_preliminary => {}
+                            _ => self.note(number, &ready),
+                        }
+                    }
+                }
+                News::Failed(reason) => {
+                    self.interpreted += numbers.len();
+                    self.warn(reason);
+                }
+                News::Refused(error) => {
+                    self.interpreted += numbers.len();
+                    refused = Some(error);
+                }
+                News::Warning(warning) => self.warn(warning),
+            }
+        }
+        if moment.is_some() && self.full_speed.is_none() {
+            self.note_full_speed();
+        }
+        if self.outstanding == 0 {
+            self.wait();
+        }
+        match refused {
+            // A compiler that was named is used or refused, never replaced.
+            Some(error) => Err(EngineError::Toolchain(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts code into its place, or lets it prove itself there first.
+    fn install(&mut self, object: &mut CodeObject, number: usize, ready: Ready, is_preliminary: bool, moment: Moment) {
+        let (code, name) = (ready.loaded.code.clone(), ready.loaded.key.short());
+        if !self.options.check_swap {
+            object.swap(code, name, moment.step);
+            return self.note_swap(number, &ready, is_preliminary, moment);
+        }
+        // What is on trial already makes way for what is better.
+        if let Some(k) = self.trials.iter().position(|tried| tried.number == number) {
+            object.swap(self.trials.remove(k).trial.trusted(), "interpreter", moment.step);
+        }
+        let trial = object.try_out(code, name, moment.step);
+        self.trials.push(Tried { number, trial, ready, is_preliminary });
+    }
+
+    fn note_swap(&mut self, number: usize, ready: &Ready, is_preliminary: bool, moment: Moment) {
+        let swap = Swap { key: ready.loaded.key, is_preliminary, at: Instant::now(), moment };
+        self.reports[number].swaps.push(swap);
+        if !is_preliminary {
+            self.note(number, ready);
+        }
+    }
+
+    fn note(&mut self, number: usize, ready: &Ready) {
+        let report = &mut self.reports[number];
+        report.key = Some(ready.loaded.key);
+        report.origin = ready.origin;
+        report.compile_seconds = Some(ready.loaded.compile_seconds);
+    }
+
+    /// Swaps in what has proved itself, and leaves out what has not.
+    fn settle(&mut self, moment: Option<Moment>, objects: &mut [&mut CodeObject]) {
+        for tried in std::mem::take(&mut self.trials) {
+            let Tried { number, ref trial, ref ready, is_preliminary } = tried;
+            let (Some(verdict), Some(object)) = (trial.verdict(), objects.get_mut(number)) else {
+                if moment.is_some() {
+                    self.trials.push(tried);
+                }
+                continue;
+            };
+            let moment = moment.unwrap_or_default();
+            match verdict {
+                Verdict::Same => {
+                    object.swap(ready.loaded.code.clone(), ready.loaded.key.short(), moment.step);
+                    self.note_swap(number, ready, is_preliminary, moment);
+                }
+                Verdict::Wrong(what) => {
+                    object.swap(trial.trusted(), "interpreter", moment.step);
+                    let (name, key) = (&self.reports[number].name, ready.loaded.key.short());
+                    let warning = format!("the kernel {key} of `{name}` {what}; the interpreter goes on in its place");
+                    self.warn(warning);
+                    self.interpreted += usize::from(!is_preliminary);
+                }
+            }
+        }
+    }
+
+    fn note_full_speed(&mut self) {
+        if !self.is_busy() && self.interpreted == 0 {
+            self.full_speed = Some(Instant::now());
+        }
+    }
+
+    fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// Waits until all code that can be made has arrived or failed.
+    pub fn wait(&mut self) {
+        if let Some(worker) = self.worker.take()
+            && !worker.join()
+        {
+            self.warn("internal error: the thread that compiles kernels panicked; please report it".to_string());
+        }
+    }
+
+    /// Who hears of work that needs much memory.
+    pub fn notice(&self) -> &Notice {
+        &self.options.notice
+    }
+
+    /// What runs the kernels.
+    pub fn tier(&self) -> Tier {
+        self.options.tier
+    }
+
+    /// What is known about each code object, in their order.
+    pub fn reports(&self) -> &[Report] {
+        &self.reports
+    }
+
+    /// When the last kernel became an optimised one, if all of them did while the network ran.
+    pub fn full_speed(&self) -> Option<Instant> {
+        self.full_speed
+    }
+
+    /// What stood in the way of compiled kernels.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+fn threads(options: &Options) -> (Threads, Option<String>) {
+    match Threads::new(options.threads) {
+        Ok(threads) => (threads, None),
+        Err(cause) => (Threads::one(), Some(format!("cannot start threads to run kernels: {cause}"))),
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // What is being compiled is finished and kept; nothing new is started.
+        self.cancelled.store(true, Ordering::Relaxed);
+        self.wait();
+    }
+}
