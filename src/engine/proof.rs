@@ -341,6 +341,16 @@ mod tests {
         }
     }
 
+    fn off_by_half(v: *mut f64, _: &mut Call) {
+        // SAFETY: the array has elements.
+        unsafe { *v += 1.5 };
+    }
+
+    fn trapping(_: *mut f64, _: &mut Call) {
+        // SAFETY: none; it is meant to trap, in a process of its own.
+        unsafe { std::ptr::null_mut::<f64>().write_volatile(1.0) };
+    }
+
     #[test]
     fn only_what_gives_the_same_bits_passes_and_the_state_is_the_interpreters() {
         let start = vec![1.0, 2.0, f64::NAN];
@@ -348,8 +358,7 @@ mod tests {
         type Body = fn(*mut f64, &mut Call);
         let cases: [(Body, Verdict); 6] = [
             (right, Verdict::Same),
-            // SAFETY (of all): the array has three elements.
-            (|v, _| unsafe { *v += 1.5 }, wrong("gives other bits of `v` than the interpreter")),
+            (off_by_half, wrong("gives other bits of `v` than the interpreter")),
             (|_, _| (), wrong("gives other bits of `v` than the interpreter")),
             (
                 |v, call| {
@@ -358,8 +367,7 @@ mod tests {
                 },
                 wrong("sets other flags than the interpreter"),
             ),
-            // SAFETY: meant to trap.
-            (|_, _| unsafe { std::ptr::null_mut::<f64>().write_volatile(1.0) }, wrong("was ended by signal 11")),
+            (trapping, wrong("was ended by signal 11")),
             (
                 |_, _| loop {
                     std::hint::spin_loop()
