@@ -8,6 +8,7 @@ use std::process::Command;
 use saltus::kernel::ir::{BinaryOp, Expr, LocalId, ParamId, Place, Type, UnaryOp};
 use saltus::kernel::maths::{Block, Builtin, Scalar, all, lookup, operators};
 use saltus::render::expr::{Dialect, Names, expr, needs};
+use saltus::render::Language;
 use saltus::render::maths::{generate, prelude};
 
 /// The checked-in files are what the library makes; `SALTUS_UPDATE=1` makes them.
@@ -24,10 +25,11 @@ fn generated_files_are_fresh() {
         let found = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(found == file.text, "{} is not what library.ir makes: run with SALTUS_UPDATE=1", file.path);
     }
-    let made = |name: &str| files.iter().any(|f| f.path == format!("templates/c/maths/{name}"));
-    for entry in std::fs::read_dir(root.join("templates/c/maths")).expect("the folder of generated C").flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        assert!(made(&name), "templates/c/maths/{name} is of no function in library.ir: remove it");
+    for folder in ["templates/c/maths", "templates/rust/maths"] {
+        for entry in std::fs::read_dir(root.join(folder)).expect("a folder of generated text").flatten() {
+            let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            assert!(files.iter().any(|f| f.path == path), "{path} is of no function in library.ir: remove it");
+        }
     }
 }
 
@@ -406,7 +408,7 @@ type BlockTwo = unsafe extern "C" fn(*const f64, *const f64, *mut f64, i64);
 /// Every compiler at every level gives the bits of the Rust form, over slices and one by one, and needs no library.
 #[test]
 fn c_gives_the_bits_of_rust() {
-    let mut text = c_types() + &prelude(all().iter().map(|b| b.name));
+    let mut text = c_types() + &prelude(Language::C, all().iter().map(|b| b.name));
     for b in all() {
         let (y, call) = if b.arity == 1 { ("", "x[i]") } else { ("const double *y, ", "x[i], y[i]") };
         let _ = write!(
@@ -619,7 +621,7 @@ fn operators_mean_the_same_in_c() {
              (void)x, (void)y;\n        out[i] = {give}({text});\n    }}\n}}\n",
         );
     }
-    let text = c_types() + &prelude(used) + &functions;
+    let text = c_types() + &prelude(Language::C, used) + &functions;
     let mut random = Random(5);
     let doubles = edges();
     let mut integers = vec![0, 1, -1, 2, -2, 3, -3, i64::MIN, i64::MAX, i64::from(i32::MIN), i64::from(i32::MAX)];
