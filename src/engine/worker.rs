@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Options, Origin};
 use crate::build::compile::compile_each;
-use crate::build::toolchain::discover;
+use crate::build::toolchain::discover_for;
 use crate::build::{CompileError, CompileOptions, Compiled, KernelId, Key, Machine, Recipe, ToolchainError};
 use crate::kernel::ir::Kernel;
 use crate::load::library::load;
@@ -107,7 +107,8 @@ fn deliver(artifact: &Artifact, origin: Origin) -> News {
 
 /// Compiles what is not in the store.
 fn build(options: &Options, tasks: Vec<Task>, store: &Store, mailbox: &Mailbox<Arrival>, cancelled: &AtomicBool) {
-    let toolchain = match discover(&options.env, options.cc.as_deref(), store.toolchain_memos().as_deref()) {
+    let memos = store.toolchain_memos();
+    let toolchain = match discover_for(options.language, &options.env, options.cc.as_deref(), memos.as_deref()) {
         Ok(toolchain) => toolchain,
         Err(error) => {
             let numbers = tasks.into_iter().flat_map(|t| t.numbers).collect();

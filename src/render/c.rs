@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::expr::{self, Dialect, Names, type_name};
 use super::arrange::{Arranged, Uses};
+use super::expr::{self, Dialect, Names, type_name};
 use super::names::safe_name;
 use super::{Language, layout, prelude, template, vector};
 use crate::kernel::ir::{Expr, Index, Kernel, LocalId, LoopShape, ParamId, Place, Stmt, Storage, Type};

@@ -263,7 +263,10 @@ impl Renderer<'_> {
     fn binary(&self, op: BinaryOp, x: &Expr, y: &Expr) -> (String, Binding) {
         let ty = self.names.type_of(x);
         if let Some(helper) = integer_helper(op, ty) {
-            return (format!("{}{helper}({}, {})", self.dialect.prefix(), self.expr(x).0, self.expr(y).0), Binding::Call);
+            return (
+                format!("{}{helper}({}, {})", self.dialect.prefix(), self.expr(x).0, self.expr(y).0),
+                Binding::Call,
+            );
         }
         let method = match op {
             BinaryOp::Add => "wrapping_add",
@@ -353,7 +356,13 @@ fn constant(dialect: Dialect, value: Const) -> (String, Binding) {
                     return (format!("saltus_float({})", constant(dialect, Const::I64(bits as i64)).0), Binding::Call);
                 }
                 Dialect::Rust | Dialect::Host => {
-                    let name = if x.is_nan() { "NAN" } else if x > 0.0 { "INFINITY" } else { "NEG_INFINITY" };
+                    let name = if x.is_nan() {
+                        "NAN"
+                    } else if x > 0.0 {
+                        "INFINITY"
+                    } else {
+                        "NEG_INFINITY"
+                    };
                     return (format!("f64::{name}"), Binding::Call);
                 }
             }
