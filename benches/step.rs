@@ -78,11 +78,12 @@ fn shortest(bound: &mut Bound, codes: &[(&str, &dyn Execute)]) -> Vec<f64> {
 fn state_updater(criterion: &mut Criterion) {
     const N: usize = 10_000;
     let mut bound = Bound::of(&hodgkin_huxley(N));
-    let ours = compile_kernel(&bound.kernel, None, OptLevel::O3).expect("a compiler");
+    let ours = compile_kernel(&bound.kernel, Language::C, None, OptLevel::O3).expect("a compiler");
     let text = render(&bound.kernel, Language::C).text;
     let scalar = compile_text(&text, &["-O3", "-march=native", "-ffp-contract=off", "-fwrapv", "-fno-tree-vectorize"]);
     let twin = compile_text(&libm_twin(&bound.kernel), &NATIVE);
-    let clang = compile_kernel(&bound.kernel, Some("clang".as_ref()), OptLevel::O3);
+    let clang = compile_kernel(&bound.kernel, Language::C, Some("clang".as_ref()), OptLevel::O3);
+    let rust = compile_kernel(&bound.kernel, Language::Rust, None, OptLevel::O3);
 
     let state = bound.state_after(1, &ours);
     let error = difference(&state, &bound.state_after(1, &twin));
@@ -91,6 +92,7 @@ fn state_updater(criterion: &mut Criterion) {
 
     let mut codes: Vec<(&str, &dyn Execute)> = vec![("saltus", &ours)];
     codes.extend(clang.iter().map(|clang| ("saltus_by_clang", clang as &dyn Execute)));
+    codes.extend(rust.iter().map(|rust| ("saltus_in_rust", rust as &dyn Execute)));
     codes.extend([("saltus_without_vectors", &scalar as &dyn Execute), ("scalar_libm", &twin)]);
 
     let mut group = criterion.benchmark_group("state_updater/hodgkin_huxley");

@@ -1,4 +1,4 @@
-//! The maths library: generated files, error bounds, special cases, and the same bits in Rust and in C.
+//! The maths library: generated files, error bounds, special cases, and the same bits in the host and in kernels.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -7,6 +7,7 @@ use std::process::Command;
 
 use saltus::kernel::ir::{BinaryOp, Expr, LocalId, ParamId, Place, Type, UnaryOp};
 use saltus::kernel::maths::{Block, Builtin, Scalar, all, lookup, operators};
+use saltus::render::Language;
 use saltus::render::expr::{Dialect, Names, expr, needs};
 use saltus::render::maths::{generate, prelude};
 
@@ -24,10 +25,11 @@ fn generated_files_are_fresh() {
         let found = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(found == file.text, "{} is not what library.ir makes: run with SALTUS_UPDATE=1", file.path);
     }
-    let made = |name: &str| files.iter().any(|f| f.path == format!("templates/c/maths/{name}"));
-    for entry in std::fs::read_dir(root.join("templates/c/maths")).expect("the folder of generated C").flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        assert!(made(&name), "templates/c/maths/{name} is of no function in library.ir: remove it");
+    for folder in ["templates/c/maths", "templates/rust/maths"] {
+        for entry in std::fs::read_dir(root.join(folder)).expect("a folder of generated text").flatten() {
+            let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            assert!(files.iter().any(|f| f.path == path), "{path} is of no function in library.ir: remove it");
+        }
     }
 }
 
@@ -324,7 +326,7 @@ struct Build {
 
 const NUMERIC: [&str; 4] = ["-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fwrapv"];
 
-const BUILDS: [Build; 13] = [
+const BUILDS: [Build; 17] = [
     Build { compiler: "gcc", arguments: &["-O0"] },
     Build { compiler: "gcc", arguments: &["-O1"] },
     Build { compiler: "gcc", arguments: &["-O3"] },
@@ -338,11 +340,34 @@ const BUILDS: [Build; 13] = [
     Build { compiler: "clang", arguments: &["-O3", "-march=haswell"] },
     Build { compiler: "clang", arguments: &["-O3", "-march=skylake-avx512", "-mprefer-vector-width=512"] },
     Build { compiler: "tcc", arguments: &[] },
+    Build { compiler: "rustc", arguments: &["-Copt-level=0"] },
+    Build { compiler: "rustc", arguments: &["-Copt-level=3"] },
+    Build { compiler: "rustc", arguments: &["-Copt-level=3", "-Ctarget-cpu=haswell"] },
+    Build { compiler: "rustc", arguments: &["-Copt-level=3", "-Ctarget-cpu=skylake-avx512"] },
 ];
+
+const CRATE: [&str; 6] = [
+    "--edition=2021",
+    "--crate-type=cdylib",
+    "--cap-lints=allow",
+    "-Cpanic=abort",
+    "-Cdebug-assertions=no",
+    "-Clink-args=-nostdlib -Wl,-z,defs",
+];
+
+/// What a crate without the standard library begins with.
+const CRATE_HEAD: &str = "#![no_std]\n#![no_builtins]\n\
+    #[panic_handler]\nfn panic(_: &core::panic::PanicInfo) -> ! {\n    loop {}\n}\n";
+
+/// One text in both languages.
+struct Sources {
+    c: String,
+    rust: String,
+}
 
 impl Build {
     fn runs_here(&self) -> bool {
-        let needs = |march: &str| self.arguments.iter().any(|a| *a == format!("-march={march}"));
+        let needs = |cpu: &str| self.arguments.iter().any(|a| a.starts_with('-') && a.ends_with(&format!("={cpu}")));
         #[cfg(target_arch = "x86_64")]
         {
             let avx512 = is_x86_feature_detected!("avx512f")
@@ -357,17 +382,20 @@ impl Build {
     }
 
     /// The library of this source; none, with a word, if the compiler is absent. Undefined symbols are errors.
-    fn library(&self, source: &Path, directory: &Path, number: usize) -> Option<libloading::Library> {
+    fn library(&self, directory: &Path, number: usize) -> Option<libloading::Library> {
         let object: PathBuf = directory.join(format!("build{number}.so"));
         let mut command = Command::new(self.compiler);
-        command.args(self.arguments).args(["-shared", "-fPIC", "-o"]).arg(&object);
-        if self.compiler != "tcc" {
-            command.args(NUMERIC).args(["-std=gnu11", "-Wall", "-Werror", "-Wno-unused-function"]);
-            command.args(["-nostdlib", "-Wl,-z,defs"]);
-        } else {
-            command.arg("-nostdlib");
-        }
-        let Ok(output) = command.arg(source).output() else {
+        command.args(self.arguments).arg("-o").arg(&object);
+        let source = if self.compiler == "rustc" { "source.rs" } else { "source.c" };
+        match self.compiler {
+            "rustc" => command.args(CRATE),
+            "tcc" => command.args(["-shared", "-fPIC", "-nostdlib"]),
+            _ => {
+                command.args(NUMERIC).args(["-std=gnu11", "-Wall", "-Werror", "-Wno-unused-function"]);
+                command.args(["-shared", "-fPIC", "-nostdlib", "-Wl,-z,defs"])
+            }
+        };
+        let Ok(output) = command.arg(directory.join(source)).output() else {
             eprintln!("{} is not on this machine: skipped", self.compiler);
             return None;
         };
@@ -379,15 +407,16 @@ impl Build {
 }
 
 /// Runs `check` on the source built by every compiler there is.
-fn with_every_build(text: &str, check: impl Fn(&libloading::Library, &str) + Sync) {
+fn with_every_build(sources: &Sources, check: impl Fn(&libloading::Library, &str) + Sync) {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let source = directory.path().join("source.c");
-    std::fs::write(&source, text).expect("the source can be written");
+    for (name, text) in [("source.c", &sources.c), ("source.rs", &sources.rust)] {
+        std::fs::write(directory.path().join(name), text).expect("the source can be written");
+    }
     std::thread::scope(|scope| {
         for (number, build) in BUILDS.iter().enumerate().filter(|(_, b)| b.runs_here()) {
-            let (source, directory, check) = (&source, directory.path(), &check);
+            let (directory, check) = (directory.path(), &check);
             scope.spawn(move || {
-                if let Some(library) = build.library(source, directory, number) {
+                if let Some(library) = build.library(directory, number) {
                     check(&library, &format!("{} {:?}", build.compiler, build.arguments));
                 }
             });
@@ -403,22 +432,31 @@ fn c_types() -> String {
 type BlockOne = unsafe extern "C" fn(*const f64, *mut f64, i64);
 type BlockTwo = unsafe extern "C" fn(*const f64, *const f64, *mut f64, i64);
 
-/// Every compiler at every level gives the bits of the Rust form, over slices and one by one, and needs no library.
+/// Every compiler at every level gives the bits of the host's form, over slices and one by one, and needs no library.
 #[test]
-fn c_gives_the_bits_of_rust() {
-    let mut text = c_types() + &prelude(all().iter().map(|b| b.name));
+fn kernels_give_the_bits_of_the_host() {
+    let names = || all().iter().map(|b| b.name);
+    let mut c = c_types() + &prelude(Language::C, names());
+    let mut rust = CRATE_HEAD.to_owned() + &prelude(Language::Rust, names());
     for b in all() {
         let (y, call) = if b.arity == 1 { ("", "x[i]") } else { ("const double *y, ", "x[i], y[i]") };
         let _ = write!(
-            text,
+            c,
             "void block_{0}(const double *x, {y}double *restrict out, i64 n) {{\n    \
              for (i64 i = 0; i < n; i++) out[i] = saltus_{0}({call});\n}}\n",
+            b.name
+        );
+        let (y, call) = if b.arity == 1 { ("", "*x.add(i)") } else { ("y: *const f64, ", "*x.add(i), *y.add(i)") };
+        let _ = write!(
+            rust,
+            "#[no_mangle]\npub unsafe extern \"C\" fn block_{0}(x: *const f64, {y}out: *mut f64, n: usize) {{\n    \
+             for i in 0..n {{ *out.add(i) = saltus_{0}({call}); }}\n}}\n",
             b.name
         );
     }
     let (x, y) = arguments();
     let wanted: Vec<Vec<f64>> = all().iter().map(|b| rust_values(b, &x, &y)).collect();
-    with_every_build(&text, |library, build| {
+    with_every_build(&Sources { c, rust }, |library, build| {
         for (b, wanted) in all().iter().zip(&wanted) {
             let mut found = vec![0.0; x.len()];
             let symbol = format!("block_{}", b.name);
@@ -437,7 +475,7 @@ fn c_gives_the_bits_of_rust() {
             }
             for k in 0..x.len() {
                 let (f, w) = (found[k], wanted[k]);
-                assert!(same(f, w), "{build}: {}({:?}, {:?}) is {f:?}, in Rust {w:?}", b.name, x[k], y[k]);
+                assert!(same(f, w), "{build}: {}({:?}, {:?}) is {f:?}, in the host {w:?}", b.name, x[k], y[k]);
             }
         }
     });
@@ -596,11 +634,12 @@ fn operations() -> Vec<Operation> {
     list
 }
 
-/// Every operation of the IR means in C, by every compiler at every level, what it means in Rust.
+/// Every operation of the IR means in kernels, by every compiler at every level, what it means in the host.
 #[test]
-fn operators_mean_the_same_in_c() {
+fn operators_mean_the_same_in_kernels() {
     let operations = operations();
     let (mut functions, mut used) = (String::new(), BTreeSet::from(["bits", "float"]));
+    let mut rust_functions = String::new();
     for (number, operation) in operations.iter().enumerate() {
         let names = XAndY(operation.ty);
         needs(&operation.expr, &names, &mut used);
@@ -618,8 +657,24 @@ fn operators_mean_the_same_in_c() {
              for (i64 i = 0; i < n; i++) {{\n        const {c_type} x = {take}(xs[i]), y = {take}(ys[i]);\n        \
              (void)x, (void)y;\n        out[i] = {give}({text});\n    }}\n}}\n",
         );
+        let take = |from: &str| match operation.ty {
+            Type::Bool => format!("*{from}.add(i) != 0"),
+            Type::I32 => format!("*{from}.add(i) as i32"),
+            Type::I64 => format!("*{from}.add(i)"),
+            Type::F64 => format!("saltus_float(*{from}.add(i))"),
+        };
+        let give = if names.type_of(&operation.expr) == Type::F64 { "saltus_bits" } else { "i64::from" };
+        let text = expr(Dialect::Rust, &operation.expr, &names);
+        let _ = write!(
+            rust_functions,
+            "#[no_mangle]\npub unsafe extern \"C\" fn op_{number}(xs: *const i64, ys: *const i64, out: *mut i64, n: usize) \
+             {{\n    for i in 0..n {{\n        let (x, y) = ({}, {});\n        *out.add(i) = {give}({text});\n    }}\n}}\n",
+            take("xs"),
+            take("ys"),
+        );
     }
-    let text = c_types() + &prelude(used) + &functions;
+    let c = c_types() + &prelude(Language::C, used.clone()) + &functions;
+    let rust = CRATE_HEAD.to_owned() + &prelude(Language::Rust, used) + &rust_functions;
     let mut random = Random(5);
     let doubles = edges();
     let mut integers = vec![0, 1, -1, 2, -2, 3, -3, i64::MIN, i64::MAX, i64::from(i32::MIN), i64::from(i32::MAX)];
@@ -633,7 +688,7 @@ fn operators_mean_the_same_in_c() {
         values.iter().flat_map(|x| values.iter().map(move |y| (*x, *y))).unzip()
     };
     let (of_doubles, of_integers, of_booleans) = (pairs(&of_doubles), pairs(&integers), pairs(&[0, 1]));
-    with_every_build(&text, |library, build| {
+    with_every_build(&Sources { c, rust }, |library, build| {
         for (number, operation) in operations.iter().enumerate() {
             let (x, y) = match operation.ty {
                 Type::Bool => &of_booleans,

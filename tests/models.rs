@@ -16,6 +16,7 @@ use saltus::diag::File;
 use saltus::engine::{CacheChoice, Options, Origin, Tier};
 use saltus::model::file;
 use saltus::network::{self, Network};
+use saltus::render::Language;
 use serde_json::Value;
 
 /// Largest difference, as a part of a variable's largest magnitude.
@@ -167,7 +168,7 @@ fn results_are_brian2s() {
 }
 
 /// Every model, compiled by `compiler` at each of these levels, gives the bits that the interpreter gives.
-fn compiled_gives_the_same_bits(compiler: &str, levels: &[OptLevel]) {
+fn compiled_gives_the_same_bits(language: Language, compiler: &str, levels: &[OptLevel]) {
     let Some(cc) = Env::of_process().find_program(Path::new(compiler)) else {
         eprintln!("{compiler} is not installed: nothing to compare");
         return;
@@ -179,6 +180,7 @@ fn compiled_gives_the_same_bits(compiler: &str, levels: &[OptLevel]) {
         for level in levels {
             let options = Options {
                 tier: Tier::Compiled,
+                language,
                 cc: Some(cc.clone()),
                 opt_level: Some(*level),
                 cache: CacheChoice::Directory(store.path().to_path_buf()),
@@ -196,22 +198,28 @@ fn compiled_gives_the_same_bits(compiler: &str, levels: &[OptLevel]) {
 
 #[test]
 fn gcc_optimising_gives_the_interpreters_bits() {
-    compiled_gives_the_same_bits("gcc", &[OptLevel::O2, OptLevel::O3]);
+    compiled_gives_the_same_bits(Language::C, "gcc", &[OptLevel::O2, OptLevel::O3]);
 }
 
 #[test]
 fn gcc_not_optimising_gives_the_interpreters_bits() {
-    compiled_gives_the_same_bits("gcc", &[OptLevel::O0, OptLevel::O1]);
+    compiled_gives_the_same_bits(Language::C, "gcc", &[OptLevel::O0, OptLevel::O1]);
 }
 
 #[test]
 fn clang_optimising_gives_the_interpreters_bits() {
-    compiled_gives_the_same_bits("clang", &[OptLevel::O2, OptLevel::O3]);
+    compiled_gives_the_same_bits(Language::C, "clang", &[OptLevel::O2, OptLevel::O3]);
 }
 
 #[test]
 fn clang_not_optimising_gives_the_interpreters_bits() {
-    compiled_gives_the_same_bits("clang", &[OptLevel::O0, OptLevel::O1]);
+    compiled_gives_the_same_bits(Language::C, "clang", &[OptLevel::O0, OptLevel::O1]);
+}
+
+/// One level: `tests/kernels` has the others.
+#[test]
+fn rustc_gives_the_interpreters_bits() {
+    compiled_gives_the_same_bits(Language::Rust, "rustc", &[OptLevel::O3]);
 }
 
 /// Models with a list of one boolean for each cell of a group, which fits no larger group.

@@ -4,20 +4,24 @@ use std::mem::{offset_of, size_of};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use saltus::build::toolchain::{Env, Toolchain, discover};
+use saltus::build::toolchain::{Env, Toolchain, discover_for};
 use saltus::build::{CompileOptions, OptLevel, Recipe, compile};
 use saltus::load::library::{CompiledKernel, Way, load, load_by};
 use saltus::load::slot::{KernelSlot, Mailbox};
 use saltus::render::{Language, Source};
 use saltus::runtime::abi::{self, Call, Execute};
 
-fn toolchain() -> Toolchain {
-    discover(&Env::of_process(), None, None).expect("these tests need a C compiler")
+fn toolchain(language: Language) -> Toolchain {
+    discover_for(language, &Env::of_process(), None, None).expect("these tests need a C compiler and a Rust compiler")
 }
 
 fn library(body: &str) -> Vec<u8> {
-    let toolchain = toolchain();
-    let source = Source { language: Language::C, text: format!("{}{body}", include_str!("../templates/abi.h")) };
+    compiled(Language::C, format!("{}{body}", include_str!("../templates/abi.h")))
+}
+
+fn compiled(language: Language, text: String) -> Vec<u8> {
+    let toolchain = toolchain(language);
+    let source = Source { language, text };
     let features = toolchain.default_features();
     let recipe = Recipe::new(&source, abi::ABI_VERSION, &toolchain, &features, OptLevel::O3);
     compile(&recipe, &toolchain, &CompileOptions::default()).unwrap().library
@@ -34,7 +38,7 @@ fn run(kernel: &dyn Execute, room: usize) -> Vec<i64> {
 }
 
 #[test]
-fn both_forms_of_the_abi_agree() {
+fn all_forms_of_the_abi_agree() {
     let fields = ["begin", "end", "indices", "selected", "selected_count", "flags"];
     let places: String = fields
         .iter()
@@ -49,6 +53,25 @@ fn both_forms_of_the_abi_agree() {
         {places}
         *out++ = sizeof(saltus_call); *out++ = _Alignof(saltus_call);
         *out++ = sizeof(i32); *out++ = sizeof(i64); *out++ = sizeof(u64); *out++ = sizeof(u8); *out++ = (i32)-1 < 0; }}"
+    );
+    let rust_places: String = fields
+        .iter()
+        .map(|field| {
+            format!("put(core::mem::offset_of!(SaltusCall, {field})); put(core::mem::size_of_val(&(*call).{field}));\n")
+        })
+        .collect();
+    let rust_text = format!(
+        "#![no_std]
+        {}
+        #[panic_handler] fn panic(_: &core::panic::PanicInfo) -> ! {{ loop {{}} }}
+        #[no_mangle] pub unsafe extern \"C\" fn saltus_kernel(arrays: *const *mut u8, call: *mut SaltusCall) {{
+        let mut out = *arrays as *mut i64;
+        let mut put = |value: usize| {{ *out = value as i64; out = out.add(1); }};
+        {rust_places}
+        put(core::mem::size_of::<SaltusCall>()); put(core::mem::align_of::<SaltusCall>());
+        put(core::mem::size_of::<i32>()); put(core::mem::size_of::<i64>());
+        put(core::mem::size_of::<u64>()); put(core::mem::size_of::<u8>()); put(1); put(0); }}",
+        include_str!("../templates/abi.rs")
     );
     // A call destructured, so that a new field is missed here.
     let Call { begin: _, end: _, indices: _, selected: _, selected_count: _, flags: _ } = Call::over(0);
@@ -65,9 +88,15 @@ fn both_forms_of_the_abi_agree() {
         (1, 0),
     ];
     let flat: Vec<i64> = expected.iter().flat_map(|&(first, second)| [first as i64, second as i64]).collect();
-    let kernel = load("abi", &library(&text)).unwrap();
-    assert_eq!(run(&kernel, flat.len()), flat);
-    assert!(include_str!("../templates/abi.h").contains(&format!("version {}", abi::ABI_VERSION)));
+    let version = format!("version {},", abi::ABI_VERSION);
+    for (form, library, text) in [
+        ("abi.h", library(&text), include_str!("../templates/abi.h")),
+        ("abi.rs", compiled(Language::Rust, rust_text), include_str!("../templates/abi.rs")),
+    ] {
+        let kernel = load("abi", &library).unwrap();
+        assert_eq!(run(&kernel, flat.len()), flat, "{form}");
+        assert!(text.replace('.', ",").contains(&version), "{form}");
+    }
 }
 
 const MARK: u64 = 0x5a17_0517_cafe_0001;

@@ -58,7 +58,7 @@ const LONG: &[&str] = &["src/kernel/maths/generated.rs"];
 const EFFECTS: &[(&str, &[&str])] = &[
     ("Command::new", &["src/build/"]),
     ("libloading", &["src/load/library.rs"]),
-    ("env::var", &["src/build/toolchain.rs", "src/cli/"]),
+    ("env::var", &["src/build/env.rs", "src/cli/"]),
     ("memfd_create", &["src/load/library.rs"]),
     ("renameat", &["src/store/"]),
     ("static mut", &[]),

@@ -10,7 +10,7 @@ use saltus::build::compile::{CompileError, CompileOptions, ENTRY_SYMBOL, compile
 use saltus::build::cpu::{CpuFeatures, CpuLevel, Machine};
 use saltus::build::elf::Objection;
 use saltus::build::recipe::{OptLevel, Recipe};
-use saltus::build::toolchain::{Env, Family, Toolchain, ToolchainError, discover};
+use saltus::build::toolchain::{Env, Family, Toolchain, ToolchainError, discover, discover_for};
 use saltus::render::{Language, Source};
 use saltus::runtime::abi;
 use tempfile::TempDir;
@@ -26,10 +26,22 @@ fn found(name: &str) -> Option<Toolchain> {
     Some(discover(&Env::new([("PATH", PATHS)]), Some(&program), None).unwrap())
 }
 
+/// Every C compiler of this machine.
+fn c_toolchains() -> Vec<Toolchain> {
+    let all: Vec<_> = ["gcc", "clang", "tcc", "zig"].into_iter().filter_map(found).collect();
+    assert!(!all.is_empty(), "these tests need a C compiler");
+    all
+}
+
+/// The Rust compiler that Cargo runs, or one like it.
+fn rustc() -> Toolchain {
+    discover_for(Language::Rust, &Env::of_process(), None, None).expect("Cargo needs one, too")
+}
+
 /// Every compiler of this machine.
 fn toolchains() -> Vec<Toolchain> {
-    let all: Vec<_> = ["gcc", "clang", "tcc"].into_iter().filter_map(found).collect();
-    assert!(!all.is_empty(), "these tests need a C compiler");
+    let mut all = c_toolchains();
+    all.push(rustc());
     all
 }
 
@@ -38,19 +50,40 @@ fn any_compiler() -> PathBuf {
     installed("gcc").or(installed("clang")).or(installed("cc")).expect("these tests need a C compiler")
 }
 
-fn source(body: &str) -> Source {
-    let text = format!("{}\n{body}\n", include_str!("../templates/abi.h"));
-    Source { language: Language::C, text }
+fn source(language: Language, body: &str) -> Source {
+    let text = match language {
+        Language::C => format!("{}\n{body}\n", include_str!("../templates/abi.h")),
+        Language::Rust => format!("#![no_std]\n{}\n{HANDLER}\n{body}\n", include_str!("../templates/abi.rs")),
+    };
+    Source { language, text }
 }
 
+const HANDLER: &str = "#[panic_handler]\nfn panic(_: &core::panic::PanicInfo) -> ! {\n    loop {}\n}\n";
+
 fn recipe(body: &str, toolchain: &Toolchain) -> Recipe {
-    Recipe::new(&source(body), abi::ABI_VERSION, toolchain, &toolchain.default_features(), OptLevel::O3)
+    let source = source(toolchain.family.language(), body);
+    Recipe::new(&source, abi::ABI_VERSION, toolchain, &toolchain.default_features(), OptLevel::O3)
 }
 
 const DOUBLE_IT: &str = "void saltus_kernel(u8 *const *arrays, saltus_call *call) {
     double *v = (double *)arrays[0];
     for (i64 i = call->begin; i < call->end; ++i) v[i] = v[i] > 1.0 ? v[i] * 2.0 : v[i];
 }";
+
+const DOUBLE_IT_IN_RUST: &str = "#[no_mangle]
+pub unsafe extern \"C\" fn saltus_kernel(arrays: *const *mut u8, call: *mut SaltusCall) {
+    let v = *arrays as *mut f64;
+    for i in (*call).begin as usize..(*call).end as usize {
+        *v.add(i) = if *v.add(i) > 1.0 { *v.add(i) * 2.0 } else { *v.add(i) };
+    }
+}";
+
+fn double_it(language: Language) -> &'static str {
+    match language {
+        Language::C => DOUBLE_IT,
+        Language::Rust => DOUBLE_IT_IN_RUST,
+    }
+}
 
 fn script(directory: &Path, name: &str, text: &str) -> PathBuf {
     let (draft, path) = (directory.join(format!("{name}.draft")), directory.join(name));
@@ -96,6 +129,90 @@ fn the_order_of_choice() {
     }
 }
 
+/// A directory with scripts of these names, each of which says of itself that it is of a toolchain of that name.
+fn rust_toolchains(names: &[&str]) -> TempDir {
+    let directory = TempDir::new().unwrap();
+    let sysroot = rustc().program.parent().unwrap().parent().unwrap().to_path_buf();
+    for name in names {
+        let own = directory.path().join("toolchains").join(name);
+        fs::create_dir_all(own.join("bin")).unwrap();
+        std::os::unix::fs::symlink(sysroot.join("lib"), own.join("lib")).unwrap();
+        script(&own.join("bin"), "rustc", &format!("exec {} \"$@\"", sysroot.join("bin/rustc").display()));
+        script(directory.path(), name, &format!("echo \"$@\" >> \"$0.asked\"\necho {}", own.display()));
+    }
+    directory
+}
+
+#[test]
+fn the_order_of_choice_for_rust() {
+    let directory = rust_toolchains(&["rustc", "mine", "other", "third"]);
+    let home = TempDir::new().unwrap();
+    fs::create_dir_all(home.path().join(".cargo/bin")).unwrap();
+    fs::copy(directory.path().join("other"), home.path().join(".cargo/bin/rustc")).unwrap();
+    let with = format!("{}:{PATHS}", directory.path().display());
+    // `PATH`, `RUSTC`, `SALTUS_RUSTC`, `--cc`; the name of the toolchain, and its arguments.
+    type Case = (&'static str, [Option<&'static str>; 3], &'static str, &'static [&'static str]);
+    let cases: [Case; 6] = [
+        ("with", [None, None, None], "rustc", &[]),
+        ("with", [Some("third"), None, None], "third", &[]),
+        ("with", [Some("third"), Some("other"), None], "other", &[]),
+        ("with", [Some("third"), Some("other"), Some("mine")], "mine", &[]),
+        ("with", [None, Some("sccache other -Cmetadata=x"), None], "other", &["-Cmetadata=x"]),
+        ("without", [None, None, None], "other", &[]),
+    ];
+    for (path, [rustc, saltus_rustc, option], name, arguments) in cases {
+        let path = if path == "with" { with.as_str() } else { PATHS };
+        let home = home.path().to_str();
+        let variables =
+            [("PATH", Some(path)), ("RUSTC", rustc), ("SALTUS_RUSTC", saltus_rustc), ("CC", Some("x")), ("HOME", home)];
+        let env = Env::new(variables.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        let toolchain = discover_for(Language::Rust, &env, option.map(Path::new), None).unwrap();
+        assert_eq!(toolchain.program, directory.path().join("toolchains").join(name).join("bin/rustc"), "{name}");
+        assert_eq!(
+            (toolchain.arguments, toolchain.family),
+            (arguments.iter().map(|a| a.to_string()).collect(), Family::Rustc)
+        );
+    }
+}
+
+#[test]
+fn a_known_rust_compiler_is_asked_again_when_rustup_may_choose_another() {
+    let directory = rust_toolchains(&["rustc"]);
+    let (memo, home) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let settings = home.path().join("settings.toml");
+    fs::write(&settings, "default_toolchain = \"one\"").unwrap();
+    let path = format!("{}:{PATHS}", directory.path().display());
+    let asked = directory.path().join("rustc.asked");
+    let is_asked = |toolchain: &str| {
+        let variables =
+            [("PATH", path.as_str()), ("RUSTUP_HOME", home.path().to_str().unwrap()), ("RUSTUP_TOOLCHAIN", toolchain)];
+        discover_for(Language::Rust, &Env::new(variables), None, Some(memo.path())).unwrap();
+        fs::remove_file(&asked).is_ok()
+    };
+    assert!(is_asked("") && !is_asked("") && !is_asked(""));
+    assert!(is_asked("nightly") && !is_asked("nightly"));
+    fs::write(&settings, "default_toolchain = \"another\"").unwrap();
+    assert!(is_asked("") && !is_asked(""));
+}
+
+#[test]
+fn compilers_of_the_other_language_are_refused() {
+    let rustc = rustc().program;
+    let env = Env::of_process();
+    for (language, program) in [(Language::C, &rustc), (Language::Rust, &any_compiler())] {
+        let error = discover_for(language, &env, Some(program), None).unwrap_err();
+        let expected = if language == Language::C { "does not say which C" } else { "does not say which Rust" };
+        assert!(matches!(error, ToolchainError::Unrecognised { .. }), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    let nowhere = Env::new([("PATH", "/no/such/directory"), ("HOME", "/no/such/home")]);
+    let error = discover_for(Language::Rust, &nowhere, None, None).unwrap_err();
+    assert_eq!(error.to_string(), "no Rust compiler: looked for `rustc` in `/no/such/directory`");
+    let asked = Env::new([("PATH", "/no/such/directory"), ("SALTUS_RUSTC", "rustc")]);
+    let error = discover_for(Language::Rust, &asked, None, None).unwrap_err();
+    assert!(matches!(error, ToolchainError::Missing { chosen_by: "`SALTUS_RUSTC`", .. }), "{error}");
+}
+
 #[test]
 fn what_was_asked_for_is_used_or_refused() {
     let (directory, path) = scripted(&["cc"]);
@@ -122,6 +239,8 @@ fn families_are_told_apart() {
         let expected = match toolchain.program.file_name().unwrap().to_str().unwrap() {
             "gcc" => Family::Gcc,
             "clang" => Family::Clang,
+            "zig" => Family::Zig,
+            "rustc" => Family::Rustc,
             _ => Family::Tcc,
         };
         assert_eq!(toolchain.family, expected);
@@ -189,7 +308,9 @@ fn every_compiler_makes_a_kernel_and_always_the_same() {
     for toolchain in toolchains() {
         for opt_level in [OptLevel::O0, OptLevel::O1, OptLevel::O2, OptLevel::O3] {
             let features = toolchain.default_features();
-            let recipe = Recipe::new(&source(DOUBLE_IT), abi::ABI_VERSION, &toolchain, &features, opt_level);
+            let language = toolchain.family.language();
+            let source = source(language, double_it(language));
+            let recipe = Recipe::new(&source, abi::ABI_VERSION, &toolchain, &features, opt_level);
             let scratch = TempDir::new().unwrap();
             let place = Some(scratch.path().to_path_buf());
             let options = CompileOptions { scratch: place, ..CompileOptions::default() };
@@ -221,8 +342,21 @@ fn libraries_that_are_no_kernels_are_refused() {
         (format!("__thread int x; {EMPTY_KERNEL} int *place(void) {{ return &x; }}"), Objection::ThreadLocal),
         ("void another_kernel(void) { }".to_string(), Objection::NoEntry("saltus_kernel".into())),
     ];
+    let in_rust = |body: &str| format!("#[no_mangle] pub extern \"C\" fn saltus_kernel() {{}} {body}");
+    let section = |name: &str| {
+        in_rust(&format!("#[used] #[link_section = \".{name}\"] static AT: extern \"C\" fn() = saltus_kernel;"))
+    };
+    let libc = "extern \"C\" { fn getpid() -> i32; }
+        #[no_mangle] pub unsafe extern \"C\" fn saltus_kernel(arrays: *const *mut i32) { **arrays = getpid(); }";
+    let rust_cases = [
+        (libc.to_string(), Objection::Undefined(vec!["getpid".into()])),
+        (section("init_array"), Objection::RunsAtLoad),
+        (section("fini_array"), Objection::RunsAtLoad),
+        ("#[no_mangle] pub extern \"C\" fn another_kernel() {}".into(), Objection::NoEntry("saltus_kernel".into())),
+    ];
     for toolchain in toolchains().into_iter().filter(|toolchain| toolchain.family != Family::Tcc) {
-        for (body, expected) in &cases {
+        let cases = if toolchain.family == Family::Rustc { &rust_cases[..] } else { &cases[..] };
+        for (body, expected) in cases {
             match compile(&recipe(body, &toolchain), &toolchain, &CompileOptions::default()) {
                 Err(CompileError::NoKernel { objection, .. }) => assert_eq!(objection, *expected, "{body}"),
                 other => panic!("{}: {body}: {other:?}", toolchain.version),
@@ -234,16 +368,20 @@ fn libraries_that_are_no_kernels_are_refused() {
 #[test]
 fn a_refused_source_is_reported_with_its_line() {
     for toolchain in toolchains() {
-        let text = "int x = ;";
+        let language = toolchain.family.language();
+        let (file, text) = match language {
+            Language::C => ("kernel.c", "int x = ;"),
+            Language::Rust => ("kernel.rs", "static X: i32 = ;"),
+        };
         let error = compile(&recipe(text, &toolchain), &toolchain, &CompileOptions::default()).unwrap_err();
-        let mut line = source(text).text.lines().position(|l| l == text).unwrap() + 1;
+        let mut line = source(language, text).text.lines().position(|l| l == text).unwrap() + 1;
         if toolchain.family == Family::Tcc {
             // It looks one symbol ahead.
             line += 1;
         }
         let message = error.to_string();
         assert!(matches!(error, CompileError::Rejected { .. }), "{message}");
-        assert!(message.contains(&format!("kernel.c:{line}:")), "{message}");
+        assert!(message.contains(&format!("{file}:{line}:")), "{message}");
         assert!(message.contains(toolchain.program.to_str().unwrap()), "{message}");
     }
 }
@@ -283,14 +421,14 @@ fn the_compiler_sees_a_clean_environment() {
 fn only_the_compiler_of_the_recipe_compiles_it() {
     let (directory, path) = scripted(&["cc"]);
     let other = discover(&Env::new([("PATH", path)]), Some(&directory.path().join("cc")), None).unwrap();
-    let toolchain = &toolchains()[0];
+    let toolchain = &c_toolchains()[0];
     let error = compile(&recipe(DOUBLE_IT, toolchain), &other, &CompileOptions::default()).unwrap_err();
     assert!(matches!(error, CompileError::AnotherCompiler { .. }));
 }
 
 #[test]
 fn many_kernels_come_back_in_order() {
-    let toolchain = &toolchains()[0];
+    let toolchain = &c_toolchains()[0];
     let recipes: Vec<Recipe> = (0..6)
         .map(|k| match k {
             3 => recipe("this is no C;", toolchain),

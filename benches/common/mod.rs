@@ -10,7 +10,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use libloading::Library;
 use saltus::build::compile::compile;
-use saltus::build::toolchain::discover;
+use saltus::build::toolchain::discover_for;
 use saltus::build::{CompileOptions, Env, OptLevel, Recipe};
 use saltus::diag::Diagnostics;
 use saltus::engine::{CacheChoice, Options, Tier, optimised};
@@ -217,9 +217,14 @@ pub fn difference(left: &[(String, Vec<f64>)], right: &[(String, Vec<f64>)]) -> 
 }
 
 /// A kernel compiled as a run would, by the compiler that a run would take or by `cc`, without a store.
-pub fn compile_kernel(kernel: &Kernel, cc: Option<&Path>, opt_level: OptLevel) -> Option<CompiledKernel> {
-    let toolchain = discover(&Env::of_process(), cc, None).ok()?;
-    let source = render(kernel, Language::C);
+pub fn compile_kernel(
+    kernel: &Kernel,
+    language: Language,
+    cc: Option<&Path>,
+    opt_level: OptLevel,
+) -> Option<CompiledKernel> {
+    let toolchain = discover_for(language, &Env::of_process(), cc, None).ok()?;
+    let source = render(kernel, language);
     let recipe = Recipe::new(&source, ABI_VERSION, &toolchain, &toolchain.default_features(), opt_level);
     let compiled = compile(&recipe, &toolchain, &CompileOptions::default()).expect("a kernel that compiles");
     Some(load("bench", &compiled.library).expect("a kernel that loads"))

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::elf::{Objection, check_library};
 use super::process::{self, ProcessError, command_line};
-use super::recipe::{LIBRARY_FILE, Recipe, SOURCE_FILE};
+use super::recipe::{LIBRARY_FILE, Recipe, source_file};
 use super::toolchain::Toolchain;
 
 /// The symbol that every kernel defines, in whatever language it is written.
@@ -100,7 +100,7 @@ pub fn compile(recipe: &Recipe, toolchain: &Toolchain, options: &CompileOptions)
         .prefix("saltus-")
         .tempdir_in(&parent)
         .map_err(|cause| CompileError::File { verb: "make a directory in", path: parent.clone(), cause })?;
-    let source = directory.path().join(SOURCE_FILE);
+    let source = directory.path().join(source_file(recipe.language));
     fs::write(&source, &recipe.source).map_err(|cause| CompileError::File { verb: "write", path: source, cause })?;
 
     let mut command = toolchain.command(directory.path());

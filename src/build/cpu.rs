@@ -11,6 +11,8 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
+use super::toolchain::Family;
+
 /// Features of x86-64 processors beyond the baseline: our name (Rust's), the compilers' flag, the first portable level
 /// that has it.
 const X86_64: [(&str, &str, CpuLevel); 17] = [
@@ -116,20 +118,49 @@ impl CpuFeatures {
         self.0.iter().map(String::as_str)
     }
 
-    /// The flags by which gcc and clang are allowed to use these and nothing else beyond the baseline of the
-    /// architecture of `target` (a triple).
-    pub(crate) fn flags(&self, target: &str) -> Vec<String> {
+    /// The flags by which a compiler is allowed to use these and nothing else beyond the baseline of the architecture of
+    /// `target` (a triple).
+    pub(crate) fn flags(&self, family: Family, target: &str) -> Vec<String> {
         if architecture(target) != "x86_64" {
             return Vec::new();
         }
+        match family {
+            Family::Rustc => self.flags_of_rustc(),
+            Family::Zig => self.flags_of_zig(),
+            Family::Gcc | Family::Clang | Family::Tcc | Family::Other => self.flags_of_gcc(),
+        }
+    }
+
+    /// It takes our names, and 512 bits wherever they may be used.
+    fn flags_of_rustc(&self) -> Vec<String> {
+        let enabled: Vec<String> = self.iter().map(|name| format!("+{name}")).collect();
+        let mut flags = vec!["-Ctarget-cpu=x86-64".to_string()];
+        if !enabled.is_empty() {
+            flags.push(format!("-Ctarget-feature={}", enabled.join(",")));
+        }
+        flags
+    }
+
+    /// It has LLVM's names, all in one flag.
+    fn flags_of_zig(&self) -> Vec<String> {
+        let enabled = X86_64.iter().filter(|(name, _, _)| self.contains(name));
+        let enabled = enabled.map(|(_, flag, _)| flag.replacen("-m", "+", 1).replace('.', "_"));
+        let mut flags = vec![format!("-mcpu=x86_64{}", enabled.collect::<String>())];
+        flags.extend(self.wide_vectors());
+        flags
+    }
+
+    fn wide_vectors(&self) -> Option<String> {
+        // clang stays at 256 bits by default: 19 ns against 12 ns a cell and step of a Hodgkin-Huxley kernel.
+        self.contains("avx512f").then(|| "-mprefer-vector-width=512".to_string())
+    }
+
+    fn flags_of_gcc(&self) -> Vec<String> {
         let enabled = X86_64.iter().filter(|(name, _, _)| self.contains(name)).map(|(_, flag, _)| flag.to_string());
         // One by one on top of the baseline, not `-march=x86-64-v3`: hypervisors mask single features, and older
         // compilers do not know the levels.
         let mut flags: Vec<String> = std::iter::once("-march=x86-64".to_string()).chain(enabled).collect();
-        if self.contains("avx512f") {
-            // clang stays at 256 bits by default: 19 ns against 12 ns a cell and step of a Hodgkin-Huxley kernel.
-            flags.push("-mprefer-vector-width=512".to_string());
-        }
+        flags.extend(self.wide_vectors());
         flags
     }
 }
@@ -259,11 +290,21 @@ mod tests {
 
     #[test]
     fn flags_name_every_feature_and_never_native() {
-        let flags = CpuFeatures::of_level(CpuLevel::V4).flags("x86_64-linux-gnu");
-        for (_, flag, _) in X86_64 {
+        let target = "x86_64-linux-gnu";
+        let flags = CpuFeatures::of_level(CpuLevel::V4).flags(Family::Gcc, target);
+        for (name, flag, _) in X86_64 {
             assert!(flags.iter().any(|f| f == flag), "{flag}");
+            let rust = CpuFeatures::of_level(CpuLevel::V4).flags(Family::Rustc, target);
+            assert!(rust[1].split(['=', ',']).any(|f| f.strip_prefix('+') == Some(name)), "{name}");
         }
-        assert!(flags.iter().all(|flag| !flag.contains("native")));
-        assert_eq!(CpuFeatures::baseline().flags("x86_64-linux-gnu"), ["-march=x86-64"]);
+        let zig = CpuFeatures::of_level(CpuLevel::V2).flags(Family::Zig, target);
+        assert_eq!(zig, ["-mcpu=x86_64+sse3+ssse3+sse4_1+sse4_2+popcnt"]);
+        for (family, baseline) in
+            [(Family::Gcc, "-march=x86-64"), (Family::Rustc, "-Ctarget-cpu=x86-64"), (Family::Zig, "-mcpu=x86_64")]
+        {
+            let flags = CpuFeatures::of_level(CpuLevel::V4).flags(family, target);
+            assert!(flags.iter().all(|flag| !flag.contains("native")));
+            assert_eq!(CpuFeatures::baseline().flags(family, target), [baseline]);
+        }
     }
 }

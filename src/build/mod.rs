@@ -7,7 +7,11 @@
 pub mod compile;
 pub mod cpu;
 pub mod elf;
+mod env;
+mod flags;
 pub mod identity;
+mod probe;
+mod probe_rust;
 mod process;
 pub mod recipe;
 pub mod toolchain;

@@ -10,7 +10,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::cpu::CpuFeatures;
-use super::toolchain::{Family, Toolchain};
+use super::flags::arguments;
+use super::toolchain::Toolchain;
 use super::{hex, unhex};
 use crate::render::{Language, Source};
 
@@ -19,7 +20,12 @@ use crate::render::{Language, Source};
 pub const NUMERIC_POLICY: u32 = 1;
 
 /// The file that a kernel's source is compiled from, in the directory in which the compiler runs.
-pub const SOURCE_FILE: &str = "kernel.c";
+pub fn source_file(language: Language) -> &'static str {
+    match language {
+        Language::C => "kernel.c",
+        Language::Rust => "kernel.rs",
+    }
+}
 
 /// The file that the compiler writes there.
 pub const LIBRARY_FILE: &str = "kernel.so";
@@ -111,7 +117,7 @@ pub enum OptLevel {
 }
 
 impl OptLevel {
-    fn flag(self) -> &'static str {
+    pub(super) fn flag(self) -> &'static str {
         match self {
             OptLevel::O0 => "-O0",
             OptLevel::O1 => "-O1",
@@ -145,7 +151,7 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// How `toolchain` is to compile `source`.
+    /// How `toolchain` is to compile `source`, which is in its language.
     pub fn new(
         source: &Source,
         abi_version: u32,
@@ -153,6 +159,7 @@ impl Recipe {
         features: &CpuFeatures,
         opt_level: OptLevel,
     ) -> Recipe {
+        debug_assert_eq!(toolchain.family.language(), source.language);
         Recipe {
             language: source.language,
             source: source.text.clone(),
@@ -224,103 +231,6 @@ impl Fields {
     }
 }
 
-/// The whole command line of a compilation but the program.
-fn arguments(toolchain: &Toolchain, features: &CpuFeatures, opt_level: OptLevel) -> Vec<String> {
-    let mut arguments = toolchain.arguments.clone();
-    let mut add = |flags: &[&str]| arguments.extend(flags.iter().map(|flag| flag.to_string()));
-    add(&[opt_level.flag()]);
-    // Warnings are for authors, and a kernel has none.
-    add(&["-w"]);
-    match toolchain.family {
-        Family::Gcc => {
-            add(&COMMON);
-            add(&GCC);
-            if toolchain.major_version().is_some_and(|major| major >= 10) {
-                // No vector versions of the remainder loop: it takes a quarter of the time to compile, and runs for at
-                // most seven elements a call.
-                add(&["--param=vect-epilogues-nomask=0"]);
-            }
-        }
-        Family::Clang => {
-            add(&COMMON);
-            add(&CLANG);
-        }
-        Family::Other => {
-            add(&COMMON);
-            // Some of the compilers that look like clang have fast-math as their default.
-            add(&["-fno-fast-math"]);
-        }
-        // It has no optimiser, so nothing to forbid, and no flags for it.
-        Family::Tcc => {}
-    }
-    if toolchain.family != Family::Tcc {
-        let architecture = features.flags(&toolchain.target);
-        if architecture.iter().any(|flag| flag == "-march=x86-64") {
-            // No landing pads for indirect branches: distributions switch them on. x86 only.
-            add(&["-fcf-protection=none"]);
-        }
-        add(&architecture.iter().map(String::as_str).collect::<Vec<_>>());
-        add(&LINK);
-    }
-    add(&["-shared", "-nostdlib", "-o", LIBRARY_FILE, SOURCE_FILE]);
-    arguments
-}
-
-/// What gcc, clang and compilers like them understand.
-const COMMON: [&str; 13] = [
-    // The meaning of the source must not change with the compiler's default: C23 reserves more words.
-    "-std=gnu11",
-    // Shared libraries are loaded anywhere.
-    "-fPIC",
-    // `a * b + c` is rounded twice, on machines with fused operations too.
-    "-ffp-contract=off",
-    // `__builtin_sqrt` is an instruction, and no call that sets errno.
-    "-fno-math-errno",
-    // Nobody reads the floating-point exception flags; without this, gcc does not vectorise conditionals.
-    "-fno-trapping-math",
-    // Integers wrap in every tier.
-    "-fwrapv",
-    // A function of ours called `exp` is not the library's, and no loop becomes a call of memset.
-    "-fno-builtin",
-    // There is no `__stack_chk_fail` to call; distributions switch it on.
-    "-fno-stack-protector",
-    // Nothing unwinds through a kernel.
-    "-fno-asynchronous-unwind-tables",
-    "-fno-unwind-tables",
-    // The compiler's name is provenance, and in the record.
-    "-fno-ident",
-    // One file is the whole program already.
-    "-fno-lto",
-    // Output of one step goes to the next without a file.
-    "-pipe",
-];
-
-/// What only gcc understands.
-const GCC: [&str; 2] = [
-    // `-fno-builtin` does not keep it from making loops into calls of memset and memcpy.
-    "-fno-tree-loop-distribute-patterns",
-    // Does not load the plug-in for link-time optimisation: 1 ms.
-    "-fno-use-linker-plugin",
-];
-
-/// What only clang understands.
-const CLANG: [&str; 2] = [
-    // A flag without a use here is no reason to fail.
-    "-Qunused-arguments",
-    // Colours are for terminals.
-    "-fno-color-diagnostics",
-];
-
-/// For the linker: 2 kB and two segments instead of 13 kB and four, which load in 22 µs instead of 34.
-const LINK: [&str; 4] = [
-    "-Wl,--build-id=none",
-    // Code and read-only data may share a page.
-    "-Wl,-z,noseparate-code",
-    // There are no addresses to fill in, so nothing to protect after it.
-    "-Wl,-z,norelro",
-    "-Wl,-z,noexecstack",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -342,7 +252,8 @@ mod tests {
     type Change = (&'static str, fn(&mut Recipe), bool);
 
     /// A field, a change of it, and whether the change also makes another kernel.
-    const CHANGES: [Change; 11] = [
+    const CHANGES: [Change; 12] = [
+        ("language", |r| r.language = Language::Rust, true),
         ("source", |r| r.source.push(' '), true),
         ("an argument", |r| r.arguments[0] = "-O2".into(), false),
         ("order of arguments", |r| r.arguments.reverse(), false),
@@ -390,27 +301,5 @@ mod tests {
         let text = serde_json::to_string(&recipe()).unwrap();
         let read: Recipe = serde_json::from_str(&text).unwrap();
         assert_eq!((read.key(), &read), (recipe().key(), &recipe()));
-    }
-
-    #[test]
-    fn no_family_gets_a_flag_that_changes_results() {
-        for family in [Family::Gcc, Family::Clang, Family::Tcc, Family::Other] {
-            let toolchain = Toolchain {
-                program: "/usr/bin/cc".into(),
-                arguments: vec!["-m64".into()],
-                family,
-                version: "gcc version 12.2.0".into(),
-                target: "x86_64-linux-gnu".into(),
-                identity: Key([0; 32]),
-                search_path: "/usr/bin".into(),
-            };
-            let flags = arguments(&toolchain, &CpuFeatures::of_this_processor(), OptLevel::O3);
-            assert_eq!(flags[0], "-m64");
-            for flag in flags {
-                let bad = ["native", "fast-math", "Ofast", "contract=fast", "unsafe-math"];
-                let allowed = flag == "-fno-fast-math";
-                assert!(allowed || bad.iter().all(|word| !flag.contains(word)), "{family:?}: {flag}");
-            }
-        }
     }
 }

@@ -44,7 +44,7 @@ pub enum Command {
 /// Options about the machine: compiler and store.
 #[derive(Args, Clone, Debug)]
 pub struct Machine {
-    /// C compiler to use, instead of `SALTUS_CC`, `CC` and those on the PATH
+    /// Compiler to use, instead of `SALTUS_CC`, `CC` and those on the PATH (in Rust: `SALTUS_RUSTC`, `RUSTC`)
     #[arg(long, value_name = "PATH")]
     pub cc: Option<PathBuf>,
     /// How hard the compiler tries; results are the same
@@ -74,6 +74,16 @@ pub enum Tier {
 pub enum Language {
     /// C
     C,
+    /// Rust
+    Rust,
+}
+
+/// In what kernels are written.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Kernels {
+    /// Language of the kernels; results are the same
+    #[arg(long, value_enum, default_value_t = Language::C)]
+    pub lang: Language,
 }
 
 /// Changes to a model from outside.
@@ -107,9 +117,9 @@ pub struct Run {
     /// Draw raster, rates and traces
     #[arg(long, value_name = "FILE.svg|.png")]
     pub plot: Option<PathBuf>,
-    /// Language of the kernels
-    #[arg(long, value_enum, default_value_t = Language::C)]
-    pub lang: Language,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the group has its own")]
+    pub kernels: Kernels,
     /// How kernels run; results are the same
     #[arg(long, value_enum, default_value_t = Tier::Auto)]
     pub tier: Tier,
@@ -173,6 +183,9 @@ pub struct Inspect {
     pub namespace: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "the group has its own")]
+    pub kernels: Kernels,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the group has its own")]
     pub machine: Machine,
 }
 
@@ -184,6 +197,9 @@ pub struct Warm {
     /// The models that come with the program, too
     #[arg(long)]
     pub catalog: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the group has its own")]
+    pub kernels: Kernels,
     #[command(flatten)]
     #[allow(missing_docs, reason = "the group has its own")]
     pub machine: Machine,

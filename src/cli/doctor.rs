@@ -16,12 +16,12 @@ use super::say;
 use super::table::{Align, pairs, table};
 use super::version;
 use crate::build::compile::compile;
-use crate::build::toolchain::{Place, discover, survey};
+use crate::build::toolchain::{Place, discover, discover_for, survey};
 use crate::build::{CompileOptions, Compiled, Machine, OptLevel, Recipe, Toolchain};
 use crate::engine::Options;
 use crate::kernel::text::parse_kernel;
 use crate::load::library::{Way, load_by};
-use crate::render::render;
+use crate::render::{Language, render};
 use crate::runtime::abi::ABI_VERSION;
 use crate::store::{Artifact, Store, StoreOptions};
 
@@ -38,10 +38,11 @@ const TRIAL: &str = "kernel each {
 
 /// Reports.
 pub fn doctor(machine: &args::Machine) -> Result<(), Failure> {
-    let options = options(machine, Tier::Auto);
+    let options = options(machine, args::Language::C, Tier::Auto);
     let chosen = discover(&options.env, options.cc.as_deref(), None);
-    let places = survey(&options.env, options.cc.as_deref(), None);
-    let compilers = compilers(&places, chosen.as_ref().ok());
+    let compilers = compilers(&survey(Language::C, &options.env, options.cc.as_deref(), None), chosen.as_ref().ok());
+    let chosen_for_rust = discover_for(Language::Rust, &options.env, None, None);
+    let of_rust = self::compilers(&survey(Language::Rust, &options.env, None, None), chosen_for_rust.as_ref().ok());
     let trial = match &chosen {
         Ok(toolchain) => trial(toolchain, &options),
         Err(error) => {
@@ -59,7 +60,10 @@ pub fn doctor(machine: &args::Machine) -> Result<(), Failure> {
     ];
     rows.extend(trial);
     rows.extend(store(&options));
-    say::answer(&format!("{}\ncompilers, in the order in which they are looked for\n{compilers}", pairs(&rows)))
+    say::answer(&format!(
+        "{}\ncompilers, in the order in which they are looked for\n{compilers}\nfor kernels in Rust (`--lang rust`)\n{of_rust}",
+        pairs(&rows)
+    ))
 }
 
 fn compilers(places: &[Place], chosen: Option<&Toolchain>) -> String {

@@ -9,7 +9,7 @@ use super::output::format::{bytes, counted};
 use super::run::options;
 use super::say;
 use super::table::{Align, table};
-use crate::build::toolchain::discover;
+use crate::build::toolchain::discover_for;
 use crate::build::{Machine, Toolchain, ToolchainError};
 use crate::engine::Options;
 use crate::inspect::{KernelView, fits, kernels};
@@ -31,7 +31,7 @@ pub fn inspect(arguments: &Inspect) -> Result<(), Failure> {
     if arguments.schedule {
         return say::answer(&network.scheduling_summary().to_string());
     }
-    let options = options(&arguments.machine, Tier::Auto);
+    let options = options(&arguments.machine, arguments.kernels.lang, Tier::Auto);
     let all = kernels(&network, options.language);
     let chosen = chosen(&all, arguments.glob.as_deref())?;
     let text = if arguments.source {
@@ -41,7 +41,7 @@ pub fn inspect(arguments: &Inspect) -> Result<(), Failure> {
     } else if arguments.params {
         joined(&chosen, "#", parameters)
     } else {
-        let toolchain = discover(&options.env, options.cc.as_deref(), None);
+        let toolchain = discover_for(options.language, &options.env, options.cc.as_deref(), None);
         if let (Err(error), Some(_)) = (&toolchain, &options.cc) {
             return Err(Failure::Usage(error.to_string()));
         }

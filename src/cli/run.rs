@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use super::args::{Machine, Run, Tier};
+use super::args::{Language, Machine, Run, Tier};
 use super::failure::Failure;
 use super::load::{Loaded, load};
 use super::output::plot::{self, PlotFormat};
@@ -22,12 +22,17 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::engine::{self, CacheChoice, EngineError, Notice, Options};
 use crate::model::file::ModelFile;
 use crate::network::{self, Ending, Network, RandomState};
+use crate::render;
 use crate::runtime::archive;
 use crate::runtime::state_file::StateFileError;
 
 /// The options of the engine that the command line asks for.
-pub fn options(machine: &Machine, tier: Tier) -> Options {
+pub fn options(machine: &Machine, language: Language, tier: Tier) -> Options {
     Options {
+        language: match language {
+            Language::C => render::Language::C,
+            Language::Rust => render::Language::Rust,
+        },
         tier: match tier {
             Tier::Auto => engine::Tier::Auto,
             Tier::Interpreter => engine::Tier::Interpreter,
@@ -67,7 +72,7 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
         allow_native: arguments.allow_native,
         check_swap: arguments.check_swap,
         notice: if arguments.quiet { Notice::default() } else { Notice::to(say::problem) },
-        ..options(&arguments.machine, arguments.tier)
+        ..options(&arguments.machine, arguments.kernels.lang, arguments.tier)
     };
     let mut network = Network::from_checked(checked, options)?;
     if let Some(path) = &arguments.load_state {

@@ -64,7 +64,7 @@ pub fn warm(arguments: &Warm) -> Result<u8, Failure> {
     if sources.is_empty() {
         return Err(Failure::Usage("nothing to do: name models, or say `--catalog`".to_string()));
     }
-    let options = options(&arguments.machine, Tier::Compiled);
+    let options = options(&arguments.machine, arguments.kernels.lang, Tier::Compiled);
     if options.store_directory().is_none() {
         let message = "there is no store to put kernels into: it is switched off, or neither `SALTUS_CACHE_DIR` nor \
                        `HOME` is set";

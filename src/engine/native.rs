@@ -8,7 +8,7 @@ use crate::build::elf::Objection;
 use crate::build::toolchain::discover;
 use crate::build::{CompileError, CompileOptions, KernelId, Machine, Recipe};
 use crate::load::library::load;
-use crate::render::{NativeFunction, render_native};
+use crate::render::{Language, NativeFunction, render_native};
 use crate::runtime::abi::{ABI_VERSION, Call, Execute};
 use crate::runtime::array::{Array, ElementType};
 
@@ -31,7 +31,9 @@ pub fn native(function: &NativeFunction, options: &Options) -> Result<Evaluate, 
         Some(artifact) => load(&artifact.key.short(), artifact.library()),
         None => {
             let memos = store.toolchain_memos();
-            let toolchain = discover(&options.env, options.cc.as_deref(), memos.as_deref())?;
+            // A compiler named for kernels in another language is none for this.
+            let cc = options.cc.as_deref().filter(|_| options.language == Language::C);
+            let toolchain = discover(&options.env, cc, memos.as_deref())?;
             let level = options.opt_level.unwrap_or_default();
             let recipe = Recipe::new(&source, ABI_VERSION, &toolchain, &toolchain.default_features(), level);
             let compiled = compile(&recipe, &toolchain, &CompileOptions::default()).map_err(|error| match error {

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use super::loaded::{self, How, Loaded};
 use super::{Options, Origin, Tier};
 use crate::build::compile::compile_each;
-use crate::build::toolchain::discover;
+use crate::build::toolchain::discover_for;
 use crate::build::{
     CompileError, CompileOptions, Compiled, Family, KernelId, Machine, OptLevel, Recipe, Toolchain, ToolchainError,
     lower_priority,
@@ -23,7 +23,7 @@ use crate::build::{
 use crate::kernel::ir::{Expr, Kernel};
 use crate::load::library::load;
 use crate::load::slot::Mailbox;
-use crate::render::{self, Source, render};
+use crate::render::{self, Language, Source, render};
 use crate::runtime::abi::ABI_VERSION;
 use crate::store::{Artifact, Store};
 
@@ -248,9 +248,9 @@ impl Maker<'_> {
 
     /// Compiles what is not in the store.
     fn build(&self, tasks: Vec<Task>) {
-        let Options { env, cc, opt_level, tier, .. } = self.options;
+        let Options { language, env, cc, opt_level, tier, .. } = self.options;
         let memos = self.store.toolchain_memos();
-        let toolchain = match discover(env, cc.as_deref(), memos.as_deref()) {
+        let toolchain = match discover_for(*language, env, cc.as_deref(), memos.as_deref()) {
             Ok(toolchain) => toolchain,
             Err(error) => return self.do_without_compiler(tasks, error),
         };
@@ -292,7 +292,7 @@ impl Maker<'_> {
             self.post(left[k].numbers.clone(), news);
         };
         std::thread::scope(|scope| {
-            if is_background && !self.is_exact() && toolchain.family != Family::Tcc {
+            if is_background && !self.is_exact() && *language == Language::C && toolchain.family != Family::Tcc {
                 scope.spawn(|| self.build_quickly(&left, memos.as_deref()));
             }
             compile_each(&recipes, &toolchain, &CompileOptions::default(), &finished);
@@ -306,7 +306,7 @@ impl Maker<'_> {
         if tasks.peek().is_none() {
             return;
         }
-        let Ok(toolchain) = discover(&self.options.env, Some(Path::new("tcc")), memos) else { return };
+        let Ok(toolchain) = discover_for(Language::C, &self.options.env, Some(Path::new("tcc")), memos) else { return };
         for task in tasks {
             let found = task.found.clone().and_then(Result::ok);
             let Some(loaded) = found.or_else(|| self.compile_quickly(task, &toolchain)) else { return };

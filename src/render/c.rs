@@ -12,12 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::arrange::{Arranged, Uses};
 use super::expr::{self, Dialect, Names, type_name};
 use super::names::safe_name;
-use super::{layout, split, template, vector};
+use super::{Language, layout, prelude, template, vector};
 use crate::kernel::ir::{Expr, Index, Kernel, LocalId, LoopShape, ParamId, Place, Stmt, Storage, Type};
-use crate::kernel::maths;
-use crate::kernel::order::{Dependence, dependence};
 
 /// What the template is filled with.
 #[derive(Serialize)]
@@ -77,13 +76,9 @@ const INLINE: &str = "static inline __attribute__((always_inline)) ";
 
 /// The complete text of a well-formed kernel.
 pub(super) fn render(kernel: &Kernel) -> String {
-    let indexed = kernel.shape == LoopShape::Indexed;
-    let split = split::split(kernel);
-    let (kernel, sums) = split.as_ref().map_or((kernel, &[][..]), |split| (&split.kernel, &split.sums[..]));
-    let independent = !indexed && dependence(kernel) == Dependence::Independent;
-    let often = if independent { vector::called_often(kernel) } else { BTreeSet::new() };
-    let kernel = &if independent { vector::before_branches(kernel, &often) } else { kernel.clone() };
-    let without_bytes = independent && vector::without_bytes(kernel);
+    let arranged = Arranged::of(kernel);
+    let Arranged { kernel, sums, independent, often } = &arranged;
+    let without_bytes = *independent && vector::without_bytes(kernel);
     let widened = if without_bytes { vector::widened(kernel) } else { Vec::new() };
     let mut names = KernelNames {
         kernel,
@@ -97,26 +92,22 @@ pub(super) fn render(kernel: &Kernel) -> String {
     }
     names.wide = widened.iter().map(|w| (w.param, format!("saltus_wide_{}", names.param(w.param)))).collect();
     let statements = |stmts: &[Stmt]| stmts.iter().map(|stmt| statement(stmt, &names)).collect();
-    let condition = match &kernel.shape {
-        LoopShape::Select(condition) | LoopShape::Pairs(condition) => Some(condition),
-        LoopShape::Each | LoopShape::Indexed => None,
-    };
-    let uses = Uses::of(kernel, sums, condition, &names);
-    let prelude: Vec<_> =
-        prelude(&uses.functions).into_iter().map(|(name, text)| compiled_as(name, text, &often)).collect();
+    let uses = Uses::of(&arranged, &names);
+    let texts = prelude::texts(Language::C, &uses.functions);
+    let prelude: Vec<_> = texts.into_iter().map(|(name, text)| compiled_as(name, text, often)).collect();
     let parts = Parts {
         functions_of_vectors: prelude.iter().any(|text| matches!(text, Cow::Owned(_))),
         prelude,
         params: uses.params.iter().map(|id| declaration(*id, &names)).collect(),
         scalar: statements(&kernel.scalar),
         vector: statements(&kernel.vector),
-        condition: condition.map(|condition| expr::expr(Dialect::C, condition, &names)),
-        indexed,
-        independent,
+        condition: arranged.condition().map(|condition| expr::expr(Dialect::C, condition, &names)),
+        indexed: kernel.shape == LoopShape::Indexed,
+        independent: *independent,
         wide_hits: without_bytes,
         sums: sums.iter().map(|(id, stmt)| sum(*id, stmt, &names)).collect(),
         widened: widened.iter().map(|w| wide_buffer(*w, &names)).collect(),
-        flags: kernel.scalar.iter().chain(&kernel.vector).any(|stmt| matches!(stmt, Stmt::Flag(..))),
+        flags: arranged.has_flags(),
     };
     layout::break_long_lines(&template::render("kernel.c", &parts))
 }
@@ -249,67 +240,4 @@ impl Names for KernelNames<'_> {
 /// An element of an array as a value. In C, operations on two floats are done in float.
 fn loaded(storage: Storage, element: String) -> String {
     if storage == Storage::F32 { format!("((double){element})") } else { element }
-}
-
-/// What the statements and the condition of a kernel use.
-#[derive(Default)]
-struct Uses {
-    params: BTreeSet<ParamId>,
-    functions: BTreeSet<&'static str>,
-}
-
-impl Uses {
-    fn of(kernel: &Kernel, sums: &[(LocalId, Stmt)], condition: Option<&Expr>, names: &KernelNames) -> Uses {
-        let mut uses = Uses::default();
-        for stmt in kernel.scalar.iter().chain(&kernel.vector).chain(sums.iter().map(|(_, stmt)| stmt)) {
-            match stmt {
-                Stmt::Comment(_) => {}
-                Stmt::Let(_, value) | Stmt::Flag(_, value) => uses.expr(value, names),
-                Stmt::Store { place, value, when } => {
-                    uses.place(*place);
-                    uses.expr(value, names);
-                    when.iter().for_each(|when| uses.expr(when, names));
-                }
-            }
-        }
-        condition.iter().for_each(|condition| uses.expr(condition, names));
-        uses
-    }
-
-    fn expr(&mut self, expr: &Expr, names: &KernelNames) {
-        expr::needs(expr, names, &mut self.functions);
-        expr.walk(&mut |e| match e {
-            Expr::Load(place) => self.place(*place),
-            Expr::Gather(param, _) => drop(self.params.insert(*param)),
-            _ => {}
-        });
-    }
-
-    fn place(&mut self, place: Place) {
-        self.params.insert(place.param);
-        if let Index::Via(holder) = place.index {
-            self.params.insert(holder);
-        }
-    }
-}
-
-/// Names and texts of helpers, functions and tables and of all that these use, each after what it uses.
-fn prelude(names: &BTreeSet<&'static str>) -> Vec<(&'static str, &'static str)> {
-    type Texts = Vec<(&'static str, &'static str)>;
-    fn visit(name: &'static str, seen: &mut BTreeSet<&'static str>, texts: &mut Texts) {
-        if !seen.insert(name) {
-            return;
-        }
-        let internal = || maths::internals().iter().find(|i| i.name == name).map(|i| (i.depends, i.c));
-        let (depends, text) = expr::helper(name)
-            .map(|h| (h.depends, h.c))
-            .or_else(|| maths::lookup(name).map(|f| (f.depends, f.c)))
-            .or_else(internal)
-            .expect("a verified kernel uses nothing unknown");
-        depends.iter().for_each(|name| visit(name, seen, texts));
-        texts.push((name, text));
-    }
-    let (mut seen, mut texts) = (BTreeSet::new(), Vec::new());
-    names.iter().for_each(|name| visit(name, &mut seen, &mut texts));
-    texts
 }

@@ -1,20 +1,33 @@
 //! The operator table: what each operation of the IR is in C and in Rust.
 //!
 //! Comes in: an expression and the names of what it reads; goes out: its text, with exactly the meaning that
-//! [`ir`](crate::kernel::ir) states. C operations that are no operator are calls of helpers, whose text [`helper`] has.
-//! C text relies on `-fwrapv` and `-ffp-contract=off`, and on the types of `abi.h`.
+//! [`ir`](crate::kernel::ir) states. What is no operator of a language is a call of a helper, whose text [`helper`] has.
+//! C text relies on `-fwrapv` and `-ffp-contract=off`, and on the types of `abi.h`; Rust text on nothing.
 
 use std::collections::BTreeSet;
 
 use crate::kernel::ir::{BinaryOp, Const, Expr, LocalId, ParamId, Place, Type, UnaryOp};
+use crate::kernel::maths::Texts;
 
 /// What the text is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// C99 and GNU C, without headers.
     C,
-    /// Rust, for the generated maths library, beside `kernel::maths::operators`.
+    /// Rust without the standard library, for kernels.
     Rust,
+    /// Rust, for the host's own maths library, beside `kernel::maths::operators`.
+    Host,
+}
+
+impl Dialect {
+    /// What stands before the names of functions, helpers and tables, where users have names of their own.
+    pub(super) fn prefix(self) -> &'static str {
+        match self {
+            Dialect::C | Dialect::Rust => "saltus_",
+            Dialect::Host => "",
+        }
+    }
 }
 
 /// The names of what an expression reads.
@@ -38,8 +51,8 @@ pub fn type_name(dialect: Dialect, ty: Type) -> &'static str {
     match (dialect, ty) {
         (Dialect::C, Type::Bool) => "_Bool",
         (Dialect::C, Type::F64) => "double",
-        (Dialect::Rust, Type::Bool) => "bool",
-        (Dialect::Rust, Type::F64) => "f64",
+        (Dialect::Rust | Dialect::Host, Type::Bool) => "bool",
+        (Dialect::Rust | Dialect::Host, Type::F64) => "f64",
         (_, Type::I32) => "i32",
         (_, Type::I64) => "i64",
     }
@@ -50,15 +63,15 @@ pub fn expr(dialect: Dialect, expr: &Expr, names: &dyn Names) -> String {
     Renderer { dialect, names }.expr(expr).0
 }
 
-/// A C function that operators need.
+/// A function that operators need.
 #[derive(Debug)]
 pub struct Helper {
     /// Its name without `saltus_`.
     pub name: &'static str,
     /// Other helpers it calls.
     pub depends: &'static [&'static str],
-    /// Its text.
-    pub c: &'static str,
+    /// Its definition in the languages of kernels.
+    pub texts: Texts,
 }
 
 macro_rules! helpers {
@@ -66,7 +79,10 @@ macro_rules! helpers {
         [$(Helper {
             name: $name,
             depends: &[$($depends),*],
-            c: include_str!(concat!("../../templates/c/operators/", $name, ".h")),
+            texts: Texts {
+                c: include_str!(concat!("../../templates/c/operators/", $name, ".h")),
+                rust: include_str!(concat!("../../templates/rust/operators/", $name, ".rs")),
+            },
         }),*]
     };
 }
@@ -92,7 +108,8 @@ pub fn helper(name: &str) -> Option<&'static Helper> {
     HELPERS.iter().find(|h| h.name == name)
 }
 
-/// Adds the names of the helpers, functions and tables that the C text of an expression uses directly.
+/// Adds the names of the helpers, functions and tables that the text of an expression in a kernel uses directly: all
+/// that one of the languages needs.
 pub fn needs(expr: &Expr, names: &dyn Names, found: &mut BTreeSet<&'static str>) {
     expr.walk(&mut |e| {
         let name = match e {
@@ -191,49 +208,47 @@ impl Renderer<'_> {
                 let (x, y) = (self.at(x, Binding::Bits), self.at(y, Binding::Bits));
                 let text = match self.dialect {
                     Dialect::C => format!("{c} ? {x} : {y}"),
-                    Dialect::Rust => format!("if {c} {{ {x} }} else {{ {y} }}"),
+                    Dialect::Rust | Dialect::Host => format!("if {c} {{ {x} }} else {{ {y} }}"),
                 };
                 (text, Binding::Select)
             }
             Expr::Cast(ty, x) => self.cast(*ty, x),
             Expr::Call(name, arguments) => {
                 let arguments: Vec<String> = arguments.iter().map(|a| self.expr(a).0).collect();
-                (format!("{}{name}({})", self.prefix(), arguments.join(", ")), Binding::Call)
+                (format!("{}{name}({})", self.dialect.prefix(), arguments.join(", ")), Binding::Call)
             }
             Expr::Gather(param, index) => (self.names.gather(*param, &self.expr(index).0), Binding::Call),
             Expr::Table(name, index) => {
+                let table = format!("{}{name}", self.dialect.prefix());
                 let text = match self.dialect {
-                    Dialect::C => format!("saltus_{name}[{}]", self.expr(index).0),
+                    Dialect::C => format!("{table}[{}]", self.expr(index).0),
                     // The index is in range, and this tells the compiler.
-                    Dialect::Rust => format!("{name}[{} as usize % {name}.len()]", self.at(index, Binding::Call)),
+                    Dialect::Rust | Dialect::Host => {
+                        format!("{table}[{} as usize % {table}.len()]", self.at(index, Binding::Call))
+                    }
                 };
                 (text, Binding::Call)
             }
         }
     }
 
-    fn prefix(&self) -> &'static str {
-        match self.dialect {
-            Dialect::C => "saltus_",
-            Dialect::Rust => "",
-        }
-    }
-
     fn unary(&self, op: UnaryOp, x: &Expr) -> (String, Binding) {
         match (op, unary_helper(op), self.dialect) {
-            (UnaryOp::Neg, _, Dialect::Rust) if self.names.type_of(x) != Type::F64 => {
+            (UnaryOp::Neg, _, Dialect::Rust | Dialect::Host) if self.names.type_of(x) != Type::F64 => {
                 (format!("{}.wrapping_neg()", self.receiver(x)), Binding::Call)
             }
             // `--x` is another thing in C.
             (UnaryOp::Neg, ..) => (format!("-{}", self.at(x, Binding::Call)), Binding::Prefix),
             (_, None, _) => (format!("!{}", self.at(x, Binding::Call)), Binding::Prefix),
-            (_, Some(helper), Dialect::C) => (format!("saltus_{helper}({})", self.expr(x).0), Binding::Call),
-            (UnaryOp::ToBits, _, Dialect::Rust) => (format!("({}.to_bits() as i64)", self.receiver(x)), Binding::Call),
-            (UnaryOp::FromBits, _, Dialect::Rust) => {
+            (_, Some(helper), Dialect::C | Dialect::Rust) => {
+                (format!("saltus_{helper}({})", self.expr(x).0), Binding::Call)
+            }
+            (UnaryOp::ToBits, _, Dialect::Host) => (format!("({}.to_bits() as i64)", self.receiver(x)), Binding::Call),
+            (UnaryOp::FromBits, _, Dialect::Host) => {
                 (format!("f64::from_bits({} as u64)", self.receiver(x)), Binding::Call)
             }
-            (UnaryOp::Round32, _, Dialect::Rust) => (format!("round32({})", self.expr(x).0), Binding::Call),
-            (_, Some(method), Dialect::Rust) => (format!("{}.{method}()", self.receiver(x)), Binding::Call),
+            (UnaryOp::Round32, _, Dialect::Host) => (format!("round32({})", self.expr(x).0), Binding::Call),
+            (_, Some(method), Dialect::Host) => (format!("{}.{method}()", self.receiver(x)), Binding::Call),
         }
     }
 
@@ -248,7 +263,10 @@ impl Renderer<'_> {
     fn binary(&self, op: BinaryOp, x: &Expr, y: &Expr) -> (String, Binding) {
         let ty = self.names.type_of(x);
         if let Some(helper) = integer_helper(op, ty) {
-            return (format!("{}{helper}({}, {})", self.prefix(), self.expr(x).0, self.expr(y).0), Binding::Call);
+            return (
+                format!("{}{helper}({}, {})", self.dialect.prefix(), self.expr(x).0, self.expr(y).0),
+                Binding::Call,
+            );
         }
         let method = match op {
             BinaryOp::Add => "wrapping_add",
@@ -256,7 +274,7 @@ impl Renderer<'_> {
             BinaryOp::Mul => "wrapping_mul",
             _ => "",
         };
-        if self.dialect == Dialect::Rust && ty != Type::F64 && !method.is_empty() {
+        if self.dialect != Dialect::C && ty != Type::F64 && !method.is_empty() {
             return (format!("{}.{method}({})", self.receiver(x), self.expr(y).0), Binding::Call);
         }
         let (symbol, own, left, right) = match op {
@@ -284,11 +302,13 @@ impl Renderer<'_> {
             (Expr::Const(Const::I64(count @ 0..64)), _) => count.to_string(),
             (_, Dialect::C) => self.at(y, Binding::Prefix),
             // The mask tells the compiler that the count is in range.
-            (_, Dialect::Rust) => format!("({} & 63)", self.at(y, Binding::Prefix)),
+            (_, Dialect::Rust | Dialect::Host) => format!("({} & 63)", self.at(y, Binding::Prefix)),
         };
         match self.dialect {
             Dialect::C => (format!("(i64)((u64){} {symbol} {count})", self.at(x, Binding::Call)), Binding::Prefix),
-            Dialect::Rust => (format!("((({} as u64) {symbol} {count}) as i64)", self.receiver(x)), Binding::Call),
+            Dialect::Rust | Dialect::Host => {
+                (format!("((({} as u64) {symbol} {count}) as i64)", self.receiver(x)), Binding::Call)
+            }
         }
     }
 
@@ -301,7 +321,7 @@ impl Renderer<'_> {
             return (self.names.wide_element(), Binding::Call);
         }
         if let Some(helper) = cast_helper(ty, from) {
-            return (format!("{}{helper}({})", self.prefix(), self.expr(x).0), Binding::Call);
+            return (format!("{}{helper}({})", self.dialect.prefix(), self.expr(x).0), Binding::Call);
         }
         match (self.dialect, from, ty) {
             (_, Type::F64, Type::Bool) => (format!("{} != 0.0", self.at(x, Binding::Add)), Binding::Bits),
@@ -309,10 +329,10 @@ impl Renderer<'_> {
             (Dialect::C, ..) => {
                 (format!("({}){}", type_name(self.dialect, ty), self.at(x, Binding::Call)), Binding::Prefix)
             }
-            (Dialect::Rust, Type::Bool, _) => {
+            (Dialect::Rust | Dialect::Host, Type::Bool, _) => {
                 (format!("{}::from({})", type_name(self.dialect, ty), self.expr(x).0), Binding::Call)
             }
-            (Dialect::Rust, ..) => {
+            (Dialect::Rust | Dialect::Host, ..) => {
                 (format!("({} as {})", self.receiver(x), type_name(self.dialect, ty)), Binding::Call)
             }
         }
@@ -335,9 +355,16 @@ fn constant(dialect: Dialect, value: Const) -> (String, Binding) {
                 Dialect::C => {
                     return (format!("saltus_float({})", constant(dialect, Const::I64(bits as i64)).0), Binding::Call);
                 }
-                Dialect::Rust if x.is_nan() => return ("f64::NAN".into(), Binding::Call),
-                Dialect::Rust if x > 0.0 => return ("f64::INFINITY".into(), Binding::Call),
-                Dialect::Rust => return ("f64::NEG_INFINITY".into(), Binding::Call),
+                Dialect::Rust | Dialect::Host => {
+                    let name = if x.is_nan() {
+                        "NAN"
+                    } else if x > 0.0 {
+                        "INFINITY"
+                    } else {
+                        "NEG_INFINITY"
+                    };
+                    return (format!("f64::{name}"), Binding::Call);
+                }
             }
         }
     };

@@ -1,4 +1,5 @@
-//! From the text of the maths library to its Rust and C forms, and the part of it that a kernel needs.
+//! From the text of the maths library to its forms in the languages of kernels and in that of the host, and the part of
+//! it that a kernel needs.
 //!
 //! [`generate`] makes the files that `kernel::maths` includes; it runs in a test, never on the way to a simulation.
 
@@ -6,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::expr::{self, Dialect, Names};
+use super::{Language, prelude};
 use crate::diag::Diagnostic;
 use crate::kernel::ir::{self, Expr, Function, LocalId, ParamId, Place, Type};
 use crate::kernel::maths;
@@ -20,52 +22,37 @@ pub struct GeneratedFile {
     pub text: String,
 }
 
-/// The files made from the library: the Rust form, and a C file for each function and table.
+/// The files made from the library: the host's form, and for each function and table a file in each language of kernels.
 ///
 /// # Errors
 /// The first thing in the library that is not understood.
 pub fn generate() -> Result<Vec<GeneratedFile>, Diagnostic> {
     let library = parse_library(maths::LIBRARY)?;
     let mut files = vec![GeneratedFile { path: "src/kernel/maths/generated.rs".into(), text: rust_file(&library) }];
-    let mut add = |name: &str, text: String| files.push(GeneratedFile { path: c_path(name), text });
+    let mut add = |path: String, text: String| files.push(GeneratedFile { path, text });
     for table in &library.tables {
-        add(table.name, c_table(table));
+        add(c_path(table.name), c_table(table));
+        add(rust_path(table.name), rust_table(table, Dialect::Rust));
     }
     for Definition { function, .. } in &library.functions {
-        add(function.name, c_function(function));
+        add(c_path(function.name), c_function(function));
+        add(rust_path(function.name), rust_function(function, Dialect::Rust));
     }
     Ok(files)
 }
 
-/// The C text of these functions, tables and helpers of the operator table, and of all they use, in order of use; what
-/// the library does not have is left out.
-pub fn prelude<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let (mut done, mut text) = (BTreeSet::new(), String::new());
-    for name in names.into_iter().collect::<BTreeSet<_>>() {
-        add_with_dependencies(name, &mut done, &mut text);
-    }
-    text
-}
-
-fn add_with_dependencies<'a>(name: &'a str, done: &mut BTreeSet<&'a str>, text: &mut String) {
-    if !done.insert(name) {
-        return;
-    }
-    let internal = || maths::internals().iter().find(|i| i.name == name).map(|i| (i.depends, i.c));
-    let found = maths::lookup(name)
-        .map(|b| (b.depends, b.c))
-        .or_else(internal)
-        .or_else(|| expr::helper(name).map(|h| (h.depends, h.c)));
-    if let Some((depends, c)) = found {
-        for dependency in depends {
-            add_with_dependencies(dependency, done, text);
-        }
-        text.push_str(c);
-    }
+/// The text of these functions, tables and helpers of the operator table in a language of kernels, and of all they use,
+/// in order of use.
+pub fn prelude(language: Language, names: impl IntoIterator<Item = &'static str>) -> String {
+    prelude::texts(language, &names.into_iter().collect()).into_iter().map(|(_, text)| text).collect()
 }
 
 fn c_path(name: &str) -> String {
     format!("templates/c/maths/{name}.h")
+}
+
+fn rust_path(name: &str) -> String {
+    format!("templates/rust/maths/{name}.rs")
 }
 
 struct FunctionNames<'a>(&'a Function);
@@ -124,18 +111,36 @@ fn c_table(table: &Table) -> String {
     text
 }
 
-fn rust_function(function: &Function) -> String {
+/// How a function or table is declared, up to its name.
+fn declared(dialect: Dialect, visibility: &str, keyword: &str, name: &str) -> String {
+    let visibility = if dialect == Dialect::Host { visibility } else { "" };
+    format!("{visibility}{keyword} {}{name}", dialect.prefix())
+}
+
+fn rust_function(function: &Function, dialect: Dialect) -> String {
     let names = FunctionNames(function);
     let parameters: Vec<String> = function.locals[..function.arity]
         .iter()
-        .map(|l| format!("{}: {}", l.name, expr::type_name(Dialect::Rust, l.ty)))
+        .map(|l| format!("{}: {}", l.name, expr::type_name(dialect, l.ty)))
         .collect();
-    let mut text = format!("#[inline(always)]\npub fn {}({}) -> f64 {{\n", function.name, parameters.join(", "));
+    let declared = declared(dialect, "pub ", "fn", function.name);
+    let mut text = format!("#[inline(always)]\n{declared}({}) -> f64 {{\n", parameters.join(", "));
     for (id, value) in &function.body {
-        let ty = expr::type_name(Dialect::Rust, function.locals[id.0 as usize].ty);
-        let _ = writeln!(text, "    let {}: {ty} = {};", names.local(*id), expr::expr(Dialect::Rust, value, &names));
+        let ty = expr::type_name(dialect, function.locals[id.0 as usize].ty);
+        let _ = writeln!(text, "    let {}: {ty} = {};", names.local(*id), expr::expr(dialect, value, &names));
     }
-    let _ = writeln!(text, "    {}\n}}", expr::expr(Dialect::Rust, &function.result, &names));
+    let _ = writeln!(text, "    {}\n}}", expr::expr(dialect, &function.result, &names));
+    text
+}
+
+fn rust_table(table: &Table, dialect: Dialect) -> String {
+    // A power of two, so that the remainder that keeps an index in range costs nothing.
+    let length = table.values.len().next_power_of_two();
+    let mut text = format!("{}: [f64; {length}] = [\n", declared(dialect, "", "static", table.name));
+    for index in 0..length {
+        let _ = writeln!(text, "    {:?},", table.values.get(index).copied().unwrap_or(0.0));
+    }
+    text.push_str("];\n");
     text
 }
 
@@ -143,19 +148,13 @@ fn rust_file(library: &Library) -> String {
     let mut text = String::from(
         "// Made from library.ir by render::maths; a test compares.\n\
          #![allow(clippy::all, missing_docs, unused_imports, unused_parens, clippy::approx_constant)]\n\n\
-         use super::operators::*;\nuse super::{Block, Builtin, Internal, Scalar};\n",
+         use super::operators::*;\nuse super::{Block, Builtin, Internal, Scalar, Texts};\n",
     );
     for table in &library.tables {
-        // A power of two, so that the remainder that keeps an index in range costs nothing.
-        let length = table.values.len().next_power_of_two();
-        let _ = write!(text, "\nstatic {}: [f64; {length}] = [\n", table.name);
-        for index in 0..length {
-            let _ = writeln!(text, "    {:?},", table.values.get(index).copied().unwrap_or(0.0));
-        }
-        text.push_str("];\n");
+        let _ = write!(text, "\n{}", rust_table(table, Dialect::Host));
     }
     for Definition { function, .. } in &library.functions {
-        let _ = write!(text, "\n{}", rust_function(function));
+        let _ = write!(text, "\n{}", rust_function(function, Dialect::Host));
     }
     text.push_str("\n/// The functions over slices.\nmod blocks {\n    use super::super::block::{block_one, block_two, versions};\n\n");
     let builtins: Vec<(&Function, f64)> =
@@ -171,7 +170,7 @@ fn rust_file(library: &Library) -> String {
         let _ = writeln!(
             text,
             "    Builtin {{\n        name: {name:?},\n        arity: {arity},\n        depends: &{:?},\n        \
-             c: {},\n        bound_ulp: {bound:?},\n        block: Block::{kind}(blocks::{name}),\n        \
+             texts: {},\n        bound_ulp: {bound:?},\n        block: Block::{kind}(blocks::{name}),\n        \
              scalar: Scalar::{kind}({name}),\n    }},",
             dependencies(function),
             included(name),
@@ -182,14 +181,15 @@ fn rust_file(library: &Library) -> String {
     let internals: Vec<_> = tables.chain(functions.map(|d| (d.function.name, dependencies(&d.function)))).collect();
     let _ = write!(text, "];\n\npub(super) static INTERNALS: [Internal; {}] = [\n", internals.len());
     for (name, depends) in internals {
-        let _ = writeln!(text, "    Internal {{ name: {name:?}, depends: &{depends:?}, c: {} }},", included(name));
+        let _ = writeln!(text, "    Internal {{ name: {name:?}, depends: &{depends:?}, texts: {} }},", included(name));
     }
     text.push_str("];\n");
     text
 }
 
 fn included(name: &str) -> String {
-    format!("include_str!(\"../../../{}\")", c_path(name))
+    let include = |path: String| format!("include_str!(\"../../../{path}\")");
+    format!("Texts {{ c: {}, rust: {} }}", include(c_path(name)), include(rust_path(name)))
 }
 
 fn dependencies(function: &Function) -> Vec<&'static str> {

@@ -1,11 +1,14 @@
 //! From kernel IR to source text, by templates that hold loops and declarations and one operator table per language.
 
+mod arrange;
 mod c;
 pub mod expr;
 mod layout;
 pub mod maths;
 mod names;
 mod native;
+mod prelude;
+mod rust;
 mod split;
 mod template;
 mod vector;
@@ -19,6 +22,8 @@ use crate::kernel::ir::Kernel;
 pub enum Language {
     /// C, without headers.
     C,
+    /// Rust, without the standard library.
+    Rust,
 }
 
 impl Language {
@@ -26,6 +31,7 @@ impl Language {
     pub fn name(self) -> &'static str {
         match self {
             Language::C => "c",
+            Language::Rust => "rust",
         }
     }
 }
@@ -51,6 +57,7 @@ pub fn prepare() {
 pub fn render(kernel: &Kernel, language: Language) -> Source {
     let text = match language {
         Language::C => c::render(kernel),
+        Language::Rust => rust::render(kernel),
     };
     Source { language, text }
 }

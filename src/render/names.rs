@@ -13,9 +13,9 @@ const C_AND_CPP: &str = "\
     reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast struct switch \
     template this thread_local throw true try typedef typeid typename typeof typeof_unqual union unsigned using \
     virtual void volatile wchar_t while xor xor_eq";
-/// Words of Rust.
+/// Words of Rust, and what no pattern may bind.
 const RUST: &str = "\
-    Self abstract as async await become box crate dyn f32 f64 final fn gen impl in isize let loop macro match mod \
+    Err None Ok Self Some abstract as async await become box crate dyn f32 f64 final fn gen impl in isize let loop macro match mod \
     move mut override priv pub ref self str super trait type unsafe unsized use usize where yield";
 /// Macros that C compilers define.
 const MACROS: &str = "\

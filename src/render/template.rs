@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 use tera::{Context, Tera};
 
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 15] = [
     ("abi.h", include_str!("../../templates/abi.h")),
     ("kernel.c", include_str!("../../templates/c/kernel.c.tera")),
     ("each.c", include_str!("../../templates/c/each.c.tera")),
@@ -14,6 +14,13 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("widen.c", include_str!("../../templates/c/widen.c.tera")),
     ("native.c", include_str!("../../templates/c/native.c.tera")),
     ("narrow.c", include_str!("../../templates/c/narrow.c.tera")),
+    ("abi.rs", include_str!("../../templates/abi.rs")),
+    ("kernel.rs", include_str!("../../templates/rust/kernel.rs.tera")),
+    ("each.rs", include_str!("../../templates/rust/each.rs.tera")),
+    ("indexed.rs", include_str!("../../templates/rust/indexed.rs.tera")),
+    ("select.rs", include_str!("../../templates/rust/select.rs.tera")),
+    ("elements.rs", include_str!("../../templates/rust/elements.rs.tera")),
+    ("call.rs", include_str!("../../templates/rust/call.rs.tera")),
 ];
 
 static PARSED: LazyLock<Tera> = LazyLock::new(|| {

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use libloading::Library;
 use saltus::kernel::ir::{Kernel, LoopShape};
+use saltus::render::{Language, render};
 use saltus::runtime::abi::{Call, ENTRY, Execute, KernelFn};
 
 use crate::memory::{After, Memory};
@@ -14,6 +15,7 @@ use crate::memory::{After, Memory};
 #[derive(Clone, Debug)]
 pub struct Toolchain {
     pub name: String,
+    language: Language,
     program: &'static str,
     arguments: Vec<&'static str>,
 }
@@ -29,6 +31,18 @@ const COMMON: [&str; 8] = [
     "-Wl,-z,defs",
 ];
 
+/// Kernels as crates of their own.
+const CRATE: [&str; 8] = [
+    "--edition=2021",
+    "--crate-type=cdylib",
+    "--crate-name=kernel",
+    "--cap-lints=allow",
+    "-Cpanic=abort",
+    "-Cdebug-assertions=no",
+    "-Clinker=ld",
+    "-Clink-arg=-zdefs",
+];
+
 /// Every compiler that runs here, at every level of optimisation, for any machine of this kind and for this one.
 pub static TOOLCHAINS: LazyLock<Vec<Toolchain>> = LazyLock::new(|| {
     let mut found = Vec::new();
@@ -39,19 +53,29 @@ pub static TOOLCHAINS: LazyLock<Vec<Toolchain>> = LazyLock::new(|| {
             for machine in [None, Some("-march=native")] {
                 let arguments: Vec<&str> = COMMON.into_iter().chain(own).chain([level]).chain(machine).collect();
                 let name = format!("{program} {level} {}", machine.unwrap_or("baseline"));
-                found.push(Toolchain { name, program, arguments });
+                found.push(Toolchain { name, language: Language::C, program, arguments });
             }
         }
     }
     if runs("tcc") {
-        found.push(Toolchain { name: "tcc".into(), program: "tcc", arguments: vec!["-nostdlib"] });
+        let (name, arguments) = ("tcc".into(), vec!["-nostdlib"]);
+        found.push(Toolchain { name, language: Language::C, program: "tcc", arguments });
+    }
+    // Cargo has one, so that there is one.
+    for level in ["-Copt-level=0", "-Copt-level=1", "-Copt-level=2", "-Copt-level=3"] {
+        for machine in [None, Some("-Ctarget-cpu=native")] {
+            let arguments = CRATE.into_iter().chain([level]).chain(machine).collect();
+            let name = format!("rustc {level} {}", machine.unwrap_or("baseline"));
+            found.push(Toolchain { name, language: Language::Rust, program: "rustc", arguments });
+        }
     }
     found
 });
 
-/// One thorough and one quick compiler, if there are any: for many small kernels.
+/// One thorough and one quick compiler, if there are any, and one of the other language: for many small kernels.
 pub fn few_toolchains() -> impl Iterator<Item = &'static Toolchain> {
-    TOOLCHAINS.iter().filter(|t| ["tcc", "gcc -O3 -march=native"].contains(&t.name.as_str()))
+    const FEW: [&str; 3] = ["tcc", "gcc -O3 -march=native", "rustc -Copt-level=3 -Ctarget-cpu=native"];
+    TOOLCHAINS.iter().filter(|t| FEW.contains(&t.name.as_str()))
 }
 
 fn runs(program: &str) -> bool {
@@ -64,17 +88,19 @@ pub struct Compiled {
 }
 
 impl Toolchain {
-    /// Compiles the text in a new directory. Unresolved names are errors.
-    pub fn compile(&self, text: &str, directory: &Path) -> Compiled {
+    /// Compiles a kernel in a new directory. Unresolved names are errors.
+    pub fn compile(&self, kernel: &Kernel, directory: &Path) -> Compiled {
+        let text = render(kernel, self.language).text;
         std::fs::create_dir_all(directory).expect("the directory can be made");
-        let (source, library) = (directory.join("kernel.c"), directory.join("kernel.so"));
-        std::fs::write(&source, text).expect("the directory is writable");
-        let output = Command::new(self.program)
-            .args(&self.arguments)
-            .args(["-shared", "-o"])
-            .args([&library, &source])
-            .output()
-            .expect("the compiler starts");
+        let (source, shared) = match self.language {
+            Language::C => (directory.join("kernel.c"), Some("-shared")),
+            Language::Rust => (directory.join("kernel.rs"), None),
+        };
+        let library = directory.join("kernel.so");
+        std::fs::write(&source, &text).expect("the directory is writable");
+        let mut command = Command::new(self.program);
+        command.args(&self.arguments).args(shared).arg("-o").args([&library, &source]);
+        let output = command.output().expect("the compiler starts");
         let messages = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {messages}\n{text}", self.name);
         // SAFETY: the library has no initialisers.

@@ -67,9 +67,12 @@ fn fixtures() -> Vec<(String, Kernel)> {
 fn kernels_are_rendered_as_before() {
     for (name, kernel) in fixtures() {
         let hoisted = hoist(kernel);
-        let c = render(&hoisted, Language::C).text;
-        let start = c.find("__attribute__((visibility").expect("the entry is there");
-        let shown = format!("{}\n{}", print_kernel(&hoisted), &c[start..]);
+        let entry = |language, start| {
+            let text = render(&hoisted, language).text;
+            text[text.find(start).expect("the entry is there")..].to_owned()
+        };
+        let (c, rust) = (entry(Language::C, "__attribute__((visibility"), entry(Language::Rust, "#[no_mangle]"));
+        let shown = format!("{}\n{c}\n{rust}", print_kernel(&hoisted));
         insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "snapshots", omit_expression => true }, {
             insta::assert_snapshot!(name, shown);
         });
@@ -112,7 +115,6 @@ fn a_program_runs_on_many_threads() {
 
 fn check_every_tier(name: &str, kernel: &Kernel, directory: &Path) {
     let hoisted = hoist(kernel.clone());
-    let source = render(&hoisted, Language::C).text;
     let cases: Vec<(Memory, After)> = SIZES
         .iter()
         .flat_map(|n| (0..3).map(|seed| Memory::random(kernel, *n, seed + 7)))
@@ -128,7 +130,7 @@ fn check_every_tier(name: &str, kernel: &Kernel, directory: &Path) {
     check("interpreter, hoisted", &|memory| interpret(&hoisted, memory));
     for (k, toolchain) in compiled::TOOLCHAINS.iter().enumerate() {
         // A path of its own: the loader takes equal paths for one library.
-        let compiled = toolchain.compile(&source, &directory.join(k.to_string()));
+        let compiled = toolchain.compile(&hoisted, &directory.join(k.to_string()));
         check(&toolchain.name, &|memory| compiled.run(kernel, memory));
     }
 }
@@ -169,10 +171,10 @@ proptest! {
     #[test]
     fn compiled_kernels_agree_with_the_walk(choices in prop::collection::vec(any::<u32>(), 0..150), seed in any::<u64>()) {
         let kernel = generate::kernel(&choices);
-        let source = render(&hoist(kernel.clone()), Language::C).text;
+        let hoisted = hoist(kernel.clone());
         let directory = tempfile::tempdir().expect("a temporary directory");
         for toolchain in compiled::few_toolchains() {
-            let compiled = toolchain.compile(&source, &directory.path().join(&toolchain.name));
+            let compiled = toolchain.compile(&hoisted, &directory.path().join(&toolchain.name));
             for n in SIZES {
                 let memory = Memory::random(&kernel, n, seed);
                 let expected = reference::run(&kernel, &memory);

@@ -10,7 +10,6 @@ use saltus::kernel::hoist::hoist;
 use saltus::kernel::ir::{Kernel, LoopShape};
 use saltus::kernel::lower::{Lowered, Site};
 use saltus::kernel::text::parse_kernel;
-use saltus::render::{Language, render};
 use saltus::runtime::abi::{Call, Execute};
 
 use crate::memory::{After, Memory, difference};
@@ -81,9 +80,9 @@ fn threads_change_no_bit_of_compiled_kernels() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     for name in ["booleans", "gather", "hodgkin_huxley", "reset", "threshold", "vectors", "vectors_select"] {
         let (_, kernel) = fixtures().into_iter().find(|(other, _)| other == name).expect("the fixture is there");
-        let source = render(&hoist(kernel.clone()), Language::C).text;
+        let hoisted = hoist(kernel.clone());
         for toolchain in compiled::few_toolchains() {
-            let code = Arc::new(toolchain.compile(&source, &directory.path().join(name).join(&toolchain.name)));
+            let code = Arc::new(toolchain.compile(&hoisted, &directory.path().join(name).join(&toolchain.name)));
             for (n, seed) in SIZES.into_iter().zip(1..) {
                 let memory = Memory::random(&kernel, n, seed);
                 let expected = reference::run(&kernel, &memory);

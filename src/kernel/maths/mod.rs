@@ -1,7 +1,7 @@
 //! The maths library: functions that give the same bits in every tier, compiler, vector width and machine.
 //!
-//! They are written once, as the text of IR functions in `library.ir`; `render::maths` makes the Rust and C forms from
-//! it, which are checked in and hold no more than data for the other modules. After a change of `library.ir`,
+//! They are written once, as the text of IR functions in `library.ir`; `render::maths` makes the forms in the languages
+//! of kernels and the host's from it, which are checked in and hold no more than data for the other modules. After a change of `library.ir`,
 //! `SALTUS_UPDATE=1 cargo test --test maths fresh` makes them again; without the variable, that test fails if they
 //! differ from what would be made.
 //!
@@ -37,14 +37,15 @@ pub const LIBRARY: &str = include_str!("library.ir");
 /// A function of the library.
 #[derive(Debug)]
 pub struct Builtin {
-    /// Name in the IR; `saltus_` stands before it in C.
+    /// Name in the IR; `saltus_` stands before it in kernels.
     pub name: &'static str,
     /// Number of arguments, all doubles.
     pub arity: usize,
-    /// What its C text uses directly: other functions, tables, and helpers of the operator table, without `saltus_`.
+    /// What its text in kernels uses directly: other functions, tables, and helpers of the operator table, without
+    /// `saltus_`.
     pub depends: &'static [&'static str],
-    /// Its definition in C.
-    pub c: &'static str,
+    /// Its definition in the languages of kernels.
+    pub texts: Texts,
     /// The largest error, in units in the last place, over all arguments.
     pub bound_ulp: f64,
     /// The function over slices.
@@ -56,12 +57,21 @@ pub struct Builtin {
 /// A table or function that only the library itself uses.
 #[derive(Debug)]
 pub struct Internal {
-    /// Name in the IR; `saltus_` stands before it in C.
+    /// Name in the IR; `saltus_` stands before it in kernels.
     pub name: &'static str,
     /// As of a [`Builtin`].
     pub depends: &'static [&'static str],
-    /// Its definition in C.
+    /// Its definition in the languages of kernels.
+    pub texts: Texts,
+}
+
+/// A definition in the languages of kernels.
+#[derive(Clone, Copy, Debug)]
+pub struct Texts {
+    /// In C.
     pub c: &'static str,
+    /// In Rust.
+    pub rust: &'static str,
 }
 
 /// The function of this name.

@@ -1,0 +1,45 @@
+//! The environment as a value, and programs in it.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Environment variables, as a value.
+#[derive(Clone, Debug, Default)]
+pub struct Env(BTreeMap<OsString, OsString>);
+
+impl Env {
+    /// The variables of this process.
+    pub fn of_process() -> Env {
+        Env(std::env::vars_os().collect())
+    }
+
+    /// These variables and no others.
+    pub fn new<K: Into<OsString>, V: Into<OsString>>(variables: impl IntoIterator<Item = (K, V)>) -> Env {
+        Env(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+
+    /// The value of a variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// The program that a shell would run for `name`.
+    pub fn find_program(&self, name: &Path) -> Option<PathBuf> {
+        if name.components().count() > 1 {
+            return is_program(name).then(|| std::path::absolute(name).ok())?;
+        }
+        find_in(std::env::split_paths(self.get("PATH")?), name)
+    }
+}
+
+pub(super) fn is_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+pub(super) fn find_in(directories: impl Iterator<Item = PathBuf>, name: &Path) -> Option<PathBuf> {
+    // Entries that are relative to the current directory would make the compiler depend on it.
+    directories.filter(|d| d.is_absolute()).map(|d| d.join(name)).find(|path| is_program(path))
+}

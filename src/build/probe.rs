@@ -1,0 +1,176 @@
+//! What a C compiler is: its family, version, target and identity.
+//!
+//! A dry run, the `cc` crate's detection and a reading of its programs, the last two at the same time, take 2, 10 and 9 ms
+//! for gcc and 25, 75 and 2 ms for clang. Nobody takes zig for another compiler, so that it is not detected.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::env::{find_in, is_program};
+use super::identity::{FileStamp, identify};
+use super::process;
+use super::toolchain::{Candidate, Family, Toolchain, ToolchainError, bare_command, is_zig};
+
+/// How long a compiler may take to say what it is.
+pub(super) const DRY_RUN_LIMIT: Duration = Duration::from_secs(20);
+
+/// Finds out what a compiler is: the `cc` crate tells its family while a dry run tells its version, target and parts
+/// and these are read.
+pub(super) fn inspect(
+    candidate: &Candidate,
+    search_path: &OsStr,
+) -> Result<(Toolchain, Vec<FileStamp>), ToolchainError> {
+    let scratch = tempfile::tempdir().map_err(|cause| ToolchainError::Scratch { cause })?;
+    std::thread::scope(|scope| {
+        let zig = is_zig(&candidate.program);
+        let detection = (!zig).then(|| scope.spawn(|| detected_clang(candidate, search_path, scratch.path())));
+        let dry = dry_run(candidate, search_path, scratch.path())?;
+        let programs = parts(candidate, &dry, search_path)?;
+        let (identity, files) = identify(&programs)?;
+        let joined = detection.map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        let family = match (dry.family, joined.flatten()) {
+            (Family::Clang, _) if zig => Family::Zig,
+            (Family::Clang, Some(false)) | (Family::Gcc, Some(true)) => Family::Other,
+            (family, _) => family,
+        };
+        let asked = candidate.arguments.iter().skip_while(|argument| *argument != "-target").nth(1);
+        let toolchain = Toolchain {
+            program: candidate.program.clone(),
+            arguments: candidate.arguments.clone(),
+            family,
+            version: if zig { format!("zig, {}", dry.version) } else { dry.version },
+            // zig adds versions of what it does not link with.
+            target: asked.filter(|_| zig).cloned().unwrap_or(dry.target),
+            identity,
+            search_path: search_path.to_os_string(),
+        };
+        Ok((toolchain, files))
+    })
+}
+
+/// Whether the `cc` crate, which asks the preprocessor, takes a compiler for clang; None if it cannot tell.
+///
+/// Only its answer is used: the flags and the environment it would give to a build script hold the user's `CFLAGS`.
+fn detected_clang(candidate: &Candidate, search_path: &OsStr, directory: &Path) -> Option<bool> {
+    let target = format!("{}-unknown-{}-gnu", std::env::consts::ARCH, std::env::consts::OS);
+    let tool = cc::Build::new()
+        .compiler(&candidate.program)
+        .target(&target)
+        .host(&target)
+        .opt_level(3)
+        .out_dir(directory)
+        .env("PATH", search_path)
+        // It is made for build scripts, which talk to Cargo on the standard output.
+        .cargo_metadata(false)
+        .cargo_warnings(false)
+        .no_default_flags(true)
+        .warnings(false)
+        .inherit_rustflags(false)
+        .inherit_trim_paths(false)
+        .try_get_compiler()
+        .ok()?;
+    Some(tool.is_like_clang())
+}
+
+/// What a compiler says about itself.
+#[derive(Debug, PartialEq, Eq)]
+struct DryRun {
+    family: Family,
+    version: String,
+    target: String,
+    /// The programs it would run, as it would call them.
+    programs: Vec<PathBuf>,
+    /// Where it looks for programs before `PATH`.
+    directories: Vec<PathBuf>,
+}
+
+fn dry_run(candidate: &Candidate, search_path: &OsStr, directory: &Path) -> Result<DryRun, ToolchainError> {
+    let ask = |arguments: &[&str], log: &str| {
+        let mut command = bare_command(&candidate.program, search_path, directory);
+        command.args(&candidate.arguments).args(arguments);
+        process::run(command, DRY_RUN_LIMIT, &directory.join(log))
+    };
+    // Without a process for each part, gcc and clang print all they would do: 2 ms instead of 9 for `-Q --help`.
+    let said =
+        ask(&["-###", "-x", "c", "-fPIC", "-shared", "-nostdlib", "-o", "kernel.so", "/dev/null"], "dry-run")?.output;
+    if let Some(dry) = parse_dry_run(&said) {
+        return Ok(dry);
+    }
+    let said_version = ask(&["-v"], "version")?.output;
+    parse_tcc_version(&said_version).ok_or_else(|| ToolchainError::Unrecognised {
+        language: "C",
+        program: candidate.program.clone(),
+        output: format!("{said}{said_version}").chars().take(2000).collect(),
+    })
+}
+
+fn parse_dry_run(text: &str) -> Option<DryRun> {
+    let after = |prefix: &str| text.lines().find_map(|line| line.strip_prefix(prefix));
+    let version = text.lines().find(|line| line.contains(" version ") && !line.starts_with(' '))?.trim();
+    let target = after("Target: ")?.trim();
+    let family = if version.contains("clang version ") {
+        Family::Clang
+    } else if version.starts_with("gcc version ") {
+        Family::Gcc
+    } else {
+        Family::Other
+    };
+    let commands = text.lines().filter_map(|line| line.strip_prefix(' '));
+    let programs: Vec<PathBuf> = commands.filter_map(first_word).map(PathBuf::from).collect();
+    let directories = after("COMPILER_PATH=").map(|list| std::env::split_paths(list).collect()).unwrap_or_default();
+    let (version, target) = (version.to_string(), target.to_string());
+    (!programs.is_empty()).then_some(DryRun { family, version, target, programs, directories })
+}
+
+/// The program of a printed command.
+fn first_word(command: &str) -> Option<&str> {
+    match command.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next(),
+        // clang notes `(in-process)` where it need not start a program.
+        None => command.split_whitespace().next().filter(|word| !word.starts_with('(')),
+    }
+}
+
+fn parse_tcc_version(text: &str) -> Option<DryRun> {
+    let version = text.lines().find(|line| line.starts_with("tcc version "))?.trim();
+    let (_, target) = version.trim_end_matches(')').rsplit_once('(')?;
+    Some(DryRun {
+        family: Family::Tcc,
+        version: version.to_string(),
+        target: target.to_lowercase().replace(' ', "-"),
+        programs: Vec::new(),
+        directories: Vec::new(),
+    })
+}
+
+/// The programs of which a compiler consists, each once.
+fn parts(candidate: &Candidate, dry: &DryRun, search_path: &OsStr) -> Result<Vec<PathBuf>, ToolchainError> {
+    let locate = |name: &Path| {
+        if name.is_absolute() {
+            return is_program(name).then(|| name.to_path_buf());
+        }
+        find_in(dry.directories.iter().cloned().chain(std::env::split_paths(search_path)), name)
+    };
+    let mut programs = vec![candidate.program.clone()];
+    for name in &dry.programs {
+        let missing =
+            || ToolchainError::Incomplete { program: candidate.program.clone(), part: name.display().to_string() };
+        programs.push(locate(name).ok_or_else(missing)?);
+        if name.file_name() == Some(OsStr::new("collect2")) {
+            // It runs a linker that it does not name, the first of these.
+            let linkers = ["real-ld", "collect-ld", "ld"].map(Path::new);
+            programs.push(linkers.iter().find_map(|linker| locate(linker)).ok_or_else(|| {
+                ToolchainError::Incomplete { program: candidate.program.clone(), part: "ld".to_string() }
+            })?);
+        }
+    }
+    let mut seen = Vec::new();
+    programs.retain(|program| {
+        let real = program.canonicalize().unwrap_or_else(|_| program.clone());
+        let new = !seen.contains(&real);
+        seen.push(real);
+        new
+    });
+    Ok(programs)
+}
