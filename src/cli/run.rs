@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::Context;
 
 use super::args::{Machine, Run, Tier};
+use super::cache::level;
 use super::failure::Failure;
 use super::load::{Loaded, load};
 use super::output::plot::{self, PlotFormat};
@@ -19,15 +20,18 @@ use super::report::{self, Stopwatch};
 use super::say;
 use crate::build::{OptLevel, ToolchainError};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::engine::{self, CacheChoice, EngineError, Notice, Options};
+use crate::engine::{self, CacheChoice, CpuPolicy, EngineError, Notice, Options};
 use crate::model::file::ModelFile;
 use crate::network::{self, Ending, Network, RandomState};
 use crate::runtime::archive;
 use crate::runtime::state_file::StateFileError;
 
 /// The options of the engine that the command line asks for.
-pub fn options(machine: &Machine, tier: Tier) -> Options {
-    Options {
+///
+/// # Errors
+/// [`Failure::Usage`] if the environment asks for a processor that there is not.
+pub fn options(machine: &Machine, tier: Tier) -> Result<Options, Failure> {
+    let options = Options {
         tier: match tier {
             Tier::Auto => engine::Tier::Auto,
             Tier::Interpreter => engine::Tier::Interpreter,
@@ -45,8 +49,28 @@ pub fn options(machine: &Machine, tier: Tier) -> Options {
             (Some(dir), false) => CacheChoice::Directory(dir.clone()),
             (None, false) => CacheChoice::Default,
         },
+        layers: machine.cache_layer.clone(),
+        strict: machine.strict,
         ..Options::default()
+    };
+    let cpu = match machine.cpu {
+        Some(cpu) => cpu,
+        None => CpuPolicy::of_env(&options.env).map_err(|error| Failure::Usage(error.to_string()))?.unwrap_or_default(),
+    };
+    Ok(Options { cpu, ..options })
+}
+
+/// Kernels for other processors cannot run here.
+fn check_cpu(options: &Options) -> Result<(), Failure> {
+    if options.cpu.runs_here() || options.tier == engine::Tier::Interpreter {
+        return Ok(());
     }
+    let machine = crate::build::Machine::this();
+    Err(Failure::Usage(format!(
+        "kernels for `{}` do not run on this processor, which is {}; `saltus warm` can make them here for others",
+        options.cpu,
+        level(&machine.architecture, &machine.features)
+    )))
 }
 
 /// Runs; `Ok(false)` if it was interrupted.
@@ -63,8 +87,9 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
         threads: arguments.threads,
         allow_native: arguments.allow_native,
         notice: if arguments.quiet { Notice::default() } else { Notice::to(say::problem) },
-        ..options(&arguments.machine, arguments.tier)
+        ..options(&arguments.machine, arguments.tier)?
     };
+    check_cpu(&options)?;
     let mut network = Network::from_checked(checked, options)?;
     if let Some(path) = &arguments.load_state {
         // A seed on the command line asks for other random numbers.

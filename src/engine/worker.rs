@@ -120,7 +120,7 @@ fn build(options: &Options, tasks: Vec<Task>, store: &Store, mailbox: &Mailbox<A
             return post(mailbox, numbers, news);
         }
     };
-    let features = toolchain.default_features();
+    let features = options.cpu.features();
     let level = options.opt_level.unwrap_or_default();
     let mut recipes = Vec::new();
     let mut left = Vec::new();
