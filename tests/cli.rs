@@ -49,7 +49,10 @@ impl Place {
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.0.path()).env("SALTUS_CACHE_DIR", self.path("store")).stdin(Stdio::null());
-        for name in ["CC", "SALTUS_CC", "COLUMNS", "XDG_CACHE_HOME"] {
+        for name in ["CC", "SALTUS_CC", "COLUMNS", "XDG_CACHE_HOME", "SALTUS_CPU"] {
+            command.env_remove(name);
+        }
+        for name in ["LAYERS", "TRUST", "MAX_SIZE", "MAX_AGE"].map(|name| format!("SALTUS_CACHE_{name}")) {
             command.env_remove(name);
         }
         command
@@ -556,4 +559,101 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
     let (folders, mut files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
     files.extend(folders.iter().flat_map(|folder| walk(folder)));
     files
+}
+
+/// The portable levels, and whether this machine has them.
+fn levels() -> Vec<(&'static str, bool)> {
+    let names = ["x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4"];
+    let policy = |name: &str| name.parse::<saltus::engine::CpuPolicy>().expect("a policy");
+    names.map(|name| (name, policy(name).runs_here())).to_vec()
+}
+
+#[test]
+fn a_store_is_carried_to_a_machine_without_a_compiler() {
+    if !levels()[1].1 {
+        return;
+    }
+    let place = Place::new();
+    // Kernels of this processor are none of those that were asked for.
+    place.run(&["warm", "base.toml", "-q"]);
+    place.run(&["warm", "base.toml", "-q", "--cpu", "x86-64-v2"]);
+    place.run(&["cache", "keygen", "key"]);
+    let keys: Vec<String> = place
+        .run(&["cache", "list"])
+        .lines()
+        .filter(|line| line.contains("x86-64-v2 "))
+        .map(|line| line.split(' ').next().expect("a key").to_owned())
+        .collect();
+    assert_eq!(keys.len(), 3, "one kernel of each object");
+    let mut export = vec!["cache", "export", "kernels.zip", "--sign", "key"];
+    export.extend(keys.iter().map(String::as_str));
+    assert!(place.run(&export).starts_with("3 kernels in kernels.zip, signed by "));
+    let there = ["--cache-dir", "there"];
+    let import = [&["cache", "import", "kernels.zip", "--trust", "key.pub"], &there[..]].concat();
+    assert_eq!(place.run(&import), "3 kernels imported into there\n");
+    assert_eq!(place.run(&import), "0 kernels imported into there; 3 there already\n");
+
+    let interpreted = place.json("base.toml", &["--tier", "interpreter"]);
+    let arguments = ["run", "base.toml", "-q", "--tier", "compiled", "--json", "-", "--cache-dir", "there"];
+    let output = place.saltus(&arguments).env("PATH", "").output().expect("an end");
+    let found = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(origins(&found).values().all(|origin| origin == "hit"), "{found}");
+    assert_eq!(results(&found), results(&interpreted));
+
+    // The same as a layer: trusted since it is this user's, then since what is in it is signed, then not at all.
+    let in_layer = |trust: &str| {
+        let mut run = place.saltus(&["run", "base.toml", "-q", "--tier", "compiled", "--json", "-"]);
+        run.args(["--cache-dir", "empty", "--cache-layer", "there"]).env("PATH", "").env("SALTUS_CACHE_TRUST", trust);
+        let found = String::from_utf8(run.output().expect("an end").stdout).expect("UTF-8");
+        assert_eq!(results(&found), results(&interpreted));
+        origins(&found).values().all(|origin| origin == "hit")
+    };
+    assert!(in_layer(""));
+    fs::set_permissions(place.path("there"), std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("changed");
+    assert!(in_layer("key.pub"));
+    assert!(!in_layer(""));
+    // Whoever asks for exactly what this command would make does not take those.
+    let strict = place.json("base.toml", &["--tier", "compiled", "--strict", "--cache-dir", "there2"]);
+    assert!(origins(&strict).values().all(|origin| origin == "built"));
+    assert_eq!(results(&strict), results(&interpreted));
+}
+
+#[test]
+fn kernels_for_other_processors_are_made_and_not_run() {
+    if std::env::consts::ARCH != "x86_64" {
+        return;
+    }
+    for (level, runs_here) in levels() {
+        let place = Place::new();
+        place.run(&["warm", "base.toml", "-q", "--cpu", level]);
+        let list = place.run(&["cache", "list"]);
+        assert_eq!(list.matches(&format!(" {level} ")).count(), 3, "{list}");
+        let arguments = ["run", "base.toml", "-q", "--tier", "compiled", "--cpu", level];
+        let output = place.saltus(&arguments).output().expect("an end");
+        assert_eq!(output.status.code(), Some(if runs_here { 0 } else { 2 }), "{level}: {}", stderr(&output));
+        let interpreted = place.saltus(&["run", "base.toml", "-q", "--tier", "interpreter", "--cpu", level]).status();
+        assert!(interpreted.expect("an end").success());
+    }
+}
+
+#[test]
+fn a_store_is_looked_after() {
+    let place = Place::new();
+    place.run(&["run", "base.toml", "-q", "--tier", "compiled"]);
+    let stats = place.run(&["cache", "stats"]);
+    assert!(stats.contains("3 kernels, ") && stats.contains("3 today") && stats.contains("at most 1.0 GB"), "{stats}");
+    let key = place.run(&["cache", "list"]).lines().nth(1).expect("a kernel").split(' ').next().map(str::to_owned);
+    let shown = place.run(&["cache", "show", &key.expect("a key")]);
+    assert!(shown.contains("signed by        nobody\n"), "{shown}");
+    let swept = place.run(&["cache", "gc", "--max-size", "0"]);
+    assert!(swept.starts_with("removed    3 kernels, "), "{swept}");
+    place.run(&["run", "base.toml", "-q", "--tier", "compiled"]);
+    let refused = place.saltus(&["cache", "clear"]).output().expect("an end");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(place.run(&["cache", "clear", "--yes"]).starts_with("removed 3 kernels from "));
+    assert!(place.run(&["cache", "list"]).starts_with("no kernels in "));
+    let report = place.run(&["doctor"]);
+    for row in ["file system ", "free space ", "permissions ", "above it ", "limits ", "temporary files "] {
+        assert!(report.lines().any(|line| line.starts_with(row)), "{row}: {report}");
+    }
 }

@@ -1,5 +1,16 @@
 //! The store: what is kept is found again, and whatever is wrong with it is a miss.
 
+#[path = "store/archive.rs"]
+mod archive;
+#[path = "store/claim.rs"]
+mod claim;
+#[path = "store/layers.rs"]
+mod layers;
+#[path = "store/limits.rs"]
+mod limits;
+#[path = "store/stub.rs"]
+mod stub;
+
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -7,77 +18,10 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use saltus::build::{CpuFeatures, CpuLevel, Env, Key, Machine, OptLevel, Recipe};
-use saltus::render::Language;
-use saltus::store::{Artifact, Store, StoreOptions, StoreWarning};
+use saltus::build::{CpuFeatures, CpuLevel, Env, Key, OptLevel, Recipe};
+use saltus::store::{Store, StoreOptions, StoreWarning};
+use stub::{assert_quiet, files, get, keep, machine, mode, only_file, open, recipe, with};
 use tempfile::TempDir;
-
-/// A machine of level 3.
-fn machine() -> Machine {
-    Machine { architecture: "x86_64".into(), system: "linux".into(), features: CpuFeatures::of_level(CpuLevel::V3) }
-}
-
-fn recipe(source: &str) -> Recipe {
-    Recipe {
-        language: Language::C,
-        source: source.into(),
-        arguments: vec!["-O3".into()],
-        compiler: Key([1; 32]),
-        target: "x86_64-linux-gnu".into(),
-        features: CpuFeatures::of_level(CpuLevel::V3),
-        opt_level: OptLevel::O3,
-        abi_version: 1,
-        numeric_policy: 1,
-    }
-}
-
-fn with(change: impl Fn(&mut Recipe)) -> Recipe {
-    let mut recipe = recipe("kernel");
-    change(&mut recipe);
-    recipe
-}
-
-fn keep(store: &Store, recipe: &Recipe, library: &[u8]) -> Artifact {
-    store.insert(recipe, "gcc version 12.2.0", library, 0.05)
-}
-
-fn get(store: &Store, recipe: &Recipe) -> Option<Artifact> {
-    store.get(&recipe.kernel_id(), Some(&recipe.key()), &machine())
-}
-
-fn open(directory: &TempDir) -> Store {
-    Store::open(directory.path(), StoreOptions::default())
-}
-
-/// All files below a directory, relative to it, in order.
-fn files(directory: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut pending = vec![directory.to_path_buf()];
-    while let Some(place) = pending.pop() {
-        for entry in fs::read_dir(place).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { pending.push(path) } else { found.push(path.strip_prefix(directory).unwrap().into()) }
-        }
-    }
-    found.sort();
-    found
-}
-
-/// The file of the only entry.
-fn only_file(directory: &TempDir) -> PathBuf {
-    let found = files(directory.path());
-    assert_eq!(found.len(), 1, "{found:?}");
-    directory.path().join(&found[0])
-}
-
-fn mode(path: &Path) -> u32 {
-    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
-}
-
-fn assert_quiet(store: &Store) {
-    let warnings = store.take_warnings();
-    assert!(warnings.is_empty(), "{warnings:?}");
-}
 
 #[test]
 fn what_is_kept_is_found_again_by_any_process() {
@@ -361,16 +305,15 @@ fn inside_a_full_disk() {
 
 #[test]
 fn a_reader_writes_nothing() {
-    let read_only = StoreOptions { read_only: true, ..StoreOptions::default() };
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("store");
-    let absent = Store::open(&path, read_only);
+    let absent = Store::open(&path, StoreOptions::read_only());
     assert_quiet(&absent);
     assert!(!path.exists());
 
     let recipe = recipe("kernel");
     let kept = keep(&Store::open(&path, StoreOptions::default()), &recipe, b"library");
-    let store = Store::open(&path, read_only);
+    let store = Store::open(&path, StoreOptions::read_only());
     assert_eq!(get(&store, &recipe), Some(kept));
     keep(&store, &self::recipe("another kernel"), b"library");
     let before = files(&path);

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::engine::CpuPolicy;
+
 /// Runs models of spiking neural networks through compiled, cached kernels.
 #[derive(Debug, Parser)]
 #[command(name = "saltus", version, long_version = super::version::long(), arg_required_else_help = true)]
@@ -53,9 +55,19 @@ pub struct Machine {
     /// Directory of the store, instead of `SALTUS_CACHE_DIR` and the user's cache directory
     #[arg(long, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
+    /// Store to look into after that one, never written; may be given several times, instead of `SALTUS_CACHE_LAYERS`
+    #[arg(long, value_name = "DIR")]
+    pub cache_layer: Vec<PathBuf>,
     /// Neither look for kernels in the store nor keep them there
-    #[arg(long, conflicts_with = "cache_dir")]
+    #[arg(long, conflicts_with_all = ["cache_dir", "cache_layer"])]
     pub no_cache: bool,
+    /// Processor to compile for, instead of `SALTUS_CPU`: `native`, or a portable level such as `x86-64-v2` for stores
+    /// that machines share
+    #[arg(long, value_name = "LEVEL")]
+    pub cpu: Option<CpuPolicy>,
+    /// Use only kernels that were made exactly as this command would make them
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// How kernels run.
@@ -214,6 +226,9 @@ pub struct Cache {
     /// Directory of the store, instead of `SALTUS_CACHE_DIR` and the user's cache directory
     #[arg(long, value_name = "DIR", global = true)]
     pub cache_dir: Option<PathBuf>,
+    /// Store below that one; may be given several times, instead of `SALTUS_CACHE_LAYERS`
+    #[arg(long, value_name = "DIR", global = true)]
+    pub cache_layer: Vec<PathBuf>,
     /// What to do
     #[command(subcommand)]
     pub command: CacheCommand,
@@ -240,6 +255,46 @@ pub enum CacheCommand {
     },
     /// Read every kernel, and move those aside that are damaged
     Verify,
+    /// Show how many kernels of which kind there are, when they were used, and what the limits are
+    Stats,
+    /// Remove kernels beyond the limits, and what processes that died have left
+    Gc {
+        /// Bytes to keep, such as `500MB` or `none` for any number, instead of `SALTUS_CACHE_MAX_SIZE`
+        #[arg(long, value_name = "SIZE")]
+        max_size: Option<String>,
+        /// How long to keep what nobody uses, such as `90d` or `none` for ever, instead of `SALTUS_CACHE_MAX_AGE`
+        #[arg(long, value_name = "AGE")]
+        max_age: Option<String>,
+    },
+    /// Remove all kernels
+    Clear {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Write kernels into one file, for other machines
+    Export {
+        /// The file
+        file: PathBuf,
+        /// Keys of kernels, or enough of their first digits; all kernels if there are none
+        keys: Vec<String>,
+        /// Sign each kernel with the secret key in this file
+        #[arg(long, value_name = "FILE")]
+        sign: Option<PathBuf>,
+    },
+    /// Put the kernels of such a file into the store
+    Import {
+        /// The file
+        file: PathBuf,
+        /// Only take what is signed by a public key in this file; may be given several times
+        #[arg(long, value_name = "FILE")]
+        trust: Vec<PathBuf>,
+    },
+    /// Make a key to sign kernels with: a secret one, and a public one in FILE.pub
+    Keygen {
+        /// The file for the secret key
+        file: PathBuf,
+    },
 }
 
 fn assignment(argument: &str) -> Result<(String, String), String> {

@@ -5,31 +5,52 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::args::{Cache, CacheCommand};
+use super::cache_care as care;
 use super::explain;
 use super::failure::Failure;
 use super::output::format::{bytes, counted, duration};
 use super::say;
 use super::table::{Align, pairs, table};
 use crate::build::{CpuFeatures, Env};
-use crate::store::{Artifact, Store, StoreOptions};
+use crate::store::{Artifact, Store, StoreOptions, StoreWarning};
 
 /// How many keys an error offers.
 const OFFERED: usize = 8;
 
 /// Does what was asked for.
 pub fn cache(arguments: &Cache) -> Result<(), Failure> {
+    if let CacheCommand::Keygen { file } = &arguments.command {
+        return care::keygen(file);
+    }
     let path = directory(arguments.cache_dir.as_deref())?;
+    let open = |read_only| open(&path, &arguments.cache_layer, read_only);
     match &arguments.command {
         CacheCommand::Path => say::answer(&format!("{}\n", path.display())),
-        CacheCommand::List => say::answer(&list(&open(&path)?.list(), &path)),
-        CacheCommand::Explain { key, other: None } => say::answer(&explain::one(&one(&open(&path)?, key, &path)?)),
+        CacheCommand::List => {
+            let store = open(true)?;
+            say::answer(&list(&store.show(""), &path))?;
+            tell_warnings(&store);
+            Ok(())
+        }
+        CacheCommand::Explain { key, other: None } => say::answer(&explain::one(&one(&open(true)?, key, &path)?)),
         CacheCommand::Explain { key, other: Some(other) } => {
-            let store = open(&path)?;
+            let store = open(true)?;
             let (key, other) = (one(&store, key, &path)?, one(&store, other, &path)?);
             say::answer(&explain::two(&key, &other))
         }
-        CacheCommand::Verify => verify(&path),
-        CacheCommand::Show { key } => say::answer(&show(one(&open(&path)?, key, &path)?)),
+        CacheCommand::Verify => verify(&open(false)?, &path),
+        CacheCommand::Show { key } => {
+            let store = open(true)?;
+            say::answer(&show(&store, &one(&store, key, &path)?))
+        }
+        CacheCommand::Stats => care::stats(&open(true)?, &path),
+        CacheCommand::Gc { max_size, max_age } => {
+            care::gc(&open(false)?, &path, max_size.as_deref(), max_age.as_deref())
+        }
+        CacheCommand::Clear { yes } => care::clear(&open(false)?, &path, *yes),
+        CacheCommand::Export { file, keys, sign } => care::export(&open(true)?, file, keys, sign.as_deref()),
+        CacheCommand::Import { file, trust } => care::import(&open(false)?, file, trust, &path),
+        CacheCommand::Keygen { .. } => Ok(()),
     }
 }
 
@@ -41,12 +62,25 @@ fn directory(asked_for: Option<&Path>) -> Result<PathBuf, Failure> {
     })
 }
 
-/// Opens the store for looking only.
-fn open(path: &Path) -> Result<Store, Failure> {
-    let store = Store::open(path, StoreOptions { read_only: true, ..StoreOptions::default() });
+/// Opens the store, for looking only if it is `read_only`.
+fn open(path: &Path, layers: &[PathBuf], read_only: bool) -> Result<Store, Failure> {
+    let (options, mut wrong) = StoreOptions::from_env(&Env::of_process());
+    if let Some(setting) = wrong.pop() {
+        let StoreWarning::Setting { name, cause } = setting else { return Err(anyhow::Error::from(setting).into()) };
+        return Err(Failure::Usage(format!("`{name}`: {cause}")));
+    }
+    let layers = if layers.is_empty() { options.layers.clone() } else { layers.to_vec() };
+    let store = Store::open(path, StoreOptions { read_only, layers, ..options });
     match (store.path(), store.take_warnings().pop()) {
         (None, Some(warning)) => Err(anyhow::Error::from(warning).into()),
         _ => Ok(store),
+    }
+}
+
+/// Says what stands in the way of layers and keys, once everything else is told.
+pub fn tell_warnings(store: &Store) {
+    for warning in store.take_warnings() {
+        say::warning(&warning.to_string());
     }
 }
 
@@ -83,9 +117,10 @@ fn list(kernels: &[Artifact], path: &Path) -> String {
             level(&record.recipe.target, &record.recipe.features),
             bytes(artifact.size() as u64),
             duration(record.compile_seconds),
+            artifact.layer.as_ref().map_or(String::new(), |layer| layer.display().to_string()),
         ]
     };
-    let columns = [
+    let mut columns = vec![
         ("key", Align::Left),
         ("kernel", Align::Left),
         ("language", Align::Left),
@@ -95,11 +130,15 @@ fn list(kernels: &[Artifact], path: &Path) -> String {
         ("size", Align::Right),
         ("compiled in", Align::Right),
     ];
+    if kernels.iter().any(|kernel| kernel.layer.is_some()) {
+        columns.push(("layer", Align::Left));
+    }
+    let rows: Vec<Vec<String>> = kernels.iter().map(row).map(|row| row[..columns.len()].to_vec()).collect();
     let size: usize = kernels.iter().map(Artifact::size).sum();
     let seconds: f64 = kernels.iter().map(|artifact| artifact.record.compile_seconds).sum();
     format!(
         "{}{}, {}, compiled in {}, in {}\n",
-        table(&columns, &kernels.iter().map(row).collect::<Vec<_>>()),
+        table(&columns, &rows),
         counted(kernels.len(), ("kernel", "kernels")),
         bytes(size as u64),
         duration(seconds),
@@ -108,11 +147,7 @@ fn list(kernels: &[Artifact], path: &Path) -> String {
 }
 
 /// Reads every entry; what is damaged goes into quarantine, and whoever needs it makes it anew.
-fn verify(path: &Path) -> Result<(), Failure> {
-    let store = Store::open(path, StoreOptions::default());
-    if let (None, Some(warning)) = (store.path(), store.take_warnings().pop()) {
-        return Err(anyhow::Error::from(warning).into());
-    }
+fn verify(store: &Store, path: &Path) -> Result<(), Failure> {
     let sound = store.list();
     let warnings = store.take_warnings();
     let size: usize = sound.iter().map(Artifact::size).sum();
@@ -155,7 +190,7 @@ fn one(store: &Store, prefix: &str, path: &Path) -> Result<Artifact, Failure> {
     }
 }
 
-fn show(artifact: Artifact) -> String {
+fn show(store: &Store, artifact: &Artifact) -> String {
     let record = &artifact.record;
     let recipe = &record.recipe;
     let rows = [
@@ -174,6 +209,8 @@ fn show(artifact: Artifact) -> String {
         ("compiled in", duration(record.compile_seconds)),
         ("library", bytes(artifact.library().len() as u64)),
         ("entry", bytes(artifact.size() as u64)),
+        ("signed by", care::signer(store, artifact)),
+        ("layer", artifact.layer.as_ref().map_or("none: your own".to_owned(), |layer| layer.display().to_string())),
         ("source", counted(recipe.source.lines().count(), ("line", "lines"))),
     ];
     format!("{}\n{}", pairs(&rows), recipe.source)

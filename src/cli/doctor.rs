@@ -2,15 +2,11 @@
 //!
 //! Nothing is changed: the store is only looked at, and the kernel that is compiled as a trial is not kept.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-
 use super::args::{self, Tier};
 use super::cache::level;
+use super::doctor_store::store;
 use super::failure::Failure;
-use super::output::format::{bytes, counted, duration};
+use super::output::format::duration;
 use super::run::options;
 use super::say;
 use super::table::{Align, pairs, table};
@@ -23,7 +19,6 @@ use crate::kernel::text::parse_kernel;
 use crate::load::library::{Way, load_by};
 use crate::render::{Language, render};
 use crate::runtime::abi::ABI_VERSION;
-use crate::store::{Artifact, Store, StoreOptions};
 
 /// The kernel that is compiled as a trial.
 const TRIAL: &str = "kernel each {
@@ -38,7 +33,7 @@ const TRIAL: &str = "kernel each {
 
 /// Reports.
 pub fn doctor(machine: &args::Machine) -> Result<(), Failure> {
-    let options = options(machine, args::Language::C, Tier::Auto);
+    let options = options(machine, args::Language::C, Tier::Auto)?;
     let chosen = discover(&options.env, options.cc.as_deref(), None);
     let compilers = compilers(&survey(Language::C, &options.env, options.cc.as_deref(), None), chosen.as_ref().ok());
     let chosen_for_rust = discover_for(Language::Rust, &options.env, None, None);
@@ -57,6 +52,7 @@ pub fn doctor(machine: &args::Machine) -> Result<(), Failure> {
         ("processor", level(&machine.architecture, &machine.features)),
         ("features", machine.features.to_string()),
         ("cores", cores),
+        ("compiled for", options.cpu.to_string()),
     ];
     rows.extend(trial);
     rows.extend(store(&options));
@@ -94,7 +90,7 @@ fn trial(toolchain: &Toolchain, options: &Options) -> Vec<(&'static str, String)
     };
     let source = render(&kernel, options.language);
     let level = options.opt_level.unwrap_or(OptLevel::O3);
-    let recipe = Recipe::new(&source, ABI_VERSION, toolchain, &toolchain.default_features(), level);
+    let recipe = Recipe::new(&source, ABI_VERSION, toolchain, &options.cpu.features(), level);
     let mut rows = vec![("compiler", toolchain.version.clone())];
     let Compiled { library, seconds } = match compile(&recipe, toolchain, &CompileOptions::default()) {
         Ok(compiled) => compiled,
@@ -108,41 +104,4 @@ fn trial(toolchain: &Toolchain, options: &Options) -> Vec<(&'static str, String)
     rows.push(("memory files", opens(Way::Memory)));
     rows.push(("private files", opens(Way::PrivateFile)));
     rows
-}
-
-fn store(options: &Options) -> Vec<(&'static str, String)> {
-    let Some(path) = options.store_directory() else {
-        let reason = match options.cache {
-            crate::engine::CacheChoice::None => "none, as asked for",
-            _ => "none: neither `SALTUS_CACHE_DIR` nor `HOME` is set",
-        };
-        return vec![("store", reason.to_owned())];
-    };
-    let mut rows = vec![("store", path.display().to_string())];
-    let store = Store::open(&path, StoreOptions { read_only: true, ..StoreOptions::default() });
-    let kernels = store.list();
-    rows.push(match fs::metadata(&path) {
-        Ok(meta) => {
-            let whose = if meta.uid() == rustix::process::geteuid().as_raw() { "yours" } else { "another user's" };
-            ("permissions", format!("{:04o}, {whose}", meta.mode() & 0o7777))
-        }
-        Err(cause) if cause.kind() == ErrorKind::NotFound => ("permissions", "not made yet".to_owned()),
-        Err(cause) => ("permissions", say::without_number(&cause.to_string())),
-    });
-    let size: usize = kernels.iter().map(Artifact::size).sum();
-    rows.push(("kernels", format!("{}, {}", counted(kernels.len(), ("kernel", "kernels")), bytes(size as u64))));
-    if let Some(free) = free_bytes(&path) {
-        rows.push(("free space", bytes(free)));
-    }
-    rows.extend(
-        store.take_warnings().into_iter().map(|warning| ("warning", say::without_number(&warning.to_string()))),
-    );
-    rows
-}
-
-/// Bytes that this user can still write where a path is, or will be.
-fn free_bytes(path: &Path) -> Option<u64> {
-    let there = path.ancestors().find(|path| path.exists())?;
-    let stat = rustix::fs::statvfs(there).ok()?;
-    Some(stat.f_bavail * stat.f_frsize)
 }

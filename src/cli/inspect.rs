@@ -31,7 +31,7 @@ pub fn inspect(arguments: &Inspect) -> Result<(), Failure> {
     if arguments.schedule {
         return say::answer(&network.scheduling_summary().to_string());
     }
-    let options = options(&arguments.machine, arguments.kernels.lang, Tier::Auto);
+    let options = options(&arguments.machine, arguments.kernels.lang, Tier::Auto)?;
     let all = kernels(&network, options.language);
     let chosen = chosen(&all, arguments.glob.as_deref())?;
     let text = if arguments.source {

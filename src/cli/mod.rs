@@ -2,8 +2,10 @@
 
 pub mod args;
 pub mod cache;
+pub mod cache_care;
 pub mod check;
 pub mod doctor;
+pub mod doctor_store;
 pub mod explain;
 pub mod failure;
 pub mod inspect;

@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::Context;
 
 use super::args::{Language, Machine, Run, Tier};
+use super::cache::level;
 use super::failure::Failure;
 use super::load::{Loaded, load};
 use super::output::plot::{self, PlotFormat};
@@ -19,7 +20,7 @@ use super::report::{self, Stopwatch};
 use super::say;
 use crate::build::{OptLevel, ToolchainError};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::engine::{self, CacheChoice, EngineError, Notice, Options};
+use crate::engine::{self, CacheChoice, CpuPolicy, EngineError, Notice, Options};
 use crate::model::file::ModelFile;
 use crate::network::{self, Ending, Network, RandomState};
 use crate::render;
@@ -27,8 +28,11 @@ use crate::runtime::archive;
 use crate::runtime::state_file::StateFileError;
 
 /// The options of the engine that the command line asks for.
-pub fn options(machine: &Machine, language: Language, tier: Tier) -> Options {
-    Options {
+///
+/// # Errors
+/// [`Failure::Usage`] if the environment asks for a processor that there is not.
+pub fn options(machine: &Machine, language: Language, tier: Tier) -> Result<Options, Failure> {
+    let options = Options {
         language: match language {
             Language::C => render::Language::C,
             Language::Rust => render::Language::Rust,
@@ -50,8 +54,28 @@ pub fn options(machine: &Machine, language: Language, tier: Tier) -> Options {
             (Some(dir), false) => CacheChoice::Directory(dir.clone()),
             (None, false) => CacheChoice::Default,
         },
+        layers: machine.cache_layer.clone(),
+        strict: machine.strict,
         ..Options::default()
+    };
+    let cpu = match machine.cpu {
+        Some(cpu) => cpu,
+        None => CpuPolicy::of_env(&options.env).map_err(|error| Failure::Usage(error.to_string()))?.unwrap_or_default(),
+    };
+    Ok(Options { cpu, ..options })
+}
+
+/// Kernels for other processors cannot run here.
+fn check_cpu(options: &Options) -> Result<(), Failure> {
+    if options.cpu.runs_here() || options.tier == engine::Tier::Interpreter {
+        return Ok(());
     }
+    let machine = crate::build::Machine::this();
+    Err(Failure::Usage(format!(
+        "kernels for `{}` do not run on this processor, which is {}; `saltus warm` can make them here for others",
+        options.cpu,
+        level(&machine.architecture, &machine.features)
+    )))
 }
 
 /// Runs; `Ok(false)` if it was interrupted.
@@ -72,8 +96,9 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
         allow_native: arguments.allow_native,
         check_swap: arguments.check_swap,
         notice: if arguments.quiet { Notice::default() } else { Notice::to(say::problem) },
-        ..options(&arguments.machine, arguments.kernels.lang, arguments.tier)
+        ..options(&arguments.machine, arguments.kernels.lang, arguments.tier)?
     };
+    check_cpu(&options)?;
     let mut network = Network::from_checked(checked, options)?;
     if let Some(path) = &arguments.load_state {
         // A seed on the command line asks for other random numbers.

@@ -18,7 +18,7 @@ use super::run::options;
 use super::say;
 use super::table::{Align, table};
 use crate::diag::File;
-use crate::engine::{Options, Origin};
+use crate::engine::{CpuPolicy, Options, Origin};
 use crate::model::file;
 use crate::network::Network;
 
@@ -64,7 +64,9 @@ pub fn warm(arguments: &Warm) -> Result<u8, Failure> {
     if sources.is_empty() {
         return Err(Failure::Usage("nothing to do: name models, or say `--catalog`".to_string()));
     }
-    let options = options(&arguments.machine, arguments.kernels.lang, Tier::Compiled);
+    let mut options = options(&arguments.machine, arguments.kernels.lang, Tier::Compiled)?;
+    // Whoever names a level wants kernels for it, not those that this machine has already.
+    options.strict |= options.cpu != CpuPolicy::Native;
     if options.store_directory().is_none() {
         let message = "there is no store to put kernels into: it is switched off, or neither `SALTUS_CACHE_DIR` nor \
                        `HOME` is set";

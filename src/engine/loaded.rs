@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use super::{CacheChoice, Options};
+use super::{CacheChoice, CpuPolicy, Options};
 use crate::build::{Key, OptLevel};
 use crate::kernel::ir::Kernel;
 use crate::load::CompiledKernel;
@@ -49,7 +49,10 @@ pub struct How {
     language: Language,
     cc: Option<PathBuf>,
     opt_level: Option<OptLevel>,
+    cpu: CpuPolicy,
+    strict: bool,
     store: PathBuf,
+    layers: Vec<PathBuf>,
 }
 
 impl How {
@@ -58,8 +61,17 @@ impl How {
         if options.cache == CacheChoice::None || !options.reuse_loaded {
             return None;
         }
-        let store = options.store_directory()?;
-        Some(How { language: options.language, cc: options.cc.clone(), opt_level: options.opt_level, store })
+        // What was made for other processors would end this one.
+        let store = options.store_directory().filter(|_| options.cpu.runs_here())?;
+        Some(How {
+            language: options.language,
+            cc: options.cc.clone(),
+            opt_level: options.opt_level,
+            cpu: options.cpu,
+            strict: options.strict,
+            store,
+            layers: options.layers.clone(),
+        })
     }
 }
 

@@ -12,6 +12,7 @@ mod code_object;
 mod loaded;
 mod native;
 mod once;
+mod policy;
 mod proof;
 mod supply;
 mod threads;
@@ -25,6 +26,7 @@ use std::time::Instant;
 pub use self::code_object::{CodeObject, Interpreted};
 pub use self::native::{Evaluate, native};
 pub use self::once::{run_once, run_once_over, select_once};
+pub use self::policy::{CpuPolicy, UnknownCpu};
 pub use self::supply::Engine;
 pub use self::threads::Threads;
 use crate::build::{Env, Key, Machine, OptLevel, ToolchainError};
@@ -34,7 +36,7 @@ use crate::kernel::lower::{Lowered, Site};
 use crate::kernel::verify::{VerifyError, verify};
 use crate::render::Language;
 pub use crate::render::NativeFunction;
-use crate::store::Store;
+use crate::store::{Store, StoreOptions, StoreWarning};
 
 /// What runs the kernels. Results are the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,8 +73,14 @@ pub struct Options {
     pub cc: Option<PathBuf>,
     /// How hard the compiler tries; 3 if absent.
     pub opt_level: Option<OptLevel>,
+    /// For which processors kernels are made. For one that this machine is not, they are made and kept, and none is run.
+    pub cpu: CpuPolicy,
+    /// Whether only kernels are used that were made exactly as these options say.
+    pub strict: bool,
     /// Where compiled kernels are kept.
     pub cache: CacheChoice,
+    /// Stores that are looked into after that one, instead of those that the environment names.
+    pub layers: Vec<PathBuf>,
     /// Threads that run a kernel together, where that changes no bit and pays: at most one for each processor. 1: the
     /// thread that runs the network.
     pub threads: NonZeroUsize,
@@ -125,7 +133,10 @@ impl Default for Options {
             language: Language::C,
             cc: None,
             opt_level: None,
+            cpu: CpuPolicy::Native,
+            strict: false,
             cache: CacheChoice::Default,
+            layers: Vec::new(),
             threads: NonZeroUsize::MIN,
             least_elements: None,
             env: Env::of_process(),
@@ -152,12 +163,25 @@ impl Options {
         }
     }
 
+    /// How the store is used: as these options and the environment say, and what is wrong with what the latter says.
+    pub fn store_options(&self) -> (StoreOptions, Vec<StoreWarning>) {
+        let (options, warnings) = StoreOptions::from_env(&self.env);
+        let layers = if self.layers.is_empty() { options.layers } else { self.layers.clone() };
+        (StoreOptions { strict: self.strict, layers, ..options }, warnings)
+    }
+
     /// The store that these options name.
     pub fn store(&self) -> Store {
-        match self.store_directory() {
-            Some(directory) => Store::open(&directory, Default::default()),
-            None => Store::none(),
+        if self.cache == CacheChoice::None {
+            return Store::none();
         }
+        let (options, warnings) = self.store_options();
+        let store = match self.store_directory() {
+            Some(directory) => Store::open(&directory, options),
+            None => Store::without_directory(options),
+        };
+        warnings.into_iter().for_each(|warning| store.warn(warning));
+        store
     }
 }
 

@@ -216,6 +216,10 @@ impl Engine {
 
     /// Puts code into its place, or lets it prove itself there first.
     fn install(&mut self, object: &mut CodeObject, number: usize, ready: Ready, is_preliminary: bool, moment: Moment) {
+        if !self.options.cpu.runs_here() {
+            // It was made for the store.
+            return self.note(number, &ready);
+        }
         let (code, name) = (ready.loaded.code.clone(), ready.loaded.key.short());
         if !self.options.check_swap {
             object.swap(code, name, moment.step);

@@ -254,7 +254,7 @@ impl Maker<'_> {
             Ok(toolchain) => toolchain,
             Err(error) => return self.do_without_compiler(tasks, error),
         };
-        let features = toolchain.default_features();
+        let features = self.options.cpu.features();
         let level = opt_level.unwrap_or_default();
         let mut recipes = Vec::new();
         let mut left = Vec::new();
