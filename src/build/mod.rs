@@ -5,6 +5,7 @@
 //! module starts processes. It knows nothing of models, of the store or of how a kernel is called.
 
 pub mod compile;
+pub mod costs;
 pub mod cpu;
 pub mod elf;
 mod env;
@@ -16,10 +17,10 @@ mod process;
 pub mod recipe;
 pub mod toolchain;
 
-pub use compile::{CompileError, CompileOptions, Compiled, compile, compile_all};
+pub use compile::{CompileError, CompileOptions, Compiled, Unit, compile, compile_all};
 pub use cpu::{CpuFeatures, CpuLevel, Machine};
 pub use process::{lower_priority, stop_all};
-pub use recipe::{KernelId, Key, OptLevel, Recipe};
+pub use recipe::{KernelId, Key, Member, OptLevel, Recipe};
 pub use toolchain::{Env, Family, Toolchain, ToolchainError};
 
 use std::fmt::Write as _;

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::compile::ENTRY_SYMBOL;
 use super::cpu::CpuFeatures;
 use super::flags::arguments;
 use super::toolchain::Toolchain;
@@ -148,6 +149,18 @@ pub struct Recipe {
     pub abi_version: u32,
     /// [`NUMERIC_POLICY`] of the version that made this.
     pub numeric_policy: u32,
+    /// What it was compiled together with, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Member>,
+}
+
+/// The place of a kernel in a text of several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Key of the recipe of the whole text.
+    pub unit: Key,
+    /// The kernel's symbol there.
+    pub entry: String,
 }
 
 impl Recipe {
@@ -170,14 +183,41 @@ impl Recipe {
             opt_level,
             abi_version,
             numeric_policy: NUMERIC_POLICY,
+            unit: None,
         }
+    }
+
+    /// The recipe of a kernel that is compiled as part of `unit`, under the symbol `entry` there.
+    pub fn in_unit(self, unit: &Recipe, entry: String) -> Recipe {
+        Recipe { unit: Some(Member { unit: unit.key(), entry }), ..self }
+    }
+
+    /// Whether the other recipe makes the same of the same kernel, but for what that was compiled together with.
+    pub fn makes_the_same_as(&self, other: &Recipe) -> bool {
+        let alone = |recipe: &Recipe| Recipe { unit: None, ..recipe.clone() };
+        alone(self) == alone(other)
+    }
+
+    /// The symbol of the kernel in the library.
+    pub fn entry(&self) -> &str {
+        self.unit.as_ref().map_or(ENTRY_SYMBOL, |member| &member.entry)
     }
 
     /// The digest of every field.
     pub fn key(&self) -> Key {
         // Destructured, so that a new field does not compile before it is hashed.
-        let Recipe { language, source, arguments, compiler, target, features, opt_level, abi_version, numeric_policy } =
-            self;
+        let Recipe {
+            language,
+            source,
+            arguments,
+            compiler,
+            target,
+            features,
+            opt_level,
+            abi_version,
+            numeric_policy,
+            unit,
+        } = self;
         let mut fields = Fields::new("saltus recipe key v1");
         fields.text(language.name());
         fields.text(source);
@@ -188,6 +228,10 @@ impl Recipe {
         fields.text(opt_level.flag());
         fields.number(*abi_version);
         fields.number(*numeric_policy);
+        if let Some(Member { unit, entry }) = unit {
+            fields.bytes(&unit.0);
+            fields.text(entry);
+        }
         Key(fields.digest())
     }
 
@@ -246,13 +290,14 @@ mod tests {
             opt_level: OptLevel::O3,
             abi_version: 1,
             numeric_policy: NUMERIC_POLICY,
+            unit: None,
         }
     }
 
     type Change = (&'static str, fn(&mut Recipe), bool);
 
     /// A field, a change of it, and whether the change also makes another kernel.
-    const CHANGES: [Change; 12] = [
+    const CHANGES: [Change; 15] = [
         ("language", |r| r.language = Language::Rust, true),
         ("source", |r| r.source.push(' '), true),
         ("an argument", |r| r.arguments[0] = "-O2".into(), false),
@@ -264,17 +309,21 @@ mod tests {
         ("opt level", |r| r.opt_level = OptLevel::O0, false),
         ("ABI version", |r| r.abi_version = 2, true),
         ("numeric policy", |r| r.numeric_policy += 1, true),
+        ("unit", |r| r.unit = Some(Member { unit: Key([1; 32]), entry: "saltus_kernel_0".into() }), false),
+        ("another unit", |r| r.unit = Some(Member { unit: Key([2; 32]), entry: "saltus_kernel_0".into() }), false),
+        ("place in a unit", |r| r.unit = Some(Member { unit: Key([1; 32]), entry: "saltus_kernel_1".into() }), false),
         ("source against target", |r| std::mem::swap(&mut r.source, &mut r.target), true),
     ];
 
     #[test]
     fn every_field_changes_the_key() {
         let original = recipe();
-        assert_eq!(original.key(), original.clone().key());
+        let mut keys = vec![original.key()];
         for (what, change, kernel_too) in CHANGES {
             let mut changed = original.clone();
             change(&mut changed);
-            assert_ne!(original.key(), changed.key(), "{what}");
+            assert!(!keys.contains(&changed.key()), "{what}");
+            keys.push(changed.key());
             assert_eq!(original.kernel_id() != changed.kernel_id(), kernel_too, "{what}");
         }
     }

@@ -51,6 +51,13 @@ fn fields(artifact: &Artifact) -> Vec<(&'static str, String)> {
         ("features", recipe.features.to_string()),
         ("arguments", recipe.arguments.join(" ")),
         ("source", format!("{lines}, kernel {}", artifact.kernel.short())),
+        (
+            "compiled",
+            recipe
+                .unit
+                .as_ref()
+                .map_or("alone".to_owned(), |member| format!("in unit {} as {}", member.unit.short(), member.entry)),
+        ),
     ]
 }
 

@@ -119,6 +119,17 @@ impl CodeObject {
         &self.slot
     }
 
+    /// About how long the interpreter takes for one call over all elements, in seconds: it decodes an operation once, and
+    /// carries it out in vectors.
+    pub fn interpreted_seconds(&self) -> f64 {
+        /// For one operation, whatever the number of elements.
+        const DECODING: f64 = 12e-9;
+        /// For one operation and element.
+        const RUNNING: f64 = 0.3e-9;
+        let work = work_per_element(&self.kernel) as f64;
+        work * (DECODING + RUNNING * self.elements as f64)
+    }
+
     /// Lets runs be divided among these threads where that pays, if the kernel allows it without a change of any bit.
     pub fn divide_among(&mut self, threads: &Arc<Threads>) {
         self.divide(threads, LEAST_WORK.div_ceil(work_per_element(&self.kernel)));

@@ -10,6 +10,7 @@
 
 mod code_object;
 mod loaded;
+mod making;
 mod native;
 mod once;
 mod policy;

@@ -86,8 +86,14 @@ impl Engine {
     }
 
     /// Starts to make code for these code objects, and lets them use the engine's threads; what arrives is numbered in
-    /// their order.
-    pub fn start<'a>(&mut self, objects: impl Iterator<Item = &'a mut CodeObject>, moment: Moment) {
+    /// their order. `expected_seconds`: how long the interpreter would take for all that they are going to run, if that is
+    /// known; what is over before code is there is left to it.
+    pub fn start<'a>(
+        &mut self,
+        objects: impl Iterator<Item = &'a mut CodeObject>,
+        moment: Moment,
+        expected_seconds: Option<f64>,
+    ) {
         let mut jobs = Vec::new();
         for (number, object) in objects.enumerate() {
             match self.options.least_elements {
@@ -119,7 +125,7 @@ impl Engine {
         } else if count == 0 {
             self.note_full_speed();
         } else if let Some(worker) = self.worker() {
-            worker.start(jobs);
+            worker.start(jobs, expected_seconds);
             self.outstanding = count;
         } else {
             self.interpreted = count;
@@ -133,7 +139,7 @@ impl Engine {
         self.reports.clear();
         self.trials.clear();
         (self.outstanding, self.interpreted) = (0, 0);
-        self.start(objects, moment);
+        self.start(objects, moment, None);
     }
 
     /// Whether the threads are those of another process, of which this one was forked off: they are not here. New ones
@@ -190,6 +196,7 @@ impl Engine {
                         }
                     }
                 }
+                News::NotWorthIt => self.interpreted += numbers.len(),
                 News::Failed(reason) => {
                     self.interpreted += numbers.len();
                     self.warn(reason);

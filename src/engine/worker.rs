@@ -6,34 +6,20 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use super::loaded::{self, How, Loaded};
-use super::{Options, Origin, Tier};
-use crate::build::compile::compile_each;
-use crate::build::toolchain::discover_for;
-use crate::build::{
-    CompileError, CompileOptions, Compiled, Family, KernelId, Machine, OptLevel, Recipe, Toolchain, ToolchainError,
-    lower_priority,
-};
-use crate::kernel::ir::{Expr, Kernel};
-use crate::load::library::load;
+use super::{Options, Origin};
+use crate::build::{KernelId, Machine, ToolchainError};
+use crate::kernel::ir::Kernel;
+use crate::load::library::load_entry;
 use crate::load::slot::Mailbox;
-use crate::render::{self, Language, Source, render};
+use crate::render::{self, Source, render};
 use crate::runtime::abi::ABI_VERSION;
 use crate::store::{Artifact, Store};
-
-/// Up to so many elements the plain code of a quick compiler is faster than the interpreter, which decodes an operation
-/// once for all elements but runs them in vectors: 0.7 against 1.5 us a step for 10 integrate-and-fire cells, 4.2 against
-/// 2.2 us for 100.
-const FEW_ELEMENTS: usize = 32;
-
-/// How much lower the priority of threads that compile is while a network runs.
-const NICENESS: i32 = 5;
 
 /// A kernel to make code for.
 pub struct Job {
@@ -59,6 +45,8 @@ pub enum News {
     Ready(Ready),
     /// Code to run until other code arrives.
     Preliminary(Ready),
+    /// No code, since the interpreter will be done before it is there.
+    NotWorthIt,
     /// No code, and why; the interpreter goes on.
     Failed(String),
     /// The compiler that the user named cannot be used.
@@ -78,7 +66,7 @@ pub struct Ready {
 
 enum Order {
     Foresee(Arc<Kernel>),
-    Start(Vec<Job>),
+    Start(Vec<Job>, Option<f64>),
 }
 
 /// The thread, from the side of those who want code.
@@ -107,9 +95,9 @@ impl Worker {
         let _ = self.orders.send(Order::Foresee(kernel.clone()));
     }
 
-    /// Tells it of all code objects.
-    pub fn start(&self, jobs: Vec<Job>) {
-        let _ = self.orders.send(Order::Start(jobs));
+    /// Tells it of all code objects, and how long the interpreter is expected to run them, if anybody knows.
+    pub fn start(&self, jobs: Vec<Job>, expected_seconds: Option<f64>) {
+        let _ = self.orders.send(Order::Start(jobs, expected_seconds));
     }
 
     /// Waits until it has posted all there is; false if it panicked.
@@ -132,22 +120,26 @@ impl Worker {
 }
 
 /// One text to make code for, and the code objects that run it: equal kernels are made once.
-struct Task {
-    kernel: Arc<Kernel>,
-    source: Source,
-    id: KernelId,
+#[derive(Clone)]
+pub(super) struct Task {
+    pub(super) kernel: Arc<Kernel>,
+    pub(super) source: Source,
+    pub(super) id: KernelId,
     /// What the store has, or why that cannot be loaded.
-    found: Option<Result<Loaded, String>>,
-    elements: usize,
-    numbers: Vec<usize>,
+    pub(super) found: Option<Result<Loaded, String>>,
+    pub(super) elements: usize,
+    pub(super) numbers: Vec<usize>,
 }
 
-struct Maker<'a> {
-    options: &'a Options,
+/// What the thread works with.
+pub(super) struct Maker<'a> {
+    pub(super) options: &'a Options,
     how: Option<How>,
-    store: Store,
+    pub(super) store: Store,
     mailbox: &'a Mailbox<Arrival>,
-    cancelled: &'a AtomicBool,
+    pub(super) cancelled: &'a AtomicBool,
+    /// How long the interpreter is expected to take for what it will have to run.
+    pub(super) expected_seconds: Option<f64>,
     /// The kernels of which it was told, and what they compute.
     known: Vec<(Arc<Kernel>, KernelId)>,
     tasks: BTreeMap<KernelId, Task>,
@@ -163,18 +155,22 @@ fn work(options: &Options, orders: &Receiver<Order>, mailbox: &Mailbox<Arrival>,
         cancelled,
         known: Vec::new(),
         tasks: BTreeMap::new(),
+        expected_seconds: None,
     };
     while let Ok(order) = orders.recv() {
         match order {
             Order::Foresee(kernel) => drop(maker.know(&kernel)),
-            Order::Start(jobs) => return maker.make(jobs),
+            Order::Start(jobs, expected_seconds) => {
+                maker.expected_seconds = expected_seconds;
+                return maker.make(jobs);
+            }
         }
     }
 }
 
 impl Maker<'_> {
     /// Whoever names a compiler or a level wants its code, not equal code that another one made.
-    fn is_exact(&self) -> bool {
+    pub(super) fn is_exact(&self) -> bool {
         self.options.cc.is_some() || self.options.opt_level.is_some()
     }
 
@@ -201,8 +197,8 @@ impl Maker<'_> {
     }
 
     /// Loads a library, and remembers it for other networks of this process.
-    fn load(&self, kernel: &Arc<Kernel>, artifact: &Artifact) -> Result<Loaded, String> {
-        let code = load(&artifact.key.short(), artifact.library())
+    pub(super) fn load(&self, kernel: &Arc<Kernel>, artifact: &Artifact) -> Result<Loaded, String> {
+        let code = load_entry(&artifact.key.short(), artifact.library(), artifact.record.recipe.entry())
             .map_err(|error| format!("{error}; the kernel stays on the interpreter"))?;
         let loaded = Loaded::new(code, artifact);
         if let Some(how) = &self.how
@@ -242,127 +238,14 @@ impl Maker<'_> {
         }
     }
 
-    fn post(&self, numbers: Vec<usize>, news: News) {
+    pub(super) fn post(&self, numbers: Vec<usize>, news: News) {
         self.mailbox.post(Arrival { numbers, news });
-    }
-
-    /// Compiles what is not in the store.
-    fn build(&self, tasks: Vec<Task>) {
-        let Options { language, env, cc, opt_level, tier, .. } = self.options;
-        let memos = self.store.toolchain_memos();
-        let toolchain = match discover_for(*language, env, cc.as_deref(), memos.as_deref()) {
-            Ok(toolchain) => toolchain,
-            Err(error) => return self.do_without_compiler(tasks, error),
-        };
-        let features = self.options.cpu.features();
-        let level = opt_level.unwrap_or_default();
-        let mut recipes = Vec::new();
-        let mut left = Vec::new();
-        for task in tasks {
-            let recipe = Recipe::new(&task.source, ABI_VERSION, &toolchain, &features, level);
-            let key = recipe.key();
-            let found = self.store.get(&task.id, Some(&key), Machine::this()).filter(|artifact| artifact.key == key);
-            match found {
-                Some(artifact) => {
-                    let loaded = self.load(&task.kernel, &artifact);
-                    self.post(task.numbers, ready(loaded, Origin::Hit));
-                }
-                None => {
-                    recipes.push(recipe);
-                    left.push(task);
-                }
-            }
-        }
-        if self.cancelled.load(Ordering::Relaxed) {
-            return;
-        }
-        let is_background = *tier == Tier::Auto;
-        if is_background {
-            lower_priority(NICENESS);
-        }
-        let finished = |k: usize, result: Result<Compiled, CompileError>| {
-            let news = match result {
-                Ok(compiled) => {
-                    let (recipe, seconds) = (&recipes[k], compiled.seconds);
-                    let artifact = self.store.insert(recipe, &toolchain.version, &compiled.library, seconds);
-                    ready(self.load(&left[k].kernel, &artifact), Origin::Built)
-                }
-                Err(error) => News::Failed(explain(error)),
-            };
-            self.post(left[k].numbers.clone(), news);
-        };
-        std::thread::scope(|scope| {
-            if is_background && !self.is_exact() && *language == Language::C && toolchain.family != Family::Tcc {
-                scope.spawn(|| self.build_quickly(&left, memos.as_deref()));
-            }
-            compile_each(&recipes, &toolchain, &CompileOptions::default(), &finished);
-        });
-    }
-
-    /// Gives code that does not optimise to those who gain by it until theirs is ready.
-    fn build_quickly(&self, tasks: &[Task], memos: Option<&Path>) {
-        let few = |task: &&Task| task.elements <= FEW_ELEMENTS && !calls_functions(&task.kernel);
-        let mut tasks = tasks.iter().filter(few).peekable();
-        if tasks.peek().is_none() {
-            return;
-        }
-        let Ok(toolchain) = discover_for(Language::C, &self.options.env, Some(Path::new("tcc")), memos) else { return };
-        for task in tasks {
-            let found = task.found.clone().and_then(Result::ok);
-            let Some(loaded) = found.or_else(|| self.compile_quickly(task, &toolchain)) else { return };
-            self.post(task.numbers.clone(), News::Preliminary(Ready { loaded, origin: Origin::Built }));
-        }
-    }
-
-    /// What fails here fails for all, and is no news: the code that counts is on its way.
-    fn compile_quickly(&self, task: &Task, toolchain: &Toolchain) -> Option<Loaded> {
-        let features = toolchain.default_features();
-        let recipe = Recipe::new(&task.source, ABI_VERSION, toolchain, &features, OptLevel::O0);
-        let compiled = crate::build::compile(&recipe, toolchain, &CompileOptions::default()).ok()?;
-        let artifact = Store::none().insert(&recipe, &toolchain.version, &compiled.library, compiled.seconds);
-        self.load(&task.kernel, &artifact).ok()
-    }
-
-    /// What the store has is used, though it is not optimised; the rest is interpreted.
-    fn do_without_compiler(&self, tasks: Vec<Task>, error: ToolchainError) {
-        let mut numbers = Vec::new();
-        for task in tasks {
-            match task.found {
-                Some(found) => self.post(task.numbers, ready(found, Origin::Hit)),
-                None => numbers.extend(task.numbers),
-            }
-        }
-        if numbers.is_empty() {
-            return;
-        }
-        let news = match self.options.cc {
-            Some(_) => News::Refused(error),
-            None => News::Failed(format!("{error}; kernels stay on the interpreter, with the same results, slower")),
-        };
-        self.post(numbers, news);
     }
 }
 
-fn ready(loaded: Result<Loaded, String>, origin: Origin) -> News {
+pub(super) fn ready(loaded: Result<Loaded, String>, origin: Origin) -> News {
     match loaded {
         Ok(loaded) => News::Ready(Ready { loaded, origin }),
         Err(reason) => News::Failed(reason),
-    }
-}
-
-/// Whether it calls functions of the maths library, which the interpreter computes in vectors.
-fn calls_functions(kernel: &Kernel) -> bool {
-    let mut calls = false;
-    kernel.walk_vector(&mut |expr| calls |= matches!(expr, Expr::Call(..)));
-    calls
-}
-
-fn explain(error: CompileError) -> String {
-    match error {
-        // Nobody edited the kernel, so it is ours.
-        CompileError::Rejected { .. } | CompileError::NoKernel { .. } => {
-            format!("internal error: a kernel does not compile; please report it with the model: {error}")
-        }
-        error => format!("{error}; the kernel stays on the interpreter, with the same results, slower"),
     }
 }

@@ -55,8 +55,10 @@ pub enum LoadError {
         cause: libloading::Error,
     },
     /// It has no entry.
-    #[error("a kernel does not define `{ENTRY}`: {cause}")]
+    #[error("a kernel does not define `{entry}`: {cause}")]
     NoEntry {
+        /// The symbol that was looked for.
+        entry: String,
         /// What the dynamic linker says.
         cause: libloading::Error,
     },
@@ -81,22 +83,33 @@ pub enum Way {
 
 /// Opens a library; `name` is for those who look at the process's memory map.
 pub fn load(name: &str, library: &[u8]) -> Result<CompiledKernel, LoadError> {
-    match load_by(Way::Memory, name, library) {
-        Err(memory @ (LoadError::File { .. } | LoadError::Open { .. })) => load_by(Way::PrivateFile, name, library)
-            .map_err(|file| LoadError::BothWays { memory: Box::new(memory), file: Box::new(file) }),
+    load_entry(name, library, ENTRY)
+}
+
+/// Opens a library for the kernel that has the symbol `entry`.
+pub fn load_entry(name: &str, library: &[u8], entry: &str) -> Result<CompiledKernel, LoadError> {
+    match open_by(Way::Memory, name, library, entry) {
+        Err(memory @ (LoadError::File { .. } | LoadError::Open { .. })) => {
+            open_by(Way::PrivateFile, name, library, entry)
+                .map_err(|file| LoadError::BothWays { memory: Box::new(memory), file: Box::new(file) })
+        }
         done => done,
     }
 }
 
 /// Opens a library by one kind of file.
 pub fn load_by(way: Way, name: &str, library: &[u8]) -> Result<CompiledKernel, LoadError> {
+    open_by(way, name, library, ENTRY)
+}
+
+fn open_by(way: Way, name: &str, library: &[u8], entry: &str) -> Result<CompiledKernel, LoadError> {
     static LOADS: AtomicU64 = AtomicU64::new(1);
     let number = LOADS.fetch_add(1, Ordering::Relaxed);
     match way {
         Way::Memory => {
             let file = memory_file(name, library)?;
             // The mapping outlives the descriptor, so any number of kernels can be loaded.
-            open(&memory_path(file.as_raw_fd(), number))
+            open(&memory_path(file.as_raw_fd(), number), entry)
         }
         Way::PrivateFile => {
             let fail = |verb| move |cause| LoadError::File { verb, cause };
@@ -105,7 +118,7 @@ pub fn load_by(way: Way, name: &str, library: &[u8]) -> Result<CompiledKernel, L
             // The number too, because directories' names are drawn at random.
             let path = directory.path().join(format!("{number}.so"));
             fs::write(&path, library).map_err(fail("write a private file"))?;
-            open(&path)
+            open(&path, entry)
         }
     }
 }
@@ -136,7 +149,7 @@ fn memory_path(descriptor: i32, number: u64) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{detour}{descriptor}"))
 }
 
-fn open(path: &Path) -> Result<CompiledKernel, LoadError> {
+fn open(path: &Path, entry: &str) -> Result<CompiledKernel, LoadError> {
     // Symbols are bound at once, so that nothing can be missing later, and seen by nobody else.
     // SAFETY: opening runs the library's initialisers. A kernel has none: `build` refuses libraries that run code
     // when they are loaded, and the store vouches for the bytes.
@@ -144,8 +157,8 @@ fn open(path: &Path) -> Result<CompiledKernel, LoadError> {
     let library = library.map_err(|cause| LoadError::Open { path: path.to_path_buf(), cause })?;
     // SAFETY: under this symbol every kernel has a function of this type: the ABI version, which is part of the key,
     // says so.
-    let function = unsafe { library.get::<KernelFn>(ENTRY.as_bytes()) };
-    let function = *function.map_err(|cause| LoadError::NoEntry { cause })?;
+    let function = unsafe { library.get::<KernelFn>(entry.as_bytes()) };
+    let function = *function.map_err(|cause| LoadError::NoEntry { entry: entry.to_string(), cause })?;
     Ok(CompiledKernel { function, _library: Arc::new(library) })
 }
 

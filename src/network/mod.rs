@@ -77,6 +77,7 @@ use crate::model::group::Role;
 use crate::model::namespace::Namespace;
 use crate::random::Streams;
 use crate::runtime::array::ElementType;
+use crate::runtime::clock::Clock;
 use crate::runtime::schedule::{Place, Slots};
 
 /// A model in memory, ready to run.
@@ -308,9 +309,21 @@ impl Network {
     }
 
     fn start_engine(&mut self) {
-        let moment = self.moment();
+        let (moment, expected) = (self.moment(), self.expected_seconds());
         let Network { engine, code, propagators, .. } = self;
-        engine.start(all_code_mut(code, propagators), moment);
+        engine.start(all_code_mut(code, propagators), moment, expected);
+    }
+
+    /// How long the interpreter would take for the planned runs, if there are any: roughly, and rather too long, since
+    /// code that runs over a list has less to do.
+    fn expected_seconds(&self) -> Option<f64> {
+        if self.runs.is_empty() {
+            return None;
+        }
+        let shortest = self.memory.clocks.iter().map(Clock::dt_seconds).fold(f64::INFINITY, f64::min);
+        let steps = self.runs.iter().map(|run| run.duration_seconds).sum::<f64>() / shortest;
+        let each_step = all_code(&self.code, &self.propagators).map(CodeObject::interpreted_seconds).sum::<f64>();
+        Some(steps * each_step)
     }
 
     /// Makes code for code objects that took the place of others.

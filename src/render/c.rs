@@ -1,4 +1,5 @@
-//! Kernels in C: one function with the kernel ABI, without headers, libm or anything else outside of the text.
+//! Kernels in C: one function with the kernel ABI, without headers, libm or anything else outside of the text; or several
+//! in one unit, which a compiler is done with sooner.
 //!
 //! Maths functions that are called often and bytes among doubles are arranged for compilers that vectorise (see
 //! `vector`).
@@ -18,13 +19,39 @@ use super::names::safe_name;
 use super::{Language, layout, prelude, template, vector};
 use crate::kernel::ir::{Expr, Index, Kernel, LocalId, LoopShape, ParamId, Place, Stmt, Storage, Type};
 
-/// What the template is filled with.
+/// What comes before the function of a kernel, or before those of several.
 #[derive(Serialize)]
-struct Parts {
+struct Head {
     /// The text of helpers and functions, each after what it uses.
     prelude: Vec<Cow<'static, str>>,
     /// Whether some of them are functions of vectors.
     functions_of_vectors: bool,
+    /// Whether there are loops of which the compiler may take the iterations in any order.
+    independent: bool,
+}
+
+/// What the template of several kernels is filled with.
+#[derive(Serialize)]
+struct Unit {
+    #[serde(flatten)]
+    head: Head,
+    functions: Vec<String>,
+}
+
+/// What the template of one kernel is filled with.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    head: Head,
+    #[serde(flatten)]
+    function: &'a Function,
+}
+
+/// The function of a kernel.
+#[derive(Serialize)]
+struct Function {
+    /// Its symbol.
+    entry: String,
     params: Vec<Declaration>,
     scalar: Vec<String>,
     vector: Vec<String>,
@@ -38,6 +65,7 @@ struct Parts {
     condition: Option<String>,
     indexed: bool,
     /// Whether the compiler may take the iterations in any order.
+    #[serde(rename = "ivdep")]
     independent: bool,
     flags: bool,
 }
@@ -76,6 +104,44 @@ const INLINE: &str = "static inline __attribute__((always_inline)) ";
 
 /// The complete text of a well-formed kernel.
 pub(super) fn render(kernel: &Kernel) -> String {
+    let (prelude, function) = parts(kernel, ENTRY.to_string());
+    let head = Head::new(prelude, function.independent);
+    layout::break_long_lines(&template::render("kernel.c", &Whole { head, function: &function }))
+}
+
+/// The text of several kernels, with these entries; none if one of them has functions of its own kind, which others
+/// would have to share.
+pub(super) fn render_unit(kernels: &[(&Kernel, String)]) -> Option<String> {
+    let mut prelude: Vec<(&'static str, Cow<'static, str>)> = Vec::new();
+    let (mut functions, mut independent) = (Vec::new(), false);
+    for (kernel, entry) in kernels {
+        let (own, function) = parts(kernel, entry.clone());
+        if own.iter().any(|(_, text)| matches!(text, Cow::Owned(_))) {
+            return None;
+        }
+        // What one uses stands before it in its own list, and what is there already stands before all that is new.
+        let is_new = |(name, _): &(&str, _)| !prelude.iter().any(|(known, _)| known == name);
+        let new: Vec<_> = own.into_iter().filter(is_new).collect();
+        prelude.extend(new);
+        independent |= function.independent;
+        functions.push(template::render("function.c", &function));
+    }
+    let unit = Unit { head: Head::new(prelude, independent), functions };
+    Some(layout::break_long_lines(&template::render("unit.c", &unit)))
+}
+
+impl Head {
+    fn new(prelude: Vec<(&'static str, Cow<'static, str>)>, independent: bool) -> Head {
+        let prelude: Vec<_> = prelude.into_iter().map(|(_, text)| text).collect();
+        Head { functions_of_vectors: prelude.iter().any(|text| matches!(text, Cow::Owned(_))), prelude, independent }
+    }
+}
+
+/// The symbol of a kernel that is alone.
+const ENTRY: &str = "saltus_kernel";
+
+/// Texts of helpers and functions by their names, and the function of a kernel.
+fn parts(kernel: &Kernel, entry: String) -> (Vec<(&'static str, Cow<'static, str>)>, Function) {
     let arranged = Arranged::of(kernel);
     let Arranged { kernel, sums, independent, often } = &arranged;
     let without_bytes = *independent && vector::without_bytes(kernel);
@@ -94,10 +160,9 @@ pub(super) fn render(kernel: &Kernel) -> String {
     let statements = |stmts: &[Stmt]| stmts.iter().map(|stmt| statement(stmt, &names)).collect();
     let uses = Uses::of(&arranged, &names);
     let texts = prelude::texts(Language::C, &uses.functions);
-    let prelude: Vec<_> = texts.into_iter().map(|(name, text)| compiled_as(name, text, often)).collect();
-    let parts = Parts {
-        functions_of_vectors: prelude.iter().any(|text| matches!(text, Cow::Owned(_))),
-        prelude,
+    let prelude = texts.into_iter().map(|(name, text)| (name, compiled_as(name, text, often))).collect();
+    let function = Function {
+        entry,
         params: uses.params.iter().map(|id| declaration(*id, &names)).collect(),
         scalar: statements(&kernel.scalar),
         vector: statements(&kernel.vector),
@@ -109,7 +174,13 @@ pub(super) fn render(kernel: &Kernel) -> String {
         widened: widened.iter().map(|w| wide_buffer(*w, &names)).collect(),
         flags: arranged.has_flags(),
     };
-    layout::break_long_lines(&template::render("kernel.c", &parts))
+    (prelude, function)
+}
+
+/// Whether its functions are compiled in another way than those of other kernels.
+pub(super) fn has_functions_of_vectors(kernel: &Kernel) -> bool {
+    let Arranged { often, .. } = Arranged::of(kernel);
+    !often.is_empty()
 }
 
 /// A function that is called at several places is a function of vectors there.

@@ -45,6 +45,29 @@ pub struct Source {
     pub text: String,
 }
 
+/// Several kernels in one text: the k-th has the symbol `saltus_kernel_k`. None where that gains nothing, or not for these.
+///
+/// # Panics
+/// If a kernel is ill-formed.
+pub fn render_unit(kernels: &[&Kernel], language: Language) -> Option<Source> {
+    let entries = kernels.iter().enumerate().map(|(k, kernel)| (*kernel, entry_in_unit(k)));
+    let text = match language {
+        Language::C => c::render_unit(&entries.collect::<Vec<_>>())?,
+        Language::Rust => return None,
+    };
+    Some(Source { language, text })
+}
+
+/// The symbol of the k-th kernel of a unit.
+pub fn entry_in_unit(k: usize) -> String {
+    format!("saltus_kernel_{k}")
+}
+
+/// Whether a kernel can be in a unit with others.
+pub fn may_share_unit(kernel: &Kernel, language: Language) -> bool {
+    language == Language::C && !c::has_functions_of_vectors(kernel)
+}
+
 /// Does now what the first call of [`render`] would have to do before.
 pub fn prepare() {
     template::prepare();

@@ -5,9 +5,12 @@ use std::sync::LazyLock;
 use serde::Serialize;
 use tera::{Context, Tera};
 
-const TEMPLATES: [(&str, &str); 15] = [
+const TEMPLATES: [(&str, &str); 18] = [
     ("abi.h", include_str!("../../templates/abi.h")),
     ("kernel.c", include_str!("../../templates/c/kernel.c.tera")),
+    ("head.c", include_str!("../../templates/c/head.c.tera")),
+    ("function.c", include_str!("../../templates/c/function.c.tera")),
+    ("unit.c", include_str!("../../templates/c/unit.c.tera")),
     ("each.c", include_str!("../../templates/c/each.c.tera")),
     ("indexed.c", include_str!("../../templates/c/indexed.c.tera")),
     ("select.c", include_str!("../../templates/c/select.c.tera")),

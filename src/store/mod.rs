@@ -272,6 +272,22 @@ impl Store {
         })
     }
 
+    /// The same for whoever wants the code of one compiler: that of `recipe`, alone or compiled together with others.
+    pub fn get_as(&self, kernel: &KernelId, recipe: &Recipe, machine: &Machine) -> Option<Artifact> {
+        let key = recipe.key();
+        let found = self.get(kernel, Some(&key), machine).filter(|found| found.record.recipe.makes_the_same_as(recipe));
+        if found.is_some() || self.options.strict {
+            return found;
+        }
+        let places = std::iter::once(None).chain(self.layers().iter().map(Some));
+        places.filter_map(|place| Some((place, self.shelf(place, kernel)?))).find_map(|(place, shelf)| {
+            let variants =
+                shelf::keys(&shelf).into_iter().filter_map(|key| self.read(place, &shelf, kernel, &key, true));
+            let runs = |found: &Artifact| machine.runs(&found.record.recipe.target, &found.record.recipe.features);
+            variants.filter(runs).find(|found| found.record.recipe.makes_the_same_as(recipe))
+        })
+    }
+
     /// Who is to compile the kernel with this key, which [`Store::get`] did not find: this process, or nobody since
     /// another one has published it, for which this call waits no longer than `wait`.
     pub fn claim(&self, kernel: &KernelId, key: &Key, wait: Duration) -> Claim {
