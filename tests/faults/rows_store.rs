@@ -437,6 +437,9 @@ fn no_home(_: usize, cases: &mut Cases) {
 /// A user that no system names.
 const NAMELESS: u32 = 54_321;
 
+/// A user who is not the one that runs this.
+const SOMEBODY: u32 = 65_534;
+
 fn unmapped_user(_: usize, cases: &mut Cases) {
     if !rustix::process::geteuid().is_root() {
         return cases.not_here("needs root");
@@ -469,7 +472,7 @@ fn unmapped_user(_: usize, cases: &mut Cases) {
 
 fn other_owners(_: usize, cases: &mut Cases) {
     type Change = fn(&Path);
-    let give = |path: &Path| chown(path, Some(NAMELESS), None).is_ok();
+    let give = |path: &Path| chown(path, Some(SOMEBODY), None).is_ok();
     let changes: [(&str, Change, bool); 8] = [
         ("the store is open", |at| mode(&at.join("home/store"), 0o777), false),
         ("the store is a link", |at| link(&at.join("home/store")), false),
