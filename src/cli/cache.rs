@@ -32,7 +32,11 @@ pub fn cache(arguments: &Cache) -> Result<(), Failure> {
             tell_warnings(&store);
             Ok(())
         }
-        CacheCommand::Explain { key, other: None } => say::answer(&explain::one(&one(&open(true)?, key, &path)?)),
+        CacheCommand::Explain { key, other: None } => {
+            let store = open(true)?;
+            let artifact = one(&store, key, &path)?;
+            say::answer(&format!("{}{}", explain::one(&artifact), care::origin(&store, &artifact)))
+        }
         CacheCommand::Explain { key, other: Some(other) } => {
             let store = open(true)?;
             let (key, other) = (one(&store, key, &path)?, one(&store, other, &path)?);

@@ -29,6 +29,12 @@ pub fn signer(store: &Store, artifact: &Artifact) -> String {
     }
 }
 
+/// What a key does not say of an entry: where it is, and who has signed it.
+pub fn origin(store: &Store, artifact: &Artifact) -> String {
+    let place = artifact.layer.as_ref().map_or("your own store".to_owned(), |layer| layer.display().to_string());
+    format!("This one is in {place}, signed by {}.\n", signer(store, artifact))
+}
+
 /// Why the kernels of a layer are used, in words.
 pub fn trust(trust: Trust) -> String {
     match trust {

@@ -162,11 +162,10 @@ impl Directory {
         Ok(Directory { file: opened, rule: self.rule, system: self.system.clone() })
     }
 
-    /// Takes every right from others, or refuses where they can write.
+    /// Takes every right from others where they can write, or refuses. That they can read is for the owner to decide.
     pub(super) fn require_private(&self) -> Result<(), Error> {
-        let others = |stat: &Stat, bits: u32| stat.st_mode & bits != 0;
         let stat = self.system.stat(&self.file)?;
-        if !others(&stat, 0o077) || self.system.make_private(&self.file).is_ok() || !others(&stat, 0o022) {
+        if stat.st_mode & 0o022 == 0 || self.system.make_private(&self.file).is_ok() {
             return Ok(());
         }
         Err(Error::Refused(Refusal::WritableByOthers))

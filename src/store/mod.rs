@@ -330,6 +330,9 @@ impl Store {
     /// Publishes an entry; false if its key is there already, or there is no store to write to.
     fn keep(&self, artifact: &Artifact) -> io::Result<bool> {
         let Some(root) = self.root.as_ref().filter(|_| !self.options.read_only) else { return Ok(false) };
+        if artifact.size() as u64 > entry::MAX_SIZE {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         let mut tries = 1;
         let published = loop {
             match publish(root, artifact) {

@@ -26,8 +26,9 @@ const PASS: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::PAT
 pub(super) fn walk(system: &System, path: &Path, rule: Rule, create: bool) -> Result<OwnedFd, Error> {
     let path = std::path::absolute(path).map_err(Error::Io)?;
     let root = system.open(CWD, "/", PASS, Mode::empty())?;
-    let mut checks = Checks::new(rule, system.stat(&root)?.st_uid);
-    checks.passes(&system.stat(&root)?)?;
+    let about_root = system.stat(&root)?;
+    let mut checks = Checks { rule, root_owner: about_root.st_uid, sealed: false };
+    checks.passes(&about_root)?;
     let mut way = vec![root];
     let mut ahead = components(&path);
     let mut links = 0;
@@ -95,10 +96,6 @@ struct Checks {
 }
 
 impl Checks {
-    fn new(rule: Rule, root_owner: u32) -> Checks {
-        Checks { rule, root_owner, sealed: false }
-    }
-
     fn trusts(&self, owner: u32) -> bool {
         match self.rule {
             Rule::Anyone => true,

@@ -1,16 +1,17 @@
 //! Limits: what nobody uses goes, what is used stays, whatever the clock says.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, SystemTime};
 
 use saltus::build::Key;
 use saltus::store::{GcReport, Limits, Store, StoreOptions, System};
 use tempfile::TempDir;
 
-use super::stub::{assert_quiet, files, get, keep, open, recipe};
+use super::stub::{assert_quiet, files, get, keep, machine, open, recipe};
 
 const DAY: u64 = 24 * 60 * 60;
 const TEN_YEARS: i64 = 10 * 365 * DAY as i64;
@@ -80,6 +81,30 @@ fn the_use_of_an_entry_is_written_down_once_a_day() {
     assert_eq!((store.list().len(), store.show("").len(), store.uses().len()), (1, 1, 1));
     assert!(get(&Store::open(directory.path(), StoreOptions::read_only()), &recipe).is_some());
     assert!(!lately(&path));
+}
+
+#[test]
+fn a_hit_takes_no_lock_and_writes_nothing() {
+    let directory = TempDir::new().unwrap();
+    let recipe = recipe("kernel");
+    keep(&open(&directory), &recipe, b"library");
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let heard = calls.clone();
+    let system = System::default().with_faults(move |call| {
+        heard.lock().unwrap().push(call);
+        None
+    });
+    // A layer that is not there would be told if it were looked for.
+    let layers = vec![directory.path().join("nowhere")];
+    let store = Store::open(directory.path(), StoreOptions { system, layers, ..StoreOptions::default() });
+    for exact in [Some(recipe.key()), None] {
+        calls.lock().unwrap().clear();
+        assert!(store.get(&recipe.kernel_id(), exact.as_ref(), &machine()).is_some());
+        let calls: BTreeSet<&str> = calls.lock().unwrap().drain(..).collect();
+        let expected: &[&str] = if exact.is_some() { &[] } else { &["getdents"] };
+        assert_eq!(calls, ["open", "fstat", "read"].iter().chain(expected).copied().collect());
+    }
+    assert_quiet(&store);
 }
 
 #[test]
@@ -221,4 +246,13 @@ fn a_store_is_emptied_but_for_the_keys_that_are_trusted() {
     assert_quiet(&store);
     assert!(Store::open(directory.path(), StoreOptions::read_only()).clear().is_err());
     assert!(Store::none().clear().is_err());
+}
+
+#[test]
+fn what_is_too_large_to_be_read_is_not_kept() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    let library = vec![0; 64 << 20];
+    assert_eq!(keep(&store, &recipe("kernel"), &library).library().len(), library.len());
+    assert_eq!((store.take_warnings().len(), files(directory.path()).len()), (1, 0));
 }

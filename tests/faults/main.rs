@@ -1,0 +1,24 @@
+//! The fault matrix: everything that can go wrong with a store, and whether it is a miss that heals.
+//!
+//! `cargo test --test faults` runs every row and prints how many cases it had; words among the arguments choose rows by
+//! name. With `SALTUS_FAULTS=long`, rows that take many processes or samples have all of theirs. A row is data in a
+//! `rows_*` module; what runs in a process of its own is this program again (`child`).
+
+mod matrix;
+mod rows_store;
+#[path = "../store/stub.rs"]
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod stub;
+
+use std::process::ExitCode;
+
+use matrix::Row;
+
+fn main() -> ExitCode {
+    if let Some(job) = matrix::job() {
+        let children = [rows_store::child];
+        return children.iter().find_map(|child| child(&job)).unwrap_or(ExitCode::FAILURE);
+    }
+    let rows: Vec<&Row> = [rows_store::ROWS].into_iter().flatten().collect();
+    matrix::run(&rows)
+}
