@@ -25,6 +25,7 @@ pub fn recipe(source: &str) -> Recipe {
         opt_level: OptLevel::O3,
         abi_version: 1,
         numeric_policy: 1,
+        unit: None,
     }
 }
 
