@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::expr::{self, Names};
+use serde::Serialize;
+
+use super::expr::{self, Dialect, Names};
 use super::{split, vector};
 use crate::kernel::ir::{Expr, Index, Kernel, LocalId, LoopShape, ParamId, Place, Stmt};
 use crate::kernel::order::{Dependence, dependence};
@@ -18,6 +20,15 @@ pub(super) struct Arranged {
     pub(super) independent: bool,
     /// Functions that such a loop calls at several places.
     pub(super) often: BTreeSet<&'static str>,
+}
+
+/// What the first of two loops keeps for a block of elements, and what the second one does with it.
+#[derive(Serialize)]
+pub(super) struct Sum {
+    name: String,
+    #[serde(rename = "type")]
+    ty: &'static str,
+    line: String,
 }
 
 impl Arranged {
@@ -39,6 +50,15 @@ impl Arranged {
             LoopShape::Select(condition) | LoopShape::Pairs(condition) => Some(condition),
             LoopShape::Each | LoopShape::Indexed => None,
         }
+    }
+
+    /// The additions of the second loop, each as `line` says it.
+    pub(super) fn sums_in(&self, dialect: Dialect, line: impl Fn(&Stmt) -> String) -> Vec<Sum> {
+        let sum = |(id, stmt): &(LocalId, Stmt)| {
+            let local = &self.kernel.locals[id.0 as usize];
+            Sum { name: local.name.clone(), ty: expr::type_name(dialect, local.ty), line: line(stmt) }
+        };
+        self.sums.iter().map(sum).collect()
     }
 
     /// Whether a statement sets flags.
