@@ -247,8 +247,8 @@ fn without_a_compiler_results_are_the_same() {
     let output = command.env("PATH", "").output().expect("an end");
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(results(&String::from_utf8_lossy(&output.stdout)), results(&compiled));
-    let warning = "warning: no C compiler: looked for `cc`, `gcc` and `clang` in an empty `PATH`; kernels stay on the \
-                   interpreter, with the same results, slower\n";
+    let warning = "warning: no C compiler: looked for `cc`, `gcc`, `clang` and `zig` in an empty `PATH`; kernels stay on \
+                   the interpreter, with the same results, slower\n";
     assert!(stderr(&output).starts_with(warning), "{}", stderr(&output));
     assert_eq!(stderr(&output).matches("warning").count(), 1);
 }

@@ -1,6 +1,7 @@
 //! What every language does with a kernel before it is rendered: loops taken apart, work put in front of branches, and a
 //! list of what the text will use.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
@@ -33,11 +34,13 @@ pub(super) struct Sum {
 
 impl Arranged {
     pub(super) fn of(kernel: &Kernel) -> Arranged {
-        let (kernel, sums) =
-            split::split(kernel).map_or_else(|| (kernel.clone(), Vec::new()), |split| (split.kernel, split.sums));
+        let (kernel, sums) = match split::split(kernel) {
+            Some(split) => (Cow::Owned(split.kernel), split.sums),
+            None => (Cow::Borrowed(kernel), Vec::new()),
+        };
         let independent = kernel.shape != LoopShape::Indexed && dependence(&kernel) == Dependence::Independent;
         if !independent {
-            return Arranged { kernel, sums, independent, often: BTreeSet::new() };
+            return Arranged { kernel: kernel.into_owned(), sums, independent, often: BTreeSet::new() };
         }
         let often = vector::called_often(&kernel);
         let kernel = vector::before_branches(&kernel, &often);
