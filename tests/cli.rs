@@ -251,8 +251,8 @@ fn without_a_compiler_results_are_the_same() {
     let output = command.env("PATH", "").output().expect("an end");
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(results(&String::from_utf8_lossy(&output.stdout)), results(&compiled));
-    let warning = "warning: no C compiler: looked for `cc`, `gcc` and `clang` in an empty `PATH`; kernels stay on the \
-                   interpreter, with the same results, slower\n";
+    let warning = "warning: no C compiler: looked for `cc`, `gcc`, `clang` and `zig` in an empty `PATH`; kernels stay on \
+                   the interpreter, with the same results, slower\n";
     assert!(stderr(&output).starts_with(warning), "{}", stderr(&output));
     assert_eq!(stderr(&output).matches("warning").count(), 1);
 }
@@ -412,9 +412,8 @@ fn inspect_tells_what_is_stored() {
     let without = String::from_utf8(output.stdout).expect("UTF-8");
     let name = "cells_stateupdater";
     assert_eq!(row(&without, name)[3..6], [row(&after, name)[3].as_str(), "-", "other"]);
-    assert!(
-        without.ends_with("3 kernels; no keys: no C compiler: looked for `cc`, `gcc` and `clang` in an empty `PATH`\n")
-    );
+    let reason = "no C compiler: looked for `cc`, `gcc`, `clang` and `zig` in an empty `PATH`";
+    assert!(without.ends_with(&format!("3 kernels; no keys: {reason}\n")), "{without}");
 }
 
 #[test]
@@ -441,6 +440,24 @@ fn cache_lists_and_shows_what_is_there() {
 }
 
 #[test]
+fn kernels_in_rust_are_shown_warmed_and_run() {
+    let place = Place::new();
+    let source = place.run(&["inspect", "base.toml", "cells_stateupdater", "--source", "--lang", "rust"]);
+    assert!(source.contains("#![no_std]") && source.contains("fn saltus_kernel("), "{source}");
+    place.run(&["warm", "base.toml", "--lang", "rust"]);
+    let mut json = parsed(&place.json("base.toml", &["--tier", "compiled", "--lang", "rust"]));
+    for kernel in json["kernels"].as_array().expect("kernels") {
+        assert_eq!((&kernel["language"], &kernel["origin"]), (&"rust".into(), &"hit".into()), "{kernel}");
+    }
+    let mut interpreted = parsed(&place.json("base.toml", &["--tier", "interpreter"]));
+    assert_eq!(json["final"].take(), interpreted["final"].take());
+    let output = place.saltus(&["run", "base.toml", "--lang", "rust", "--tier", "compiled", "--cc", "ld"]).output();
+    let output = output.expect("an end");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("does not say which Rust compiler it is"), "{}", stderr(&output));
+}
+
+#[test]
 fn doctor_reports_with_and_without_a_compiler() {
     let place = Place::new();
     let said = place.run(&["doctor"]);
@@ -449,7 +466,8 @@ fn doctor_reports_with_and_without_a_compiler() {
     assert!(!place.path("store").exists(), "looking makes no store");
     assert_eq!(row(&said, "trial")[1..6], ["a", "small", "kernel", "compiles", "in"]);
     assert_eq!(row(&said, "memory")[2], "works");
-    assert_eq!(said.matches("  used  ").count(), 1, "{said}");
+    assert_eq!(said.matches("  used  ").count(), 2, "one for each language:\n{said}");
+    assert_eq!(row(&said, "rustc")[1], "used");
 
     place.json("base.toml", &["--tier", "compiled"]);
     let said = place.run(&["doctor"]);

@@ -1,9 +1,12 @@
 //! What every language does with a kernel before it is rendered: loops taken apart, work put in front of branches, and a
 //! list of what the text will use.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::expr::{self, Names};
+use serde::Serialize;
+
+use super::expr::{self, Dialect, Names};
 use super::{split, vector};
 use crate::kernel::ir::{Expr, Index, Kernel, LocalId, LoopShape, ParamId, Place, Stmt};
 use crate::kernel::order::{Dependence, dependence};
@@ -20,13 +23,24 @@ pub(super) struct Arranged {
     pub(super) often: BTreeSet<&'static str>,
 }
 
+/// What the first of two loops keeps for a block of elements, and what the second one does with it.
+#[derive(Serialize)]
+pub(super) struct Sum {
+    name: String,
+    #[serde(rename = "type")]
+    ty: &'static str,
+    line: String,
+}
+
 impl Arranged {
     pub(super) fn of(kernel: &Kernel) -> Arranged {
-        let (kernel, sums) =
-            split::split(kernel).map_or_else(|| (kernel.clone(), Vec::new()), |split| (split.kernel, split.sums));
+        let (kernel, sums) = match split::split(kernel) {
+            Some(split) => (Cow::Owned(split.kernel), split.sums),
+            None => (Cow::Borrowed(kernel), Vec::new()),
+        };
         let independent = kernel.shape != LoopShape::Indexed && dependence(&kernel) == Dependence::Independent;
         if !independent {
-            return Arranged { kernel, sums, independent, often: BTreeSet::new() };
+            return Arranged { kernel: kernel.into_owned(), sums, independent, often: BTreeSet::new() };
         }
         let often = vector::called_often(&kernel);
         let kernel = vector::before_branches(&kernel, &often);
@@ -39,6 +53,15 @@ impl Arranged {
             LoopShape::Select(condition) | LoopShape::Pairs(condition) => Some(condition),
             LoopShape::Each | LoopShape::Indexed => None,
         }
+    }
+
+    /// The additions of the second loop, each as `line` says it.
+    pub(super) fn sums_in(&self, dialect: Dialect, line: impl Fn(&Stmt) -> String) -> Vec<Sum> {
+        let sum = |(id, stmt): &(LocalId, Stmt)| {
+            let local = &self.kernel.locals[id.0 as usize];
+            Sum { name: local.name.clone(), ty: expr::type_name(dialect, local.ty), line: line(stmt) }
+        };
+        self.sums.iter().map(sum).collect()
     }
 
     /// Whether a statement sets flags.

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::arrange::{Arranged, Uses};
+use super::arrange::{Arranged, Sum, Uses};
 use super::expr::{self, Dialect, Names, type_name};
 use super::names::safe_name;
 use super::{Language, layout, prelude, template, vector};
@@ -90,15 +90,6 @@ struct WideBuffer {
     written: bool,
 }
 
-/// What the first of two loops keeps for a block of elements, and what the second one does with it.
-#[derive(Serialize)]
-struct Sum {
-    name: String,
-    #[serde(rename = "type")]
-    ty: &'static str,
-    line: String,
-}
-
 /// How an inline function begins.
 const INLINE: &str = "static inline __attribute__((always_inline)) ";
 
@@ -170,7 +161,7 @@ fn parts(kernel: &Kernel, entry: String) -> (Vec<(&'static str, Cow<'static, str
         indexed: kernel.shape == LoopShape::Indexed,
         independent: *independent,
         wide_hits: without_bytes,
-        sums: sums.iter().map(|(id, stmt)| sum(*id, stmt, &names)).collect(),
+        sums: arranged.sums_in(Dialect::C, |stmt| statement(stmt, &names)),
         widened: widened.iter().map(|w| wide_buffer(*w, &names)).collect(),
         flags: arranged.has_flags(),
     };
@@ -191,11 +182,6 @@ fn compiled_as(name: &str, text: &'static str, often: &BTreeSet<&'static str>) -
     }
 }
 
-fn sum(id: LocalId, stmt: &Stmt, names: &KernelNames) -> Sum {
-    let local = &names.kernel.locals[id.0 as usize];
-    Sum { name: local.name.clone(), ty: type_name(Dialect::C, local.ty), line: statement(stmt, names) }
-}
-
 fn wide_buffer(widened: vector::Widened, names: &KernelNames) -> WideBuffer {
     let vector::Widened { param, read, written } = widened;
     WideBuffer { name: names.param(param).to_owned(), wide: names.wide[&param].clone(), read, written }
@@ -206,20 +192,9 @@ fn declaration(id: ParamId, names: &KernelNames) -> Declaration {
     Declaration {
         name: names.param(id).to_owned(),
         position: id.0 as usize,
-        storage: storage_name(param.storage),
+        storage: expr::storage_name(Dialect::C, param.storage),
         value: (param.scalar && !param.written).then(|| type_name(Dialect::C, param.storage.ty())),
         written: param.written,
-    }
-}
-
-/// The type of an element in memory. Booleans are bytes: gcc vectorises no loop over arrays of `_Bool`.
-fn storage_name(storage: Storage) -> &'static str {
-    match storage {
-        Storage::Bool => "u8",
-        Storage::I32 => "i32",
-        Storage::I64 => "i64",
-        Storage::F32 => "float",
-        Storage::F64 => "double",
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::kernel::ir::{BinaryOp, Const, Expr, LocalId, ParamId, Place, Type, UnaryOp};
+use crate::kernel::ir::{BinaryOp, Const, Expr, LocalId, ParamId, Place, Storage, Type, UnaryOp};
 use crate::kernel::maths::Texts;
 
 /// What the text is for.
@@ -55,6 +55,20 @@ pub fn type_name(dialect: Dialect, ty: Type) -> &'static str {
         (Dialect::Rust | Dialect::Host, Type::F64) => "f64",
         (_, Type::I32) => "i32",
         (_, Type::I64) => "i64",
+    }
+}
+
+/// The type of an element in memory. Booleans are bytes: gcc vectorises no loop over arrays of `_Bool`, and Rust's may hold
+/// nothing but 0 and 1.
+pub fn storage_name(dialect: Dialect, storage: Storage) -> &'static str {
+    match (dialect, storage) {
+        (_, Storage::Bool) => "u8",
+        (_, Storage::I32) => "i32",
+        (_, Storage::I64) => "i64",
+        (Dialect::C, Storage::F32) => "float",
+        (Dialect::C, Storage::F64) => "double",
+        (Dialect::Rust | Dialect::Host, Storage::F32) => "f32",
+        (Dialect::Rust | Dialect::Host, Storage::F64) => "f64",
     }
 }
 

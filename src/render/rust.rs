@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::arrange::{Arranged, Uses};
+use super::arrange::{Arranged, Sum, Uses};
 use super::expr::{self, Dialect, Names, type_name};
 use super::names::safe_name;
 use super::{Language, layout, prelude, template};
@@ -51,19 +51,10 @@ struct Declaration {
     written: bool,
 }
 
-/// What the first of two loops keeps for a block of elements, and what the second one does with it.
-#[derive(Serialize)]
-struct Sum {
-    name: String,
-    #[serde(rename = "type")]
-    ty: &'static str,
-    line: String,
-}
-
 /// The complete text of a well-formed kernel.
 pub(super) fn render(kernel: &Kernel) -> String {
     let arranged = Arranged::of(kernel);
-    let Arranged { kernel, sums, independent, .. } = &arranged;
+    let Arranged { kernel, independent, .. } = &arranged;
     let condition = arranged.condition();
     let own = if *independent { own_elements(&arranged) } else { BTreeSet::new() };
     let everywhere = KernelNames::of(&arranged, "_i", "_i - _first", BTreeSet::new());
@@ -82,7 +73,7 @@ pub(super) fn render(kernel: &Kernel) -> String {
         own: declarations(&in_loop.own),
         scalar: kernel.scalar.iter().map(|stmt| statement(stmt, &everywhere)).collect(),
         vector: kernel.vector.iter().map(|stmt| statement(stmt, &in_loop)).collect(),
-        sums: sums.iter().map(|(id, stmt)| sum(*id, stmt, &everywhere)).collect(),
+        sums: arranged.sums_in(Dialect::Rust, |stmt| statement(stmt, &everywhere)),
         condition: condition.map(|condition| expr::expr(Dialect::Rust, condition, &in_loop)),
         indexed: kernel.shape == LoopShape::Indexed,
         independent: *independent,
@@ -135,14 +126,9 @@ fn own_elements(arranged: &Arranged) -> BTreeSet<ParamId> {
     own
 }
 
-fn sum(id: LocalId, stmt: &Stmt, names: &KernelNames) -> Sum {
-    let local = &names.kernel.locals[id.0 as usize];
-    Sum { name: local.name.clone(), ty: type_name(Dialect::Rust, local.ty), line: statement(stmt, names) }
-}
-
 fn declaration(id: ParamId, names: &KernelNames) -> Declaration {
     let param = &names.kernel.params[id.0 as usize];
-    let (position, storage) = (id.0 as usize, storage_name(param.storage));
+    let (position, storage) = (id.0 as usize, expr::storage_name(Dialect::Rust, param.storage));
     Declaration {
         name: names.param(id).to_owned(),
         position,
@@ -150,17 +136,6 @@ fn declaration(id: ParamId, names: &KernelNames) -> Declaration {
         read: loaded(param.storage, format!("*(*arrays.add({position}) as *const {storage})")),
         value: (param.scalar && !param.written).then(|| type_name(Dialect::Rust, param.storage.ty())),
         written: param.written,
-    }
-}
-
-/// The type of an element in memory. Booleans are bytes, which may hold anything.
-fn storage_name(storage: Storage) -> &'static str {
-    match storage {
-        Storage::Bool => "u8",
-        Storage::I32 => "i32",
-        Storage::I64 => "i64",
-        Storage::F32 => "f32",
-        Storage::F64 => "f64",
     }
 }
 
