@@ -7,6 +7,7 @@
 pub mod compile;
 pub mod costs;
 pub mod cpu;
+pub mod early;
 pub mod elf;
 mod env;
 mod flags;

@@ -7,46 +7,78 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tempfile::TempDir;
+
+use super::early::Known;
 use super::env::{find_in, is_program};
-use super::identity::{FileStamp, identify};
+use super::identity::{FileStamp, IdentityError, identify};
 use super::process;
+use super::recipe::Key;
 use super::toolchain::{Candidate, Family, Toolchain, ToolchainError, bare_command, is_zig};
 
 /// How long a compiler may take to say what it is.
 pub(super) const DRY_RUN_LIMIT: Duration = Duration::from_secs(20);
 
-/// Finds out what a compiler is: the `cc` crate tells its family while a dry run tells its version, target and parts
-/// and these are read.
-pub(super) fn inspect(
-    candidate: &Candidate,
-    search_path: &OsStr,
-) -> Result<(Toolchain, Vec<FileStamp>), ToolchainError> {
+/// A compiler of which it is known how to call it.
+pub(super) struct Begun {
+    /// All but the identity; the family is what the compiler says.
+    toolchain: Toolchain,
+    programs: Vec<PathBuf>,
+    /// The programs as they were before anybody used them.
+    before: Vec<FileStamp>,
+    candidate: Candidate,
+    scratch: TempDir,
+}
+
+/// Asks a compiler what it is: a dry run tells its version, target and parts.
+pub(super) fn begin(candidate: &Candidate, search_path: &OsStr) -> Result<Begun, ToolchainError> {
     let scratch = tempfile::tempdir().map_err(|cause| ToolchainError::Scratch { cause })?;
-    std::thread::scope(|scope| {
-        let zig = is_zig(&candidate.program);
-        let detection = (!zig).then(|| scope.spawn(|| detected_clang(candidate, search_path, scratch.path())));
-        let dry = dry_run(candidate, search_path, scratch.path())?;
-        let programs = parts(candidate, &dry, search_path)?;
-        let (identity, files) = identify(&programs)?;
-        let joined = detection.map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        let family = match (dry.family, joined.flatten()) {
-            (Family::Clang, _) if zig => Family::Zig,
+    let zig = is_zig(&candidate.program);
+    let dry = dry_run(candidate, search_path, scratch.path())?;
+    let programs = parts(candidate, &dry, search_path)?;
+    let stamp =
+        |program: &PathBuf| FileStamp::of(program).map_err(|cause| IdentityError { path: program.clone(), cause });
+    let before = programs.iter().map(stamp).collect::<Result<_, _>>()?;
+    let asked = candidate.arguments.iter().skip_while(|argument| *argument != "-target").nth(1);
+    let toolchain = Toolchain {
+        program: candidate.program.clone(),
+        arguments: candidate.arguments.clone(),
+        family: if zig && dry.family == Family::Clang { Family::Zig } else { dry.family },
+        version: if zig { format!("zig, {}", dry.version) } else { dry.version },
+        // zig adds versions of what it does not link with.
+        target: asked.filter(|_| zig).cloned().unwrap_or(dry.target),
+        identity: Key([0; 32]),
+        search_path: search_path.to_os_string(),
+    };
+    Ok(Begun { toolchain, programs, before, candidate: candidate.clone(), scratch })
+}
+
+impl Begun {
+    /// What to call it by.
+    pub(super) fn toolchain(&self) -> &Toolchain {
+        &self.toolchain
+    }
+
+    /// Finds out the rest: the `cc` crate tells the family as well, while the compiler's programs are read.
+    pub(super) fn finish(self) -> Result<Known, ToolchainError> {
+        let Begun { toolchain, programs, before, candidate, scratch } = self;
+        let search_path = toolchain.search_path.clone();
+        let (identified, is_clang) = std::thread::scope(|scope| {
+            let detect = || detected_clang(&candidate, &search_path, scratch.path());
+            let detection = (toolchain.family != Family::Zig).then(|| scope.spawn(detect));
+            let identified = identify(&programs);
+            let joined = detection.map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            (identified, joined.flatten())
+        });
+        let (identity, mut files) = identified?;
+        // Whoever was called before is not in doubt: a program that was exchanged meanwhile makes the answer worthless.
+        files.extend(before);
+        let family = match (toolchain.family, is_clang) {
             (Family::Clang, Some(false)) | (Family::Gcc, Some(true)) => Family::Other,
             (family, _) => family,
         };
-        let asked = candidate.arguments.iter().skip_while(|argument| *argument != "-target").nth(1);
-        let toolchain = Toolchain {
-            program: candidate.program.clone(),
-            arguments: candidate.arguments.clone(),
-            family,
-            version: if zig { format!("zig, {}", dry.version) } else { dry.version },
-            // zig adds versions of what it does not link with.
-            target: asked.filter(|_| zig).cloned().unwrap_or(dry.target),
-            identity,
-            search_path: search_path.to_os_string(),
-        };
-        Ok((toolchain, files))
-    })
+        Ok(Known { toolchain: Toolchain { identity, family, ..toolchain }, files })
+    }
 }
 
 /// Whether the `cc` crate, which asks the preprocessor, takes a compiler for clang; None if it cannot tell.

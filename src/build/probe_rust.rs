@@ -9,6 +9,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::early::Known;
 use super::env::{Env, find_in, is_program};
 use super::identity::{FileStamp, identify};
 use super::probe::DRY_RUN_LIMIT;
@@ -22,7 +23,7 @@ pub(super) const LINKER: &str = "ld";
 const CRATES: [&str; 2] = ["libcore-", "libcompiler_builtins-"];
 
 /// Finds out what a compiler is, and the files that say so.
-pub(super) fn inspect(candidate: &Candidate, env: &Env) -> Result<(Toolchain, Vec<FileStamp>), ToolchainError> {
+pub(super) fn inspect(candidate: &Candidate, env: &Env) -> Result<Known, ToolchainError> {
     let search_path = env.get("PATH").unwrap_or_default();
     let scratch = tempfile::tempdir().map_err(|cause| ToolchainError::Scratch { cause })?;
     let unrecognised = |output: String| ToolchainError::Unrecognised {
@@ -76,7 +77,7 @@ pub(super) fn inspect(candidate: &Candidate, env: &Env) -> Result<(Toolchain, Ve
         identity,
         search_path: search_path.to_os_string(),
     };
-    Ok((toolchain, files))
+    Ok(Known { toolchain, files })
 }
 
 /// The files of the crates that kernels use, in order.

@@ -18,6 +18,7 @@ use std::process::Command;
 use serde::{Deserialize, Serialize};
 
 use super::cpu::{CpuFeatures, Machine};
+use super::early::{Compiler, Known};
 pub use super::env::Env;
 use super::identity::{FileStamp, IdentityError};
 use super::process::ProcessError;
@@ -212,6 +213,12 @@ pub enum ToolchainError {
     /// A part of it cannot be read.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// No thread to find out what it is.
+    #[error("cannot start a thread to look at a compiler: {cause}")]
+    Thread {
+        /// Why not.
+        cause: io::Error,
+    },
     /// No temporary directory for the dry run.
     #[error("no temporary directory: {cause}")]
     Scratch {
@@ -229,6 +236,7 @@ fn shown_output(output: &str) -> String {
 }
 
 /// A command that may be a compiler.
+#[derive(Clone)]
 pub(super) struct Candidate {
     pub(super) chosen_by: &'static str,
     pub(super) program: PathBuf,
@@ -263,15 +271,25 @@ pub fn discover_for(
     cc_override: Option<&Path>,
     memo: Option<&Path>,
 ) -> Result<Toolchain, ToolchainError> {
+    choose(language, env, cc_override, |candidate| examine(candidate, language, env, memo))
+}
+
+/// The first compiler in the order of [`discover_for`] that can be examined.
+pub(super) fn choose<T>(
+    language: Language,
+    env: &Env,
+    cc_override: Option<&Path>,
+    examine: impl Fn(&Candidate) -> Result<T, ToolchainError>,
+) -> Result<T, ToolchainError> {
     let search = search(language);
     if let Some(candidate) = asked_for(search, env, cc_override)? {
-        return examine(&candidate, language, env, memo);
+        return examine(&candidate);
     }
     let mut first_failure = None;
     for name in search.names {
         let Some(candidate) = installed(language, env, name) else { continue };
-        match examine(&candidate, language, env, memo) {
-            Ok(toolchain) => return Ok(toolchain),
+        match examine(&candidate) {
+            Ok(found) => return Ok(found),
             Err(failure) => first_failure = first_failure.or(Some(failure)),
         }
     }
@@ -369,27 +387,54 @@ fn examine(
     env: &Env,
     memo: Option<&Path>,
 ) -> Result<Toolchain, ToolchainError> {
+    examine_early(candidate, language, env, memo, false)?.into_toolchain()
+}
+
+/// Finds out what a compiler is; if it may be `early`, no more than how to call it, and the rest meanwhile.
+pub(super) fn examine_early(
+    candidate: &Candidate,
+    language: Language,
+    env: &Env,
+    memo: Option<&Path>,
+    early: bool,
+) -> Result<Compiler, ToolchainError> {
     if let Some(argument) = candidate.arguments.iter().find(|argument| changes_results(argument)) {
         return Err(ToolchainError::ChangesResults { chosen_by: candidate.chosen_by, argument: argument.clone() });
     }
     let question = Question::of(candidate, language, env);
     let memo_file = memo.map(|directory| directory.join(question.file_name()));
     if let Some(known) = memo_file.as_deref().and_then(|file| recall(file, &question)) {
-        return Ok(known);
+        return Ok(Compiler::known(known));
     }
-    let (toolchain, files) = match language {
-        Language::C => probe::inspect(candidate, env.get("PATH").unwrap_or_default())?,
+    let keep = move |known: &Known| {
+        if let Some(file) = &memo_file {
+            // Without a memo the next start is slower, and nothing else: the store reports a directory that is not usable.
+            let _ = remember(file, question, known);
+        }
+    };
+    let known = match language {
+        Language::C => {
+            let begun = probe::begin(candidate, env.get("PATH").unwrap_or_default())?;
+            check_target(begun.toolchain())?;
+            if early {
+                return Ok(Compiler::early(begun, keep));
+            }
+            begun.finish()?
+        }
         Language::Rust => probe_rust::inspect(candidate, env)?,
     };
-    debug_assert_eq!(toolchain.family.language(), language);
-    if !Machine::this().runs(&toolchain.target, &CpuFeatures::baseline()) {
-        return Err(ToolchainError::ForeignTarget { program: toolchain.program, target: toolchain.target });
+    check_target(&known.toolchain)?;
+    debug_assert_eq!(known.toolchain.family.language(), language);
+    keep(&known);
+    Ok(Compiler::known(known))
+}
+
+fn check_target(toolchain: &Toolchain) -> Result<(), ToolchainError> {
+    let Toolchain { program, target, .. } = toolchain;
+    if Machine::this().runs(target, &CpuFeatures::baseline()) {
+        return Ok(());
     }
-    if let Some(file) = memo_file {
-        // Without a memo the next start is slower, and nothing else: the store reports a directory that is not usable.
-        let _ = remember(&file, question, &toolchain, files);
-    }
-    Ok(toolchain)
+    Err(ToolchainError::ForeignTarget { program: program.clone(), target: target.clone() })
 }
 
 /// Everything that decides, beside the content of files, what a command is.
@@ -439,16 +484,17 @@ struct Memo {
     files: Vec<FileStamp>,
 }
 
-fn recall(file: &Path, question: &Question) -> Option<Toolchain> {
+fn recall(file: &Path, question: &Question) -> Option<Known> {
     let memo: Memo = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
     let valid =
         memo.format == MEMO_FORMAT && memo.question == *question && memo.files.iter().all(FileStamp::is_current);
-    valid.then_some(memo.toolchain)
+    valid.then_some(Known { toolchain: memo.toolchain, files: memo.files })
 }
 
-fn remember(file: &Path, question: Question, toolchain: &Toolchain, files: Vec<FileStamp>) -> io::Result<()> {
+fn remember(file: &Path, question: Question, known: &Known) -> io::Result<()> {
+    let Known { toolchain, files } = known.clone();
     let directory = file.parent().unwrap_or(Path::new("."));
-    let memo = Memo { format: MEMO_FORMAT, question, toolchain: toolchain.clone(), files };
+    let memo = Memo { format: MEMO_FORMAT, question, toolchain, files };
     let mut temporary = tempfile::NamedTempFile::new_in(directory)?;
     temporary.write_all(&serde_json::to_vec(&memo)?)?;
     temporary.persist(file)?;

@@ -3,18 +3,18 @@
 //! comes out.
 
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::worker::{Maker, News, Ready, Task, ready};
 use super::{Options, Origin, Tier};
 use crate::build::compile::{Unit, compile, compile_each};
 use crate::build::costs::Costs;
+use crate::build::early::{Compiler, discover_early, discover_whole};
 use crate::build::toolchain::discover_for;
 use crate::build::{
-    CompileError, CompileOptions, Compiled, Family, Machine, OptLevel, Recipe, Toolchain, ToolchainError,
-    lower_priority,
+    CompileError, CompileOptions, Compiled, Family, Key, OptLevel, Recipe, Toolchain, ToolchainError, lower_priority,
 };
 use crate::kernel::ir::{Expr, Kernel, LoopShape};
 use crate::render::{Language, entry_in_unit, may_share_unit, render_unit};
@@ -38,68 +38,53 @@ const WORTH_COMPILING: f64 = 0.1;
 /// Time for one run of a compiler, in seconds, instead of a minute.
 const TIME_LIMIT: &str = "SALTUS_COMPILE_TIMEOUT";
 
-/// A kernel to compile, and how.
-struct Order {
-    task: Task,
-    /// Alone.
-    recipe: Recipe,
-}
-
 impl Maker<'_> {
     /// Makes code for all of these, or says why there is none.
     pub(super) fn build(&self, tasks: Vec<Task>) {
         let Options { language, env, cc, tier, .. } = self.options;
         let memos = self.store.toolchain_memos();
-        let toolchain = match discover_for(*language, env, cc.as_deref(), memos.as_deref()) {
-            Ok(toolchain) => toolchain,
+        // Whoever wants the code of one compiler has to know it before looking for it.
+        let discover = if self.is_exact() { discover_whole } else { discover_early };
+        let compiler = match discover(*language, env, cc.as_deref(), memos.as_deref()) {
+            Ok(compiler) => compiler,
             Err(error) => return self.do_without_compiler(tasks, error),
         };
-        let orders = self.orders(tasks, &toolchain);
-        if self.cancelled.load(Ordering::Relaxed) {
+        let costs = match compiler.is_known() {
+            true => Costs::read(memos.as_deref(), compiler.toolchain()),
+            false => Costs::default(),
+        };
+        let builder =
+            Builder { maker: self, compiler: &compiler, costs: Mutex::new(costs), has_warned: AtomicBool::new(false) };
+        let tasks = builder.missing(tasks);
+        if tasks.is_empty() || self.cancelled.load(Ordering::Relaxed) {
             return;
         }
-        let costs = Costs::read(memos.as_deref(), &toolchain);
-        if !self.is_worth_it(&orders, &costs) {
-            let numbers = orders.into_iter().flat_map(|order| order.task.numbers);
-            return self.post(numbers.collect(), News::NotWorthIt);
+        if !self.is_worth_it(&tasks, &builder.costs()) {
+            return self.post(tasks.into_iter().flat_map(|task| task.numbers).collect(), News::NotWorthIt);
         }
         let is_background = *tier == Tier::Auto;
         if is_background {
             lower_priority(NICENESS);
         }
-        let builder = Builder { maker: self, toolchain: &toolchain, costs: Mutex::new(costs) };
         std::thread::scope(|scope| {
-            if is_background && !self.is_exact() && *language == Language::C && toolchain.family != Family::Tcc {
-                let few = |order: &&Order| order.task.elements <= FEW_ELEMENTS && !calls_functions(&order.task.kernel);
-                let few: Vec<Task> = orders.iter().filter(few).map(|order| order.task.clone()).collect();
+            let is_quick = compiler.toolchain().family == Family::Tcc;
+            if is_background && !self.is_exact() && *language == Language::C && !is_quick {
+                let few = |task: &&Task| task.elements <= FEW_ELEMENTS && !calls_functions(&task.kernel);
+                let few: Vec<Task> = tasks.iter().filter(few).cloned().collect();
                 let memos = memos.as_deref();
                 scope.spawn(move || self.build_quickly(&few, memos));
             }
-            builder.build_in_turn(orders);
+            builder.build_in_turn(tasks);
         });
-        let costs = builder.costs.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        costs.write(memos.as_deref(), &toolchain);
-    }
-
-    /// What is left to compile: what the store has of this compiler is delivered.
-    fn orders(&self, tasks: Vec<Task>, toolchain: &Toolchain) -> Vec<Order> {
-        let features = self.options.cpu.features();
-        let level = self.options.opt_level.unwrap_or_default();
-        let mut orders = Vec::new();
-        for task in tasks {
-            let recipe = Recipe::new(&task.source, ABI_VERSION, toolchain, &features, level);
-            match self.store.get_as(&task.id, &recipe, Machine::this()) {
-                Some(artifact) => self.post(task.numbers, ready(self.load(&task.kernel, &artifact), Origin::Hit)),
-                None => orders.push(Order { task, recipe }),
-            }
+        if let Ok(toolchain) = compiler.whole() {
+            builder.costs().write(memos.as_deref(), toolchain);
         }
-        orders
     }
 
     /// Whether compiling could make up for the time that it takes.
-    fn is_worth_it(&self, orders: &[Order], costs: &Costs) -> bool {
+    fn is_worth_it(&self, tasks: &[Task], costs: &Costs) -> bool {
         let (Some(expected), Tier::Auto) = (self.expected_seconds, self.options.tier) else { return true };
-        let longest = orders.iter().filter_map(|order| costs.seconds(order.recipe.source.len())).fold(0.0, f64::max);
+        let longest = tasks.iter().filter_map(|task| costs.seconds(task.source.text.len())).fold(0.0, f64::max);
         expected >= WORTH_COMPILING * longest
     }
 
@@ -156,156 +141,205 @@ impl Maker<'_> {
 /// Runs a compiler for one network.
 struct Builder<'a> {
     maker: &'a Maker<'a>,
-    toolchain: &'a Toolchain,
+    compiler: &'a Compiler,
     costs: Mutex<Costs>,
+    /// Whether it was said that the compiler is not to be trusted.
+    has_warned: AtomicBool,
 }
 
 impl Builder<'_> {
+    fn costs(&self) -> MutexGuard<'_, Costs> {
+        self.costs.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// How a kernel is compiled alone.
+    fn recipe(&self, task: &Task) -> Recipe {
+        let Options { cpu, opt_level, .. } = self.maker.options;
+        let features = cpu.features();
+        Recipe::new(&task.source, ABI_VERSION, self.compiler.toolchain(), &features, opt_level.unwrap_or_default())
+    }
+
+    /// What the store has of this compiler is delivered; the rest is left.
+    fn missing(&self, tasks: Vec<Task>) -> Vec<Task> {
+        if !self.maker.is_exact() {
+            // It was looked for already, whoever made it.
+            return tasks;
+        }
+        let mut left = Vec::new();
+        for task in tasks {
+            match self.published(&task) {
+                Some(news) => self.maker.post(task.numbers, news),
+                None => left.push(task),
+            }
+        }
+        left
+    }
+
+    /// What the store has of a kernel.
+    fn published(&self, task: &Task) -> Option<News> {
+        let Maker { store, machine, .. } = self.maker;
+        let artifact = if self.maker.is_exact() {
+            store.get_as(&task.id, &self.recipe(task), machine)
+        } else {
+            store.get(&task.id, None, machine).filter(|found| found.record.recipe.opt_level > OptLevel::O0)
+        };
+        Some(ready(self.maker.load(&task.kernel, &artifact?), Origin::Hit))
+    }
+
     /// First what no other process is at, then the rest, unless it is in the store by then.
-    fn build_in_turn(&self, orders: Vec<Order>) {
+    fn build_in_turn(&self, tasks: Vec<Task>) {
         let started = Instant::now();
         let mut wait = Duration::ZERO;
-        let mut left = orders;
+        let mut left = tasks;
         while !left.is_empty() {
             let (mut own, mut guards, mut others) = (Vec::new(), Vec::new(), Vec::new());
-            for order in left {
-                match self.claim(&order, wait.saturating_sub(started.elapsed())) {
-                    Claimed::Ready(news) => self.maker.post(order.task.numbers, news),
-                    Claimed::Mine(guard) => {
-                        guards.push(guard);
-                        own.push(order);
-                    }
-                    Claimed::Anyway if wait.is_zero() => others.push(order),
-                    Claimed::Anyway => own.push(order),
+            for task in left {
+                // One lock for all variants: any of them will do for most.
+                let claim = self.maker.store.claim(&task.id, &Key(task.id.0), wait.saturating_sub(started.elapsed()));
+                // Whoever had the lock has published it by now.
+                if let Some(news) = self.published(&task) {
+                    self.maker.post(task.numbers, news);
+                    continue;
                 }
+                match claim {
+                    Claim::Mine(guard) => guards.push(guard),
+                    _ if wait.is_zero() => {
+                        others.push(task);
+                        continue;
+                    }
+                    _ => {}
+                }
+                own.push(task);
             }
-            self.build_now(own);
+            self.build_now(&own);
             drop(guards);
             (left, wait) = (others, PATIENCE);
         }
     }
 
-    /// Whether this process is to compile a kernel.
-    fn claim(&self, order: &Order, wait: Duration) -> Claimed {
-        let Order { task, recipe } = order;
-        let key = recipe.key();
-        match self.maker.store.claim(&task.id, &key, wait) {
-            Claim::Ready(artifact) => Claimed::Ready(ready(self.maker.load(&task.kernel, &artifact), Origin::Hit)),
-            // Another process may have published it, together with others, before this one could lock.
-            claim => match self.maker.store.get_as(&task.id, recipe, Machine::this()) {
-                Some(artifact) => Claimed::Ready(ready(self.maker.load(&task.kernel, &artifact), Origin::Hit)),
-                None => match claim {
-                    Claim::Mine(guard) => Claimed::Mine(guard),
-                    _ => Claimed::Anyway,
-                },
-            },
-        }
-    }
-
-    fn build_now(&self, orders: Vec<Order>) {
-        let failed = self.build_units(&orders, units(&orders, self.maker.options.strict));
+    fn build_now(&self, tasks: &[Task]) {
+        let failed = self.build_units(tasks, units(tasks, self.maker.options.strict), false);
         // One of several may be to blame, and the others are to have their code.
-        let alone = failed.into_iter().map(|k| vec![k]).collect();
-        self.build_units(&orders, alone);
+        self.build_units(tasks, failed.into_iter().map(|k| vec![k]).collect(), true);
     }
 
-    /// Compiles orders in these groups. What fails is reported if it was alone; the others are returned.
-    fn build_units(&self, orders: &[Order], groups: Vec<Vec<usize>>) -> Vec<usize> {
-        let units: Vec<(Unit, Vec<usize>)> = groups.into_iter().flat_map(|members| unit(orders, members)).collect();
+    /// Compiles tasks in these groups. What fails is reported if it was alone or this is the last try; the others are
+    /// returned.
+    fn build_units(&self, tasks: &[Task], groups: Vec<Vec<usize>>, is_last: bool) -> Vec<usize> {
+        let units: Vec<(Unit, Vec<usize>)> = groups.into_iter().flat_map(|members| self.unit(tasks, members)).collect();
         let failed = Mutex::new(Vec::new());
+        let fail = |members: &[usize]| {
+            failed.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).extend(members);
+        };
         let finished = |k: usize, result: Result<Compiled, CompileError>| {
             let (unit, members) = &units[k];
             match result {
-                Ok(compiled) => self.deliver(orders, unit, members, &compiled),
-                Err(error) if members.len() == 1 => {
-                    self.maker.post(orders[members[0]].task.numbers.clone(), News::Failed(explain(error)));
-                }
-                Err(_) => failed.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).extend(members),
+                Ok(compiled) if self.deliver(tasks, unit, members, &compiled) || is_last => {}
+                Ok(_) => fail(members),
+                Err(error) if members.len() == 1 => self.report(tasks, members, &explain(error)),
+                Err(_) => fail(members),
             }
         };
         let plain: Vec<Unit> = units.iter().map(|(unit, _)| unit.clone()).collect();
-        compile_each(&plain, self.toolchain, &self.maker.compile_options(), &finished);
+        compile_each(&plain, self.compiler.toolchain(), &self.maker.compile_options(), &finished);
         failed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Keeps and posts the kernels of a library.
-    fn deliver(&self, orders: &[Order], unit: &Unit, members: &[usize], compiled: &Compiled) {
-        let size = unit.recipe.source.len();
-        self.costs.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).note(size, compiled.seconds);
-        let all: usize = members.iter().map(|k| orders[*k].recipe.source.len()).sum();
-        for (k, entry) in members.iter().zip(&unit.entries) {
-            let Order { task, recipe } = &orders[*k];
-            let recipe = match members {
-                [_] => recipe.clone(),
-                _ => recipe.clone().in_unit(&unit.recipe, entry.clone()),
-            };
+    fn report(&self, tasks: &[Task], members: &[usize], reason: &str) {
+        let numbers = members.iter().flat_map(|k| tasks[*k].numbers.clone());
+        self.maker.post(numbers.collect(), News::Failed(reason.to_string()));
+    }
+
+    /// What the compiler is to make of these tasks; more than one unit if they cannot be in one text.
+    fn unit(&self, tasks: &[Task], members: Vec<usize>) -> Vec<(Unit, Vec<usize>)> {
+        let alone = |k: usize| (Unit::alone(self.recipe(&tasks[k])), vec![k]);
+        let kernels: Vec<&Kernel> = members.iter().map(|k| &*tasks[*k].kernel).collect();
+        let (Some(first), true) = (members.first(), members.len() > 1) else {
+            return members.into_iter().map(alone).collect();
+        };
+        let recipe = self.recipe(&tasks[*first]);
+        match render_unit(&kernels, recipe.language) {
+            Some(source) => {
+                let entries = (0..members.len()).map(entry_in_unit).collect();
+                vec![(Unit { recipe: Recipe { source: source.text, ..recipe }, entries }, members)]
+            }
+            None => members.into_iter().map(alone).collect(),
+        }
+    }
+
+    /// Keeps and posts the kernels of a library; false if they are to be compiled again, since the compiler turned out to
+    /// be another one than it said.
+    fn deliver(&self, tasks: &[Task], unit: &Unit, members: &[usize], compiled: &Compiled) -> bool {
+        let toolchain = match self.compiler.whole() {
+            Ok(toolchain) => toolchain,
+            Err(error) => {
+                let reason = format!("{error}; kernels stay on the interpreter, with the same results, slower");
+                self.report(tasks, members, &reason);
+                return true;
+            }
+        };
+        let recipes: Vec<Recipe> = members.iter().map(|k| self.recipe(&tasks[*k])).collect();
+        if recipes.iter().any(|recipe| recipe.arguments != unit.recipe.arguments) {
+            return false;
+        }
+        let whole = Recipe { compiler: toolchain.identity, ..unit.recipe.clone() };
+        self.costs().note(whole.source.len(), compiled.seconds);
+        let nowhere = Store::none();
+        let store = if self.is_sound(toolchain) { &self.maker.store } else { &nowhere };
+        let all: usize = recipes.iter().map(|recipe| recipe.source.len()).sum();
+        for ((k, entry), recipe) in members.iter().zip(&unit.entries).zip(recipes) {
+            let task = &tasks[*k];
             let seconds = compiled.seconds * recipe.source.len() as f64 / all as f64;
-            let artifact = self.maker.store.insert(&recipe, &self.toolchain.version, &compiled.library, seconds);
+            let recipe = if members.len() > 1 { recipe.in_unit(&whole, entry.clone()) } else { recipe };
+            let artifact = store.insert(&recipe, &toolchain.version, &compiled.library, seconds);
             self.maker.post(task.numbers.clone(), ready(self.maker.load(&task.kernel, &artifact), Origin::Built));
         }
+        true
+    }
+
+    /// Whether it is certain by what the kernels were compiled. Said once if it is not.
+    fn is_sound(&self, toolchain: &Toolchain) -> bool {
+        let is_sound = self.compiler.is_unchanged();
+        if !is_sound && !self.has_warned.swap(true, Ordering::Relaxed) {
+            let program = toolchain.program.display();
+            let warning = format!("the compiler `{program}` was exchanged while it compiled: its kernels are not kept");
+            self.maker.post(Vec::new(), News::Warning(warning));
+        }
+        is_sound
     }
 }
 
-/// Who makes a kernel.
-enum Claimed {
-    /// Nobody: it is there.
-    Ready(News),
-    /// This process, and no other one while this is held.
-    Mine(crate::store::Guard),
-    /// This process, and perhaps others.
-    Anyway,
-}
-
-/// Which orders are compiled together: as many units as there are processors, of about the same weight.
-fn units(orders: &[Order], strict: bool) -> Vec<Vec<usize>> {
+/// Which tasks are compiled together: as many units as there are processors, of about the same weight.
+fn units(tasks: &[Task], strict: bool) -> Vec<Vec<usize>> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let alone = |order: &Order| strict || !may_share_unit(&order.task.kernel, order.recipe.language);
+    let is_alone = |k: &usize| strict || !may_share_unit(&tasks[*k].kernel, tasks[*k].source.language);
+    let (alone, mut shared): (Vec<usize>, Vec<usize>) = (0..tasks.len()).partition(is_alone);
+    shared.sort_by_key(|k| std::cmp::Reverse(weight(&tasks[*k])));
+    // Those that are compiled alone keep processors busy as well.
+    let count = processors.saturating_sub(alone.len()).max(1);
     let mut units: Vec<(usize, Vec<usize>)> = Vec::new();
-    let mut heaviest: Vec<usize> = (0..orders.len()).collect();
-    heaviest.sort_by_key(|k| std::cmp::Reverse((alone(&orders[*k]), weight(&orders[*k]))));
-    // What goes alone comes first, and is not added to.
-    let lonely = heaviest.iter().take_while(|k| alone(&orders[**k])).count();
-    for (place, k) in heaviest.into_iter().enumerate() {
-        let lightest = (lonely.min(units.len())..units.len()).min_by_key(|unit| units[*unit].0);
-        let shared = units.len() - lonely.min(units.len());
+    for k in shared {
+        let lightest = (0..units.len()).min_by_key(|unit| units[*unit].0).filter(|_| units.len() >= count);
         match lightest {
-            // Lonely ones keep processors busy as well, but not for ever.
-            Some(unit) if place >= lonely && shared >= processors.saturating_sub(lonely).max(1) => {
-                units[unit].0 += weight(&orders[k]);
+            Some(unit) => {
+                units[unit].0 += weight(&tasks[k]);
                 units[unit].1.push(k);
             }
-            _ => units.push((weight(&orders[k]), vec![k])),
+            None => units.push((weight(&tasks[k]), vec![k])),
         }
     }
-    units.into_iter().map(|(_, members)| members).collect()
+    alone.into_iter().map(|k| vec![k]).chain(units.into_iter().map(|(_, members)| members)).collect()
 }
 
 /// Roughly how long a kernel keeps a compiler busy, in bytes of text that would keep it as long. Loops that become
 /// vectors and the collection of what is selected take more than their text tells.
-fn weight(order: &Order) -> usize {
-    let of_shape = match order.task.kernel.shape {
+fn weight(task: &Task) -> usize {
+    let of_shape = match task.kernel.shape {
         LoopShape::Select(_) | LoopShape::Pairs(_) => 3000,
         LoopShape::Each => 1500,
         LoopShape::Indexed => 0,
     };
-    order.recipe.source.len() + of_shape
-}
-
-/// What the compiler is to make of these orders; more than one unit if they cannot be in one text.
-fn unit(orders: &[Order], members: Vec<usize>) -> Vec<(Unit, Vec<usize>)> {
-    let alone = |k: usize| (Unit::alone(orders[k].recipe.clone()), vec![k]);
-    let kernels: Vec<&Kernel> = members.iter().map(|k| &*orders[*k].task.kernel).collect();
-    let (Some(first), true) = (members.first(), members.len() > 1) else {
-        return members.into_iter().map(alone).collect();
-    };
-    let recipe = &orders[*first].recipe;
-    match render_unit(&kernels, recipe.language) {
-        Some(source) => {
-            let entries = (0..members.len()).map(entry_in_unit).collect();
-            vec![(Unit { recipe: Recipe { source: source.text, ..recipe.clone() }, entries }, members)]
-        }
-        None => members.into_iter().map(alone).collect(),
-    }
+    task.source.text.len() + of_shape
 }
 
 /// Whether it calls functions of the maths library, which the interpreter computes in vectors.

@@ -155,6 +155,12 @@ impl Options {
         Options { tier: Tier::Interpreter, cache: CacheChoice::None, ..Options::default() }
     }
 
+    /// What the kernels are for: this machine, or one with the processor that these options name.
+    pub fn machine(&self) -> Machine {
+        let this = Machine::this().clone();
+        if self.cpu.runs_here() { this } else { Machine { features: self.cpu.features(), ..this } }
+    }
+
     /// The directory of the store, if there is to be one.
     pub fn store_directory(&self) -> Option<PathBuf> {
         match &self.cache {

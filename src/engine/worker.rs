@@ -136,6 +136,8 @@ pub(super) struct Maker<'a> {
     pub(super) options: &'a Options,
     how: Option<How>,
     pub(super) store: Store,
+    /// For which code is made.
+    pub(super) machine: Machine,
     mailbox: &'a Mailbox<Arrival>,
     pub(super) cancelled: &'a AtomicBool,
     /// How long the interpreter is expected to take for what it will have to run.
@@ -151,6 +153,7 @@ fn work(options: &Options, orders: &Receiver<Order>, mailbox: &Mailbox<Arrival>,
         options,
         how: How::of(options),
         store: options.store(),
+        machine: options.machine(),
         mailbox,
         cancelled,
         known: Vec::new(),
@@ -169,9 +172,9 @@ fn work(options: &Options, orders: &Receiver<Order>, mailbox: &Mailbox<Arrival>,
 }
 
 impl Maker<'_> {
-    /// Whoever names a compiler or a level wants its code, not equal code that another one made.
+    /// Whoever names a compiler or a level, or is strict, wants its code, not equal code that another one made.
     pub(super) fn is_exact(&self) -> bool {
-        self.options.cc.is_some() || self.options.opt_level.is_some()
+        self.options.cc.is_some() || self.options.opt_level.is_some() || self.options.strict
     }
 
     /// The task of a kernel, for which the store was asked.
@@ -192,7 +195,7 @@ impl Maker<'_> {
 
     /// What the store has for a kernel, unless the machine may have better.
     fn find(&self, kernel: &Arc<Kernel>, id: &KernelId) -> Option<Result<Loaded, String>> {
-        let artifact = self.store.get(id, None, Machine::this())?;
+        let artifact = self.store.get(id, None, &self.machine)?;
         Some(self.load(kernel, &artifact))
     }
 
