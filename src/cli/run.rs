@@ -80,17 +80,7 @@ fn check_cpu(options: &Options) -> Result<(), Failure> {
 
 /// Runs; `Ok(false)` if it was interrupted.
 pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
-    if arguments.tier != Tier::Interpreter {
-        engine::prepare();
-    }
     let format = plot_format(arguments.plot.as_deref())?;
-    let Loaded { file, checked, warnings } = load(&arguments.model, &arguments.changes)?;
-    check_places(arguments, &file)?;
-    if !warnings.0.is_empty() {
-        say::problem(&warnings.to_string());
-    }
-    let parsed = Instant::now();
-    let refused = |error| refused_compiler(error, &arguments.machine);
     let options = Options {
         threads: arguments.threads,
         allow_native: arguments.allow_native,
@@ -99,6 +89,14 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
         ..options(&arguments.machine, arguments.kernels.lang, arguments.tier)?
     };
     check_cpu(&options)?;
+    let options = options.begin();
+    let Loaded { file, checked, warnings } = load(&arguments.model, &arguments.changes)?;
+    check_places(arguments, &file)?;
+    if !warnings.0.is_empty() {
+        say::problem(&warnings.to_string());
+    }
+    let parsed = Instant::now();
+    let refused = |error| refused_compiler(error, &arguments.machine);
     let mut network = Network::from_checked(checked, options)?;
     if let Some(path) = &arguments.load_state {
         // A seed on the command line asks for other random numbers.

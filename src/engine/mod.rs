@@ -28,7 +28,7 @@ pub use self::code_object::{CodeObject, Interpreted};
 pub use self::native::{Evaluate, native};
 pub use self::once::{run_once, run_once_over, select_once};
 pub use self::policy::{CpuPolicy, UnknownCpu};
-pub use self::supply::Engine;
+pub use self::supply::{Engine, HeadStart};
 pub use self::threads::Threads;
 use crate::build::{Env, Key, Machine, OptLevel, ToolchainError};
 use crate::kernel::hoist::hoist;
@@ -97,6 +97,8 @@ pub struct Options {
     /// Whether each new kernel has to give the interpreter's bits on the live state, in a process of its own, before it
     /// is used.
     pub check_swap: bool,
+    /// What was begun for the next network.
+    pub head_start: HeadStart,
     /// Whether kernels that this process has loaded are used again without a look into the store.
     pub reuse_loaded: bool,
 }
@@ -144,6 +146,7 @@ impl Default for Options {
             allow_native: false,
             notice: Notice::default(),
             check_swap: false,
+            head_start: HeadStart::default(),
             reuse_loaded: true,
         }
     }
@@ -153,6 +156,15 @@ impl Options {
     /// The interpreter only: no process, no file.
     pub fn interpreted() -> Options {
         Options { tier: Tier::Interpreter, cache: CacheChoice::None, ..Options::default() }
+    }
+
+    /// Begins what the first kernel would have to wait for: the store is opened while a program reads its model. Of the
+    /// networks that are made with these options, the first one has the benefit.
+    pub fn begin(self) -> Options {
+        match self.tier {
+            Tier::Interpreter => self,
+            Tier::Auto | Tier::Compiled => Options { head_start: HeadStart::of(&self), ..self },
+        }
     }
 
     /// What the kernels are for: this machine, or one with the processor that these options name.
@@ -281,15 +293,6 @@ pub fn shape_name(shape: &LoopShape) -> &'static str {
         LoopShape::Indexed => "indexed",
         LoopShape::Pairs(_) => "pairs",
     }
-}
-
-/// Does beside the caller what the first kernel would have to wait for: for programs that are about to run a network.
-pub fn prepare() {
-    // Without a thread it is done later.
-    let _ = std::thread::Builder::new().spawn(|| {
-        crate::render::prepare();
-        Machine::this();
-    });
 }
 
 /// Checks a kernel, optimises it, and checks it again.

@@ -1,7 +1,7 @@
 //! Makes code in the background and keeps account of it: what is on its way, what has arrived, what runs since when.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::loaded::{self, How};
@@ -30,6 +30,37 @@ pub struct Engine {
     process: u32,
 }
 
+/// A thread that makes code, and what belongs to it, for whoever comes first.
+#[derive(Clone, Default)]
+pub struct HeadStart(Option<Arc<Mutex<Option<Started>>>>);
+
+struct Started {
+    worker: Worker,
+    mailbox: Mailbox<Arrival>,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl HeadStart {
+    /// Starts it; nothing, if there is no thread to be had: then it is done later.
+    pub(super) fn of(options: &Options) -> HeadStart {
+        let (mailbox, cancelled) = (Mailbox::new(), Arc::new(AtomicBool::new(false)));
+        let worker = Worker::spawn(options, &mailbox, &cancelled).ok();
+        HeadStart(worker.map(|worker| Arc::new(Mutex::new(Some(Started { worker, mailbox, cancelled })))))
+    }
+
+    fn take(&self) -> Option<Started> {
+        // Who was forked off while another thread looks has no use for it anyway.
+        let started = self.0.as_ref()?.try_lock().ok()?.take()?;
+        started.worker.is_here().then_some(started)
+    }
+}
+
+impl std::fmt::Debug for HeadStart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "HeadStart" } else { "no HeadStart" })
+    }
+}
+
 /// A kernel that has yet to prove itself.
 struct Tried {
     number: usize,
@@ -42,12 +73,16 @@ impl Engine {
     /// Nothing is done yet.
     pub fn new(options: Options) -> Engine {
         let (threads, warning) = threads(&options);
+        let (worker, mailbox, cancelled) = match options.head_start.take() {
+            Some(Started { worker, mailbox, cancelled }) => (Some(worker), mailbox, cancelled),
+            None => (None, Mailbox::new(), Arc::new(AtomicBool::new(false))),
+        };
         Engine {
             how: How::of(&options),
             options,
-            mailbox: Mailbox::new(),
-            worker: None,
-            cancelled: Arc::new(AtomicBool::new(false)),
+            mailbox,
+            worker,
+            cancelled,
             reports: Vec::new(),
             outstanding: 0,
             interpreted: 0,

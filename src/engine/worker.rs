@@ -100,11 +100,17 @@ impl Worker {
         let _ = self.orders.send(Order::Start(jobs, expected_seconds));
     }
 
+    /// Whether the thread is one of this process, which may have been forked off another one.
+    pub fn is_here(&self) -> bool {
+        self.process == std::process::id()
+    }
+
     /// Waits until it has posted all there is; false if it panicked.
     pub fn join(mut self) -> bool {
+        let is_here = self.is_here();
         match self.thread.take() {
             // Of a process that was forked off, only the thread that did it lives on.
-            Some(thread) if self.process != std::process::id() => {
+            Some(thread) if !is_here => {
                 std::mem::forget(thread);
                 true
             }
