@@ -515,3 +515,15 @@ fn parts(candidate: &Candidate, dry: &DryRun, search_path: &OsStr) -> Result<Vec
     });
     Ok(programs)
 }
+
+/// A door for the fuzz targets, which cannot make a compiler for each memo.
+#[doc(hidden)]
+pub mod fuzzing {
+    use super::{FileStamp, Memo, Toolchain};
+
+    /// What a memo says, if it can be read and the files that it names are as it says.
+    pub fn read_memo(bytes: &[u8]) -> Option<Toolchain> {
+        let memo: Memo = serde_json::from_slice(bytes).ok()?;
+        memo.files.iter().all(FileStamp::is_current).then_some(memo.toolchain)
+    }
+}

@@ -7,6 +7,8 @@
 
 mod directory;
 mod entry;
+#[doc(hidden)]
+pub mod fuzzing;
 
 use std::collections::BTreeMap;
 use std::io;
