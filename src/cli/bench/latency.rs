@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -35,7 +35,9 @@ pub fn latency(arguments: &Latency) -> Result<(), Failure> {
 pub fn latency_with(arguments: &Latency, peers: Peers, program: &Path) -> Result<Report, Failure> {
     check_places(arguments)?;
     let report = measure(arguments, peers, program)?;
-    say::answer(&text::table_of(&report))?;
+    if arguments.json.as_deref() != Some(Path::new("-")) {
+        say::answer(&text::table_of(&report))?;
+    }
     write(arguments, &report)?;
     Ok(report)
 }
@@ -54,12 +56,11 @@ fn read_peers(path: &Path) -> Result<Peers, Failure> {
 fn check_places(arguments: &Latency) -> Result<(), Failure> {
     let files = [("--json", &arguments.json), ("--html", &arguments.html), ("--plot", &arguments.plot)];
     let mut taken = Vec::new();
+    let read: Vec<&Path> = arguments.models.iter().chain(&arguments.peers).map(PathBuf::as_path).collect();
     for (option, file) in files {
         if let Some(file) = file {
-            for model in arguments.models.iter().map(Some).chain([arguments.peers.as_ref()]).flatten() {
-                places::check_file(option, file, model)?;
-            }
-            places::check_file(option, file, Path::new(""))?;
+            let read = if read.is_empty() { &[Path::new("")][..] } else { &read };
+            read.iter().try_for_each(|path| places::check_file(option, file, path))?;
             taken.push((option, file.clone()));
         }
     }
