@@ -6,7 +6,7 @@ use std::process::Command;
 
 use saltus::cli::bench::data::{FORMAT, Report, State};
 use saltus::cli::bench::page::{html, picture};
-use saltus::cli::bench::text::table_of;
+use saltus::cli::bench::text::{markdown, table_of};
 
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/report.json")
@@ -27,6 +27,7 @@ fn compare(name: &str, text: &str) {
 fn a_report_as_text_page_and_picture() {
     let report = report();
     compare("table", &table_of(&report));
+    compare("markdown", &markdown(&report));
     compare("page", &html(&report));
     compare("picture", &picture(&report));
 }

@@ -16,7 +16,7 @@ def first_call(kernel, number):
     """Seconds to compile, seconds of the call, and what it left in the arrays."""
     name = f"sample_{number}"
     text = (
-        f"{kernel['before'] if number == 0 else ''}\nnamespace {name} {{\n{kernel['text']}\n"
+        f"{kernel['before'] if number == 0 else ''}\n#pragma STDC FP_CONTRACT OFF\nnamespace {name} {{\n{kernel['text']}\n"
         f"unsigned long long address() {{ return (unsigned long long)&saltus_kernel; }}\n}}\n"
     )
     words = [(ctypes.c_uint64 * len(array))(*array) for array in kernel["arrays"]]

@@ -19,6 +19,9 @@ const AUTOMATIC: usize = 1;
 
 type State = *mut c_void;
 
+/// What tcc negates numbers with; its own library, which has them, is not looked for.
+static ZEROS: (f64, f32) = (-0.0, -0.0);
+
 /// The library.
 pub struct Libtcc(Library);
 
@@ -80,6 +83,10 @@ impl Libtcc {
             let options = self.function::<unsafe extern "C" fn(State, *const c_char)>(c"tcc_set_options");
             options(state, c"-nostdlib".as_ptr());
             self.function::<unsafe extern "C" fn(State, c_int) -> c_int>(c"tcc_set_output_type")(state, MEMORY);
+            let add =
+                self.function::<unsafe extern "C" fn(State, *const c_char, *const c_void) -> c_int>(c"tcc_add_symbol");
+            add(state, c"__mzerodf".as_ptr(), (&raw const ZEROS.0).cast());
+            add(state, c"__mzerosf".as_ptr(), (&raw const ZEROS.1).cast());
             let compile = self.function::<unsafe extern "C" fn(State, *const c_char) -> c_int>(c"tcc_compile_string");
             (state, compile(state, text.as_ptr()))
         };

@@ -1,6 +1,7 @@
 //! How soon kernels and models run: `saltus bench latency`, next to compilers that work in the calling process.
 //!
-//! Cranelift gets the IR of the same kernels, libtcc and Cling their C text, and all of them leave the interpreter's bits.
+//! Cranelift gets the IR of the same kernels, libtcc and Cling their C text. The first two leave the interpreter's bits, or the
+//! bench fails; of Cling it is said if it does not.
 //! Prints the tables of the command and how its figures compare with the goals of the project; never fails for being slow.
 //! The command's options can be given (`-- --samples 50 --html page.html`); `--peers` says where to write what the peers
 //! take, for later runs of the command.
@@ -78,7 +79,7 @@ fn called(subject: &KernelSubject, code: &dyn Execute, mut parts: Vec<(&'static 
     // SAFETY: the code was made of the kernel.
     unsafe { bound.call(code) };
     parts.push(("call", started.elapsed().as_secs_f64()));
-    assert_eq!(bound.bits(), expected(subject), "other bits for {}", subject.name);
+    assert!(bound.bits() == expected(subject), "other bits for {}", subject.name);
     phases.add(&parts);
 }
 
@@ -122,7 +123,7 @@ fn peers(subjects: &[KernelSubject], samples: usize) -> Peers {
         Err(why) => absent.push(missing("libtcc", why)),
     }
     match cling::measure(subjects, samples) {
-        Ok((name, times)) => peers.push(peer(&name, "C++ to machine code by clang's optimiser", times)),
+        Ok((name, note, times)) => peers.push(peer(&name, &note, times)),
         Err(why) => absent.push(missing("Cling", why)),
     }
     Peers { format: PEERS_FORMAT.to_string(), peers, absent }
@@ -168,8 +169,10 @@ fn figures(model: &ModelTimes) -> Vec<Figure> {
 }
 
 fn goals(report: &Report) {
-    println!("\n{:44} {:>9} {:8} {:>6} {:>6}", "", "median", "", "goal", "aim");
-    for model in &report.models {
+    println!("\n{:52} {:>9} {:8} {:>6} {:>6}", "", "median", "", "goal", "aim");
+    // The goals are those of the compiler that runs take.
+    let first = report.machine.compilers.first().map(|compiler| (&compiler.language, &compiler.name));
+    for model in report.models.iter().filter(|model| first == Some((&model.language, &model.compiler))) {
         for Figure { what, goal, aim, found, unit } in figures(model) {
             let verdict = if found <= aim {
                 "reaches the aim"
@@ -179,7 +182,7 @@ fn goals(report: &Report) {
                 "MISSES THE GOAL"
             };
             let what = format!("{}, {}, {what}", model.name, model.compiler);
-            println!("{what:44} {found:9.2} {unit:8} {goal:6} {aim:6}   {verdict}");
+            println!("{what:52} {found:9.2} {unit:8} {goal:6} {aim:6}   {verdict}");
         }
     }
 }

@@ -256,6 +256,9 @@ pub struct Latency {
     /// Draw the main chart
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
+    /// Write medians as tables for a document in Markdown
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
     /// Show times of other compilers, which `cargo bench --bench latency` has measured
     #[arg(long, value_name = "FILE")]
     pub peers: Option<PathBuf>,

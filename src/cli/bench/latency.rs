@@ -54,7 +54,12 @@ fn read_peers(path: &Path) -> Result<Peers, Failure> {
 }
 
 fn check_places(arguments: &Latency) -> Result<(), Failure> {
-    let files = [("--json", &arguments.json), ("--html", &arguments.html), ("--plot", &arguments.plot)];
+    let files = [
+        ("--json", &arguments.json),
+        ("--html", &arguments.html),
+        ("--plot", &arguments.plot),
+        ("--markdown", &arguments.markdown),
+    ];
     let mut taken = Vec::new();
     let read: Vec<&Path> = arguments.models.iter().chain(&arguments.peers).map(PathBuf::as_path).collect();
     for (option, file) in files {
@@ -102,6 +107,9 @@ fn write(arguments: &Latency, report: &Report) -> Result<(), Failure> {
     }
     if let Some(path) = &arguments.html {
         json::write_text(&page::html(report), path)?;
+    }
+    if let Some(path) = &arguments.markdown {
+        json::write_text(&text::markdown(report), path)?;
     }
     if let Some(path) = &arguments.plot {
         json::write_text(&page::picture(report), path)?;

@@ -1,6 +1,6 @@
 //! The rows of all tables, and the tables as text.
 
-use super::data::{ModelTimes, PeerTimes, Report, Spread, State, Way};
+use super::data::{KernelTimes, ModelTimes, PeerTimes, Report, Spread, State, Way};
 use crate::cli::output::format::{counted, duration};
 use crate::cli::table::{Align, table};
 
@@ -47,6 +47,41 @@ pub fn table_of(report: &Report) -> String {
         text += &format!("\nnot measured: {}, {}", absent.name, absent.why);
     }
     if text.ends_with('\n') { text } else { text + "\n" }
+}
+
+/// Medians as tables for a document in Markdown: kernels beside each other, and models.
+pub fn markdown(report: &Report) -> String {
+    let mut text = format!("{}.\n", summary(report));
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let head = |words: usize, headings: &[String]| {
+        let rule = |k: usize| if k < words { "---" } else { "---:" }.to_string();
+        line(headings) + &line(&(0..headings.len()).map(rule).collect::<Vec<_>>())
+    };
+    if let Some(first) = report.kernels.first() {
+        let titles = report.kernels.iter().map(|kernel| kernel.title.clone());
+        let by = ["from the IR to the end of the first call".to_string()];
+        text += &format!("\n{}", head(1, &by.into_iter().chain(titles).collect::<Vec<_>>()));
+        for state in [State::Cold, State::Warm, State::Hot] {
+            for way in first.ways.iter().filter(|way| way.state == state) {
+                let same = |w: &&Way| (&w.language, &w.compiler, w.state) == (&way.language, &way.compiler, state);
+                let of =
+                    |kernel: &KernelTimes| kernel.ways.iter().find(same).map_or(String::new(), |w| median(&w.total));
+                let by = format!("{}, {}: {}", way.language, way.compiler, state.name());
+                text += &line(&[by].into_iter().chain(report.kernels.iter().map(of)).collect::<Vec<_>>());
+            }
+        }
+        for peer in &report.peers.peers {
+            let of = |k: &KernelTimes| peer.kernels.get(&k.name).map_or(String::new(), |times| median(&times.total));
+            let by = [format!("{} (in process)", peer.name)];
+            text += &line(&by.into_iter().chain(report.kernels.iter().map(of)).collect::<Vec<_>>());
+        }
+    }
+    if let Some(Table { headings, words, rows, .. }) = models(report) {
+        let headings: Vec<String> = headings.into_iter().map(str::to_string).collect();
+        text += &format!("\n{}", head(words, &headings));
+        text.extend(rows.iter().map(|row| line(row)));
+    }
+    text
 }
 
 /// Where and how it was measured, in a line.
@@ -167,11 +202,11 @@ fn models(report: &Report) -> Option<Table> {
         "language",
         "by",
         "kernels",
-        "cold: step",
+        "cold: first step",
         "full speed",
         "one file",
         "ratio",
-        "warm: step",
+        "warm: first step",
         "full speed",
         "hot: full speed",
         "a kernel",
