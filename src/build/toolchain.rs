@@ -500,3 +500,15 @@ fn remember(file: &Path, question: Question, known: &Known) -> io::Result<()> {
     temporary.persist(file)?;
     Ok(())
 }
+
+/// A door for the fuzz targets, which cannot make a compiler for each memo.
+#[doc(hidden)]
+pub mod fuzzing {
+    use super::{FileStamp, Memo, Toolchain};
+
+    /// What a memo says, if it can be read and the files that it names are as it says.
+    pub fn read_memo(bytes: &[u8]) -> Option<Toolchain> {
+        let memo: Memo = serde_json::from_slice(bytes).ok()?;
+        memo.files.iter().all(FileStamp::is_current).then_some(memo.toolchain)
+    }
+}

@@ -34,6 +34,12 @@ pub enum Command {
     Cache(Cache),
     /// Report compilers, processor and the state of the store
     Doctor(Machine),
+    /// Measure this program on this machine
+    Bench {
+        /// What to measure
+        #[command(subcommand)]
+        command: BenchCommand,
+    },
     /// Print the JSON schema of model files, for editors
     Schema,
     /// Print a script that completes the command line, for a shell
@@ -295,6 +301,44 @@ pub enum CacheCommand {
         /// The file for the secret key
         file: PathBuf,
     },
+}
+
+/// The commands of `saltus bench`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Measure how soon kernels and models run, with each compiler of this machine
+    Latency(Latency),
+}
+
+/// `saltus bench latency`
+#[derive(Args, Clone, Debug)]
+pub struct Latency {
+    /// Model files, instead of those that come with the program
+    pub models: Vec<PathBuf>,
+    /// Only kernels and models whose name fits, such as `lif_*`
+    #[arg(long, value_name = "GLOB")]
+    pub only: Option<String>,
+    /// How often each time is taken
+    #[arg(long, value_name = "N", default_value = "20")]
+    pub samples: NonZeroUsize,
+    /// Write everything as JSON (`-`: standard output)
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a page with charts
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Draw the main chart
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// Write medians as tables for a document in Markdown
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Show times of other compilers, which `cargo bench --bench latency` has measured
+    #[arg(long, value_name = "FILE")]
+    pub peers: Option<PathBuf>,
+    /// Print no progress
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 fn assignment(argument: &str) -> Result<(String, String), String> {

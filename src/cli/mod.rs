@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out.
 
 pub mod args;
+pub mod bench;
 pub mod cache;
 pub mod cache_care;
 pub mod check;
@@ -63,6 +64,7 @@ fn dispatch(command: &Command, start: Instant) -> Result<u8, Failure> {
         Command::Warm(arguments) => warm::warm(arguments),
         Command::Cache(arguments) => cache::cache(arguments).map(|()| 0),
         Command::Doctor(machine) => doctor::doctor(machine).map(|()| 0),
+        Command::Bench { command } => bench::bench(command).map(|()| 0),
         Command::Schema => schema::schema().map(|()| 0),
         Command::Completions { shell } => schema::completions(*shell).map(|()| 0),
     }

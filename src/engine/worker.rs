@@ -154,7 +154,7 @@ pub(super) struct Maker<'a> {
 }
 
 fn work(options: &Options, orders: &Receiver<Order>, mailbox: &Mailbox<Arrival>, cancelled: &AtomicBool) {
-    render::prepare();
+    render::prepare(options.language);
     let mut maker = Maker {
         options,
         how: How::of(options),

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::ir::{
-    BinaryOp, Expr, Index, Kernel, LocalId, LoopShape, ParamId, Place, Stmt, Storage, Type, UnaryOp, type_of,
+    BinaryOp, Const, Expr, Index, Kernel, LocalId, LoopShape, ParamId, Place, Stmt, Storage, Type, UnaryOp, type_of,
 };
 use super::maths;
 
@@ -71,6 +71,9 @@ pub enum Fault {
     /// A computed index into a scalar, or into what the kernel writes.
     #[error("`{0}` is no array that is only read")]
     BadGather(String),
+    /// A shift whose count is not known to be in range.
+    #[error("{0:?} takes a constant from 0 to 63 as its second operand")]
+    BadShift(BinaryOp),
     /// A table, which only functions of the maths library read.
     #[error("a kernel reads no table, such as `{0}`")]
     Table(String),
@@ -238,6 +241,10 @@ impl Checker<'_> {
             Expr::Binary(op, x, y) => {
                 let ty = self.one_of(x, binary_operands(*op), &format!("the first operand of {op:?}"))?;
                 self.typed(y, ty, &format!("the second operand of {op:?}"))?;
+                // Any other count has a meaning in no language, and another one on each processor.
+                if matches!(op, BinaryOp::Shl | BinaryOp::Shr) && !matches!(**y, Expr::Const(Const::I64(0..64))) {
+                    return Err(Fault::BadShift(*op));
+                }
             }
             Expr::Select(condition, x, y) => {
                 self.typed(condition, Type::Bool, "the condition of Select")?;
@@ -300,7 +307,6 @@ fn binary_operands(op: BinaryOp) -> &'static [Type] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::ir::Const;
     use crate::kernel::text::parse_kernel;
 
     const PARAMS: &str = "
@@ -370,6 +376,10 @@ mod tests {
             ("store v[e] = exp(k[e])", "an argument of `exp` is I64 where F64 is expected"),
             ("store v[e] = exp(v[e], v[e])", "`exp` takes 1 arguments, not 2"),
             ("store v[e] = round32(k[e])", "the operand of Round32 is I64 where F64 is expected"),
+            ("store k[e] = k[e] << 63", "well-formed"),
+            ("store k[e] = k[e] << 64", "Shl takes a constant from 0 to 63 as its second operand"),
+            ("store k[e] = k[e] >> -1", "Shr takes a constant from 0 to 63 as its second operand"),
+            ("store k[e] = k[e] >> k[e]", "Shr takes a constant from 0 to 63 as its second operand"),
             ("store v[e] = gather w[i64(j[e]) % 2]", "well-formed"),
             ("store v[e] = gather w[j[e]]", "the index into `w` is I32 where I64 is expected"),
             ("store v[e] = gather w[v[e]]", "the index into `w` is F64 where I64 is expected"),

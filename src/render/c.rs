@@ -16,7 +16,8 @@ use serde::Serialize;
 use super::arrange::{Arranged, Sum, Uses};
 use super::expr::{self, Dialect, Names, type_name};
 use super::names::safe_name;
-use super::{Language, layout, prelude, template, vector};
+use super::template::{self, Set};
+use super::{Language, layout, prelude, vector};
 use crate::kernel::ir::{Expr, Index, Kernel, LocalId, LoopShape, ParamId, Place, Stmt, Storage, Type};
 
 /// What comes before the function of a kernel, or before those of several.
@@ -97,7 +98,7 @@ const INLINE: &str = "static inline __attribute__((always_inline)) ";
 pub(super) fn render(kernel: &Kernel) -> String {
     let (prelude, function) = parts(kernel, ENTRY.to_string());
     let head = Head::new(prelude, function.independent);
-    layout::break_long_lines(&template::render("kernel.c", &Whole { head, function: &function }))
+    layout::break_long_lines(&template::render(Set::C, "kernel.c", &Whole { head, function: &function }))
 }
 
 /// The text of several kernels, with these entries; none if one of them has functions of its own kind, which others
@@ -115,10 +116,10 @@ pub(super) fn render_unit(kernels: &[(&Kernel, String)]) -> Option<String> {
         let new: Vec<_> = own.into_iter().filter(is_new).collect();
         prelude.extend(new);
         independent |= function.independent;
-        functions.push(template::render("function.c", &function));
+        functions.push(template::render(Set::C, "function.c", &function));
     }
     let unit = Unit { head: Head::new(prelude, independent), functions };
-    Some(layout::break_long_lines(&template::render("unit.c", &unit)))
+    Some(layout::break_long_lines(&template::render(Set::MoreC, "unit.c", &unit)))
 }
 
 impl Head {

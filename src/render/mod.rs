@@ -69,8 +69,11 @@ pub fn may_share_unit(kernel: &Kernel, language: Language) -> bool {
 }
 
 /// Does now what the first call of [`render`] would have to do before.
-pub fn prepare() {
-    template::prepare();
+pub fn prepare(language: Language) {
+    template::prepare(match language {
+        Language::C => template::Set::C,
+        Language::Rust => template::Set::Rust,
+    });
 }
 
 /// Renders a kernel that [`verify`](crate::kernel::verify::verify) accepts.

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Language, Source, template};
+use super::template::{self, Set};
+use super::{Language, Source};
 
 /// A function in C. Its pointer table has its arguments, its result, then its arrays.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +51,7 @@ pub fn render_native(function: &NativeFunction) -> Source {
         result,
         arrays: arrays.collect(),
     };
-    Source { language: Language::C, text: template::render("native.c", &context) }
+    Source { language: Language::C, text: template::render(Set::MoreC, "native.c", &context) }
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use serde::Serialize;
 use super::arrange::{Arranged, Sum, Uses};
 use super::expr::{self, Dialect, Names, type_name};
 use super::names::safe_name;
-use super::{Language, layout, prelude, template};
+use super::template::{self, Set};
+use super::{Language, layout, prelude};
 use crate::kernel::ir::{Expr, Index, Kernel, LocalId, LoopShape, ParamId, Place, Stmt, Storage, Type};
 
 /// What the template is filled with.
@@ -80,7 +81,7 @@ pub(super) fn render(kernel: &Kernel) -> String {
         mutates: flagged || stored(kernel).any(|place| captured(&place.param)),
         flags: arranged.has_flags(),
     };
-    layout::break_long_lines(&template::render("kernel.rs", &parts))
+    layout::break_long_lines(&template::render(Set::Rust, "kernel.rs", &parts))
 }
 
 /// What the vector part writes to.

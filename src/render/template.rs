@@ -1,22 +1,44 @@
-//! The templates of kernels, part of the program and parsed once. They hold declarations and loops, no arithmetic.
+//! The templates of kernels, part of the program. They hold declarations and loops, no arithmetic. Those that are needed
+//! together are parsed together, once and not before, since a program that finds its kernels in the store waits for it.
 
 use std::sync::LazyLock;
 
 use serde::Serialize;
 use tera::{Context, Tera};
 
-const TEMPLATES: [(&str, &str); 18] = [
+/// Templates that are needed together.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Set {
+    /// A kernel in C.
+    C,
+    /// Several kernels in C, and functions that users wrote.
+    MoreC,
+    /// A kernel in Rust.
+    Rust,
+}
+
+type Templates = &'static [(&'static str, &'static str)];
+
+const C: Templates = &[
     ("abi.h", include_str!("../../templates/abi.h")),
     ("kernel.c", include_str!("../../templates/c/kernel.c.tera")),
     ("head.c", include_str!("../../templates/c/head.c.tera")),
     ("function.c", include_str!("../../templates/c/function.c.tera")),
-    ("unit.c", include_str!("../../templates/c/unit.c.tera")),
     ("each.c", include_str!("../../templates/c/each.c.tera")),
     ("indexed.c", include_str!("../../templates/c/indexed.c.tera")),
     ("select.c", include_str!("../../templates/c/select.c.tera")),
     ("widen.c", include_str!("../../templates/c/widen.c.tera")),
-    ("native.c", include_str!("../../templates/c/native.c.tera")),
     ("narrow.c", include_str!("../../templates/c/narrow.c.tera")),
+];
+
+const MORE_C: Templates = &[
+    ("abi.h", include_str!("../../templates/abi.h")),
+    ("head.c", include_str!("../../templates/c/head.c.tera")),
+    ("unit.c", include_str!("../../templates/c/unit.c.tera")),
+    ("native.c", include_str!("../../templates/c/native.c.tera")),
+];
+
+const RUST: Templates = &[
     ("abi.rs", include_str!("../../templates/abi.rs")),
     ("kernel.rs", include_str!("../../templates/rust/kernel.rs.tera")),
     ("each.rs", include_str!("../../templates/rust/each.rs.tera")),
@@ -26,24 +48,38 @@ const TEMPLATES: [(&str, &str); 18] = [
     ("call.rs", include_str!("../../templates/rust/call.rs.tera")),
 ];
 
-static PARSED: LazyLock<Tera> = LazyLock::new(|| {
+fn parse(templates: Templates) -> Tera {
     let mut tera = Tera::default();
     // Nothing here is HTML, whatever a file is called: `<` and `&` must stay.
     tera.autoescape_on(Vec::<&str>::new());
-    tera.add_raw_templates(TEMPLATES).expect("the templates are well-formed");
+    tera.add_raw_templates(templates.iter().copied()).expect("the templates are well-formed");
     tera
-});
+}
 
-/// Parses the templates, if that was not done yet: half a millisecond that others can spend otherwise.
-pub(super) fn prepare() {
-    LazyLock::force(&PARSED);
+static PARSED_C: LazyLock<Tera> = LazyLock::new(|| parse(C));
+static PARSED_MORE_C: LazyLock<Tera> = LazyLock::new(|| parse(MORE_C));
+static PARSED_RUST: LazyLock<Tera> = LazyLock::new(|| parse(RUST));
+
+impl Set {
+    fn parsed(self) -> &'static Tera {
+        match self {
+            Set::C => &PARSED_C,
+            Set::MoreC => &PARSED_MORE_C,
+            Set::Rust => &PARSED_RUST,
+        }
+    }
+}
+
+/// Parses the templates of a set, if that was not done yet.
+pub(super) fn prepare(set: Set) {
+    set.parsed();
 }
 
 /// The text that a template makes of its context.
 ///
 /// # Panics
 /// If the context lacks what the template asks for.
-pub(super) fn render(template: &str, context: &impl Serialize) -> String {
+pub(super) fn render(set: Set, template: &str, context: &impl Serialize) -> String {
     let context = Context::from_serialize(context).expect("a context is a structure with names");
-    PARSED.render(template, &context).expect("the template knows its context")
+    set.parsed().render(template, &context).expect("the template knows its context")
 }

@@ -103,6 +103,11 @@ impl Artifact {
         &self.bytes[self.library.clone()]
     }
 
+    /// Where in the file that is.
+    pub(super) fn library_range(&self) -> Range<usize> {
+        self.library.clone()
+    }
+
     /// The whole file.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

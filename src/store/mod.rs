@@ -9,6 +9,8 @@
 pub mod archive;
 mod directory;
 mod entry;
+#[doc(hidden)]
+pub mod fuzzing;
 mod layers;
 mod limits;
 mod lock;

@@ -28,6 +28,11 @@ pub fn write_value(value: &impl Serialize, target: &Path) -> Result<(), OutputEr
     })
 }
 
+/// Writes a text the same way.
+pub fn write_text(text: &str, target: &Path) -> Result<(), OutputError> {
+    write_to(target, |writer| writer.write_all(text.as_bytes()))
+}
+
 fn write_to(target: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), OutputError> {
     if target.as_os_str() == "-" { to_stdout(write) } else { file::write_whole(target, |writer| write(writer)) }
 }

@@ -1,0 +1,20 @@
+//! A door for the fuzz targets to the format of entries; nobody else needs it.
+
+use std::ops::Range;
+
+use super::entry::{Artifact, Damage, Record};
+
+/// The record of an entry, and where in its bytes the library is.
+///
+/// # Errors
+/// If the bytes are no entry.
+pub fn decode_entry(bytes: &[u8]) -> Result<(Record, Range<usize>), Damage> {
+    let artifact = Artifact::decode(bytes.to_vec())?;
+    artifact.verify_signature()?;
+    Ok((artifact.record.clone(), artifact.library_range()))
+}
+
+/// The bytes of an entry.
+pub fn encode_entry(record: &Record, library: &[u8]) -> Vec<u8> {
+    Artifact::new(record.clone(), library).bytes().to_vec()
+}
