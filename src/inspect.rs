@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::build::{KernelId, Key, OptLevel, Recipe, Toolchain};
+use crate::build::{KernelId, OptLevel, Recipe, Toolchain};
 use crate::engine::shape_name;
 use crate::kernel::ir::{Kernel, Storage};
 use crate::kernel::text::print_kernel;
@@ -61,9 +61,9 @@ impl KernelView {
         KernelId::of(&self.source, ABI_VERSION)
     }
 
-    /// Which library a compiler makes of it on this machine.
-    pub fn key(&self, toolchain: &Toolchain, level: OptLevel) -> Key {
-        Recipe::new(&self.source, ABI_VERSION, toolchain, &toolchain.default_features(), level).key()
+    /// How a compiler makes a library of it on this machine, if of nothing else.
+    pub fn recipe(&self, toolchain: &Toolchain, level: OptLevel) -> Recipe {
+        Recipe::new(&self.source, ABI_VERSION, toolchain, &toolchain.default_features(), level)
     }
 }
 

@@ -20,7 +20,11 @@ pub fn one(artifact: &Artifact) -> String {
 pub fn two(one: &Artifact, other: &Artifact) -> String {
     let (before, after) = (fields(one), fields(other));
     let differing: Vec<_> = before.iter().zip(&after).filter(|(a, b)| a.1 != b.1).collect();
-    let names: Vec<&str> = differing.iter().map(|(field, _)| field.0).collect();
+    let mut names: Vec<&str> = differing.iter().map(|(field, _)| field.0).collect();
+    if names.len() > 1 {
+        // With what they were compiled is no reason to compile them again.
+        names.retain(|name| *name != COMPILED_WITH);
+    }
     let reason = match names[..] {
         [] => "The two keys are one.".to_string(),
         _ if names.contains(&"source") => "They compute different things: the sources differ.".to_string(),
@@ -37,6 +41,9 @@ pub fn two(one: &Artifact, other: &Artifact) -> String {
     text
 }
 
+/// The field that tells what else was in the text that was compiled.
+const COMPILED_WITH: &str = "compiled";
+
 /// The fields of a key by name.
 fn fields(artifact: &Artifact) -> Vec<(&'static str, String)> {
     let recipe = &artifact.record.recipe;
@@ -52,7 +59,7 @@ fn fields(artifact: &Artifact) -> Vec<(&'static str, String)> {
         ("arguments", recipe.arguments.join(" ")),
         ("source", format!("{lines}, kernel {}", artifact.kernel.short())),
         (
-            "compiled",
+            COMPILED_WITH,
             recipe
                 .unit
                 .as_ref()

@@ -119,12 +119,13 @@ fn overview(kernels: &[&KernelView], options: &Options, toolchain: Result<Toolch
     let level = options.opt_level.unwrap_or_default();
     let row = |kernel: &&KernelView| {
         let id = kernel.id();
-        let key = toolchain.as_ref().ok().map(|toolchain| kernel.key(toolchain, level));
-        let stored = match store.get(&id, key.as_ref(), Machine::this()) {
-            None => "no",
-            Some(found) if Some(found.key) == key => "yes",
+        let recipe = toolchain.as_ref().ok().map(|toolchain| kernel.recipe(toolchain, level));
+        let own = recipe.as_ref().and_then(|recipe| store.get_as(&id, recipe, Machine::this()));
+        let (key, stored) = match (own, store.get(&id, None, Machine::this())) {
+            (Some(found), _) => (Some(found.key), "yes"),
             // Any compiler's will do, since all give the same bits.
-            Some(_) => "other recipe",
+            (None, Some(_)) => (recipe.map(|recipe| recipe.key()), "other recipe"),
+            (None, None) => (recipe.map(|recipe| recipe.key()), "no"),
         };
         vec![
             kernel.name.clone(),

@@ -174,12 +174,6 @@ impl Network {
         Ok(self.code.len() - 1)
     }
 
-    /// Has code made for what was added last.
-    fn foresee_last(&mut self) {
-        let Network { engine, code, .. } = self;
-        code.last().iter().flat_map(|code| code.objects()).for_each(|object| engine.foresee(object));
-    }
-
     fn add_population(&mut self, population: usize, order: i32) -> Result<(), Error> {
         let whole = self.memory.whole(population);
         let owner = self.memory.populations[population].group.name.clone();

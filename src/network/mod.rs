@@ -24,6 +24,7 @@ pub mod from_file;
 pub mod function;
 mod grow;
 mod instantiate;
+mod kernels;
 pub mod memory;
 pub mod model;
 pub mod monitor;
@@ -69,7 +70,7 @@ use self::stream::Stream;
 use self::synapses::pathway::Pathway;
 use self::synapses::{CheckedSynapses, Sum};
 use crate::diag::{Diagnostic, Diagnostics, Text};
-use crate::engine::{CodeObject, Engine, Moment, Options, Report, Tier};
+use crate::engine::{CodeObject, Engine, Options};
 use crate::kernel::ir::Param;
 use crate::kernel::lower::Site;
 use crate::model::equations::EquationKind;
@@ -77,7 +78,6 @@ use crate::model::group::Role;
 use crate::model::namespace::Namespace;
 use crate::random::Streams;
 use crate::runtime::array::ElementType;
-use crate::runtime::clock::Clock;
 use crate::runtime::schedule::{Place, Slots};
 
 /// A model in memory, ready to run.
@@ -284,84 +284,6 @@ impl Network {
         Some(monitor.take())
     }
 
-    /// When the last kernel became an optimised one, if all did before the last step.
-    pub fn full_speed(&self) -> Option<Instant> {
-        self.engine.full_speed()
-    }
-
-    /// What is known about the kernels that ran at every step.
-    pub fn kernel_reports(&self) -> impl Iterator<Item = Report> {
-        self.engine.reports().to_vec().into_iter()
-    }
-
-    /// What stood in the way of compiled kernels.
-    pub fn engine_warnings(&self) -> &[String] {
-        self.engine.warnings()
-    }
-
-    /// Waits for compilations that were started, so that the store has what they make.
-    ///
-    /// # Errors
-    /// If the compiler that was asked for cannot be used.
-    pub fn finish(&mut self) -> Result<(), Error> {
-        self.engine.wait();
-        Ok(self.engine.take(None, &mut [])?)
-    }
-
-    fn start_engine(&mut self) {
-        let (moment, expected) = (self.moment(), self.expected_seconds());
-        let Network { engine, code, propagators, .. } = self;
-        engine.start(all_code_mut(code, propagators), moment, expected);
-    }
-
-    /// How long the interpreter would take for the planned runs, if there are any: roughly, and rather too long, since
-    /// code that runs over a list has less to do.
-    fn expected_seconds(&self) -> Option<f64> {
-        if self.runs.is_empty() {
-            return None;
-        }
-        let shortest = self.memory.clocks.iter().map(Clock::dt_seconds).fold(f64::INFINITY, f64::min);
-        let steps = self.runs.iter().map(|run| run.duration_seconds).sum::<f64>() / shortest;
-        let each_step = all_code(&self.code, &self.propagators).map(CodeObject::interpreted_seconds).sum::<f64>();
-        Some(steps * each_step)
-    }
-
-    /// Makes code for code objects that took the place of others.
-    fn restart_engine(&mut self) {
-        let moment = self.moment();
-        let Network { engine, code, propagators, .. } = self;
-        engine.restart(all_code_mut(code, propagators), moment);
-    }
-
-    /// Where the simulation is.
-    fn moment(&self) -> Moment {
-        let clock = &self.memory.clocks[0];
-        Moment { step: clock.step() as u64, t_seconds: clock.t_seconds() }
-    }
-
-    /// The first step of the tier `compiled` waits for all code.
-    fn wait_for_code(&mut self) -> Result<(), Error> {
-        if self.engine.was_forked() {
-            self.restart_engine();
-        }
-        if self.engine.tier() == Tier::Compiled {
-            self.engine.wait();
-            self.swap_new_code()?;
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn take_new_code(&mut self) -> Result<(), Error> {
-        if self.engine.has_news() { self.swap_new_code() } else { Ok(()) }
-    }
-
-    fn swap_new_code(&mut self) -> Result<(), Error> {
-        let moment = self.moment();
-        let Network { engine, code, propagators, .. } = self;
-        Ok(engine.take(Some(moment), &mut all_code_mut(code, propagators).collect::<Vec<_>>())?)
-    }
-
     /// Warnings so far: about the model, and about what happened while it ran.
     pub fn warnings(&self) -> &Diagnostics {
         &self.warnings
@@ -404,7 +326,7 @@ impl Network {
 
     /// The code that runs at every step.
     pub fn code_objects(&self) -> impl Iterator<Item = &CodeObject> {
-        all_code(&self.code, &self.propagators)
+        kernels::all_code(&self.code, &self.propagators)
     }
 
     /// The code that runs at every step, in the same order, each with the number of the population it is for.
@@ -584,22 +506,4 @@ impl Network {
             }
         }
     }
-}
-
-/// The code that runs at every step; its order numbers what arrives from the engine.
-fn all_code<'a>(
-    code: &'a [Code],
-    propagators: &'a [Option<PropagatorUpdater>],
-) -> impl Iterator<Item = &'a CodeObject> {
-    let rates = propagators.iter().flatten().filter(|p| p.every_step).map(|p| &p.code);
-    code.iter().chain(rates).flat_map(Code::objects)
-}
-
-/// The same, in the same order, to change it.
-fn all_code_mut<'a>(
-    code: &'a mut [Code],
-    propagators: &'a mut [Option<PropagatorUpdater>],
-) -> impl Iterator<Item = &'a mut CodeObject> {
-    let rates = propagators.iter_mut().flatten().filter(|p| p.every_step).map(|p| &mut p.code);
-    code.iter_mut().chain(rates).flat_map(Code::objects_mut)
 }
