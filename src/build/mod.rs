@@ -7,6 +7,8 @@
 pub mod compile;
 pub mod cpu;
 pub mod elf;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod identity;
 mod process;
 pub mod recipe;

@@ -329,10 +329,10 @@ fn examine(candidate: &Candidate, env: &Env, memo: Option<&Path>) -> Result<Tool
 
 /// What was found out about a compiler, and the files that this was drawn from.
 #[derive(Serialize, Deserialize)]
-struct Memo {
+pub(super) struct Memo {
     format: u32,
-    toolchain: Toolchain,
-    files: Vec<FileStamp>,
+    pub(super) toolchain: Toolchain,
+    pub(super) files: Vec<FileStamp>,
 }
 
 fn memo_name(candidate: &Candidate, search_path: &OsStr) -> String {
@@ -514,16 +514,4 @@ fn parts(candidate: &Candidate, dry: &DryRun, search_path: &OsStr) -> Result<Vec
         new
     });
     Ok(programs)
-}
-
-/// A door for the fuzz targets, which cannot make a compiler for each memo.
-#[doc(hidden)]
-pub mod fuzzing {
-    use super::{FileStamp, Memo, Toolchain};
-
-    /// What a memo says, if it can be read and the files that it names are as it says.
-    pub fn read_memo(bytes: &[u8]) -> Option<Toolchain> {
-        let memo: Memo = serde_json::from_slice(bytes).ok()?;
-        memo.files.iter().all(FileStamp::is_current).then_some(memo.toolchain)
-    }
 }
