@@ -11,6 +11,8 @@ pub mod early;
 pub mod elf;
 mod env;
 mod flags;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod identity;
 mod probe;
 mod probe_rust;

@@ -477,11 +477,11 @@ impl Question {
 
 /// What was found out about a compiler, and the files that this was drawn from.
 #[derive(Serialize, Deserialize)]
-struct Memo {
+pub(super) struct Memo {
     format: u32,
     question: Question,
-    toolchain: Toolchain,
-    files: Vec<FileStamp>,
+    pub(super) toolchain: Toolchain,
+    pub(super) files: Vec<FileStamp>,
 }
 
 fn recall(file: &Path, question: &Question) -> Option<Known> {
@@ -499,16 +499,4 @@ fn remember(file: &Path, question: Question, known: &Known) -> io::Result<()> {
     temporary.write_all(&serde_json::to_vec(&memo)?)?;
     temporary.persist(file)?;
     Ok(())
-}
-
-/// A door for the fuzz targets, which cannot make a compiler for each memo.
-#[doc(hidden)]
-pub mod fuzzing {
-    use super::{FileStamp, Memo, Toolchain};
-
-    /// What a memo says, if it can be read and the files that it names are as it says.
-    pub fn read_memo(bytes: &[u8]) -> Option<Toolchain> {
-        let memo: Memo = serde_json::from_slice(bytes).ok()?;
-        memo.files.iter().all(FileStamp::is_current).then_some(memo.toolchain)
-    }
 }

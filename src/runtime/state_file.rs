@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use zip::ZipArchive;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::new_file::NewFile;
 use super::npy::{self, Dtype, MAX_DIMENSIONS, Order};
@@ -229,6 +229,7 @@ impl StateFile {
             Some(false) => return Err(damaged(Damage::Digest)),
             Some(true) => {}
         }
+        let mut left = file.seek(SeekFrom::End(0)).map_err(unreadable)?;
         let archive = ZipArchive::new(BufReader::with_capacity(1 << 16, file));
         let mut archive = archive.map_err(|error| damaged(Damage::Archive(error.to_string())))?;
         let bytes = member(&mut archive, 0, MANIFEST).map_err(damaged)?;
@@ -237,6 +238,9 @@ impl StateFile {
         let mut state = StateFile { saltus: manifest.saltus, manifest: manifest.manifest, arrays: IndexMap::new() };
         for (k, description) in manifest.arrays.into_iter().enumerate() {
             let bytes = member(&mut archive, k + 1, &member_name(&description.name)).map_err(damaged)?;
+            // Members that share bytes could become more than memory holds, too.
+            left =
+                left.checked_sub(bytes.len() as u64).ok_or_else(|| damaged(Damage::Array(description.name.clone())))?;
             let array = TypedArray::of_bytes(&bytes, &description.dtype, description.shape);
             let array = array.ok_or_else(|| damaged(Damage::Array(description.name.clone())))?;
             state.arrays.insert(description.name, array);
@@ -294,6 +298,10 @@ fn member<F: Read + Seek>(archive: &mut ZipArchive<F>, index: usize, name: &str)
     let mut member = archive.by_index(index).map_err(|error| unreadable(&error))?;
     if member.name_raw() != name.as_bytes() {
         return Err(unreadable(&format_args!("`{name}` is not where it should be")));
+    }
+    // None is written so, and a few bytes could become more than memory holds.
+    if member.compression() != CompressionMethod::Stored {
+        return Err(unreadable(&format_args!("`{name}` is compressed")));
     }
     let mut bytes = Vec::new();
     member.read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
@@ -446,6 +454,28 @@ mod tests {
         }
         let longer = [&whole[..], b"\n"].concat();
         assert!(matches!(read(&longer), Err(StateFileError::Incomplete { .. })));
+    }
+
+    /// A megabyte of zeros in a kilobyte, with the right digest.
+    #[test]
+    fn what_is_compressed_is_not_unpacked() {
+        let mut state = StateFile::new(serde_json::json!({}));
+        state.arrays.insert("zeros".into(), vec![0.0; 1 << 17].into());
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let plain = zip::write::SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+        zip.start_file(MANIFEST, plain).expect("memory");
+        zip.write_all(&serde_json::to_vec(&state.described()).expect("JSON")).expect("memory");
+        zip.start_file("zeros.npy", plain.compression_method(CompressionMethod::Deflated)).expect("memory");
+        zip.write_all(&state.arrays["zeros"].header()).expect("memory");
+        zip.write_all(&[0; 1 << 20]).expect("memory");
+        zip.set_comment(format!("{COMMENT}{}", "0".repeat(DIGEST))).expect("a short comment");
+        let mut bytes = zip.finish().expect("memory").into_inner();
+        let end = bytes.len() - DIGEST;
+        let digest = blake3::hash(&bytes[..end]).to_hex();
+        bytes[end..].copy_from_slice(digest.as_bytes());
+        assert!(bytes.len() < 4096, "{} bytes", bytes.len());
+        let expected = "the state `net.state` is damaged: its archive is not readable: `zeros.npy` is compressed";
+        assert_eq!(read(&bytes).expect_err("compressed").to_string(), expected);
     }
 
     /// With a digest that is right nevertheless: no panic, and never another value.

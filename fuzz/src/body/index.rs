@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use saltus::build::toolchain::fuzzing::read_memo;
+use saltus::build::fuzzing::read_memo;
 use saltus::build::{KernelId, Key, Machine};
 use saltus::engine::Options;
 use saltus::network::{Model, Network, NeuronGroup, RandomState};

@@ -15,9 +15,12 @@ pub use kernel_text::kernel_text;
 pub use language::language;
 pub use model_file::model_file;
 
+/// What is done with an input.
+pub type Target = fn(&[u8]);
+
 /// The targets, by name.
 #[allow(dead_code, reason = "the fuzz targets call theirs directly")]
-pub const ALL: [(&str, fn(&[u8])); 5] = [
+pub const ALL: [(&str, Target); 5] = [
     ("language", language),
     ("model_file", model_file),
     ("kernel_text", kernel_text),

@@ -111,6 +111,14 @@ impl<'a> Case<'a> {
     }
 
     /// The variable that names the compiler, so that the program takes it as it would any.
+    fn variable(&self) -> &'static str {
+        match self.pair.language {
+            Language::C => "SALTUS_CC",
+            Language::Rust => "SALTUS_RUSTC",
+        }
+    }
+
+    /// Its value.
     fn compiler(&self) -> String {
         let toolchain = &self.pair.toolchain;
         let words = std::iter::once(toolchain.program.display().to_string()).chain(toolchain.arguments.clone());
@@ -122,7 +130,7 @@ impl<'a> Case<'a> {
         let mut command = Command::new(program);
         command.arg("run").arg(&self.file).args(["--quiet", "--json", "-", "--tier", tier]);
         command.args(["--lang", self.pair.language.name(), "--cache-dir"]).arg(store);
-        command.env("SALTUS_CC", self.compiler()).stderr(Stdio::inherit());
+        command.env(self.variable(), self.compiler()).stderr(Stdio::inherit());
         let output = command.output().with_context(|| format!("cannot start `{}`", program.display()))?;
         Ok(timing(output.status.success().then_some(&output.stdout[..]))?)
     }
@@ -130,12 +138,13 @@ impl<'a> Case<'a> {
     /// From a checked model in memory to its last kernel. The process has run it before, for the samples after the first
     /// and through `prepare`'s look at its kernels.
     fn hot(&self) -> Result<f64, Failure> {
-        let variables = [("SALTUS_CC", self.compiler()), ("PATH", std::env::var("PATH").unwrap_or_default())];
+        let named = (self.variable().into(), self.compiler().into());
+        let env = Env::new(std::env::vars_os().chain([named]));
         let options = Options {
             tier: Tier::Compiled,
             language: self.pair.language,
             cache: CacheChoice::Directory(self.filled.clone()),
-            env: Env::new(variables),
+            env,
             ..Options::default()
         };
         let mut seconds = f64::NAN;
