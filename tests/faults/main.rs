@@ -6,6 +6,7 @@
 
 mod matrix;
 mod rows_compilers;
+mod rows_crowd;
 mod rows_runs;
 mod rows_store;
 mod runs;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         let children = [rows_store::child, rows_runs::child, rows_compilers::child];
         return children.iter().find_map(|child| child(&job)).unwrap_or(ExitCode::FAILURE);
     }
-    let rows: Vec<&Row> = [rows_store::ROWS, rows_runs::ROWS, rows_compilers::ROWS].into_iter().flatten().collect();
+    let rows: Vec<&Row> =
+        [rows_store::ROWS, rows_runs::ROWS, rows_compilers::ROWS, rows_crowd::ROWS].into_iter().flatten().collect();
     matrix::run(&rows)
 }
