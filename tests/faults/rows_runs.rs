@@ -88,25 +88,23 @@ const DAMAGES: [(&str, Damage, bool); 9] = [
     ),
 ];
 
-fn change(file: &Path, chance: &mut Chance, how: fn(&mut Vec<u8>, usize)) -> bool {
-    let mut bytes = fs::read(file).expect("an entry");
+fn change(file: &Path, chance: &mut Chance, how: fn(&[u8], usize) -> Vec<u8>) -> bool {
+    let bytes = fs::read(file).expect("an entry");
     let at = chance.below(bytes.len());
-    how(&mut bytes, at);
-    fs::write(file, bytes).is_ok()
+    fs::write(file, how(&bytes, at)).is_ok()
 }
 
-fn flip(bytes: &mut Vec<u8>, at: usize) {
-    bytes[at] ^= 1 << (at % 8);
+fn flip(bytes: &[u8], at: usize) -> Vec<u8> {
+    [&bytes[..at], &[bytes[at] ^ 1 << (at % 8)], &bytes[at + 1..]].concat()
 }
 
-fn cut(bytes: &mut Vec<u8>, at: usize) {
-    bytes.truncate(at);
+fn cut(bytes: &[u8], at: usize) -> Vec<u8> {
+    bytes[..at].to_vec()
 }
 
-fn zero(bytes: &mut Vec<u8>, at: usize) {
-    bytes[at..].fill(0);
-    // Or it would be what it was, if it ended with zeros.
-    bytes.pop();
+/// An entry ends with a digest, which is not all zeros.
+fn zero(bytes: &[u8], at: usize) -> Vec<u8> {
+    [&bytes[..at], &vec![0; bytes.len() - at]].concat()
 }
 
 fn damaged(samples: usize, cases: &mut Cases) {
