@@ -10,7 +10,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -133,12 +133,20 @@ pub fn compile_unit(unit: &Unit, toolchain: &Toolchain, options: &CompileOptions
         return Err(CompileError::Rejected { command: line, status: finished.status, output: finished.output });
     }
     let path = directory.path().join(LIBRARY_FILE);
-    let library = fs::read(&path).map_err(|cause| CompileError::File { verb: "read", path, cause })?;
+    let library = read_library(&path).map_err(|cause| CompileError::File { verb: "read", path, cause })?;
     entries
         .iter()
         .try_for_each(|entry| check_library(&library, entry))
         .map_err(|objection| CompileError::NoKernel { command: line, objection })?;
     Ok(Compiled { library, seconds: started.elapsed().as_secs_f64() })
+}
+
+/// What a compiler has made, if that is a plain file: a pipe would stop us, and a link could lead to what has no end.
+fn read_library(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a plain file"));
+    }
+    fs::read(path)
 }
 
 /// Compiles several units on all processors and calls `finished` with the number of each as soon as it is done, from

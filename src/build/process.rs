@@ -60,16 +60,36 @@ pub fn lower_priority(niceness: i32) {
     let _ = setpriority_process(None, niceness);
 }
 
-/// Keeps a program that has gone astray from filling the machine. What it starts inherits the limits.
+/// Keeps a program that has gone astray from filling the machine. What it starts inherits the limits; what it has started
+/// before it had them, as a script does within a millisecond, gets them as well.
 fn limit_resources(program: Pid, time: Duration) {
+    let mut limited = vec![program];
+    let mut at = 0;
+    while let Some(process) = limited.get(at).copied() {
+        limit_process(process, time);
+        // After that: what it starts from now on has the limits.
+        let new: Vec<Pid> = children(process).into_iter().filter(|child| !limited.contains(child)).collect();
+        limited.extend(new);
+        at += 1;
+    }
+}
+
+fn limit_process(process: Pid, time: Duration) {
     let set = |resource, limit| {
         // Where that is not allowed, the time limit is left.
-        let _ = prlimit(Some(program), resource, Rlimit { current: Some(limit), maximum: Some(limit) });
+        let _ = prlimit(Some(process), resource, Rlimit { current: Some(limit), maximum: Some(limit) });
     };
     set(Resource::Fsize, MAX_FILE);
     set(Resource::Data, MAX_DATA);
     set(Resource::Core, 0);
     set(Resource::Cpu, time.as_secs().saturating_mul(2).max(1));
+}
+
+/// What a process has started that has not ended; nothing where the system does not tell.
+fn children(process: Pid) -> Vec<Pid> {
+    let number = process.as_raw_nonzero();
+    let list = std::fs::read_to_string(format!("/proc/{number}/task/{number}/children")).unwrap_or_default();
+    list.split_whitespace().filter_map(|child| child.parse().ok().and_then(Pid::from_raw)).collect()
 }
 
 /// A program could not be run to its end.
@@ -192,6 +212,16 @@ mod tests {
             assert!(started.elapsed() < Duration::from_secs(60), "still there: {state}");
             std::thread::yield_now();
         }
+    }
+
+    #[test]
+    fn what_a_program_starts_at_once_is_limited_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        // Started before anybody can have limited the shell; what is beyond the limit would fill a small disk.
+        let script = format!("yes > {} & wait", file.display());
+        run(shell(&script), Duration::from_secs(60), &directory.path().join("log")).unwrap();
+        assert!(std::fs::metadata(&file).unwrap().len() <= MAX_FILE);
     }
 
     #[test]

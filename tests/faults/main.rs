@@ -5,7 +5,11 @@
 //! `rows_*` module; what runs in a process of its own is this program again (`child`).
 
 mod matrix;
+mod rows_compilers;
+mod rows_crowd;
+mod rows_runs;
 mod rows_store;
+mod runs;
 #[path = "../store/stub.rs"]
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod stub;
@@ -16,9 +20,10 @@ use matrix::Row;
 
 fn main() -> ExitCode {
     if let Some(job) = matrix::job() {
-        let children = [rows_store::child];
+        let children = [rows_store::child, rows_runs::child, rows_compilers::child];
         return children.iter().find_map(|child| child(&job)).unwrap_or(ExitCode::FAILURE);
     }
-    let rows: Vec<&Row> = [rows_store::ROWS].into_iter().flatten().collect();
+    let rows: Vec<&Row> =
+        [rows_store::ROWS, rows_runs::ROWS, rows_compilers::ROWS, rows_crowd::ROWS].into_iter().flatten().collect();
     matrix::run(&rows)
 }

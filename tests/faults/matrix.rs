@@ -22,6 +22,7 @@ pub struct Cases {
     count: usize,
     faults: Vec<String>,
     absent: Option<&'static str>,
+    note: Option<String>,
 }
 
 impl Cases {
@@ -36,6 +37,11 @@ impl Cases {
     /// Why this machine cannot have the cases of a row.
     pub fn not_here(&mut self, why: &'static str) {
         self.absent = Some(why);
+    }
+
+    /// A figure to show beside the count.
+    pub fn note(&mut self, figure: String) {
+        self.note = Some(figure);
     }
 }
 
@@ -84,7 +90,8 @@ pub fn run(rows: &[&Row]) -> ExitCode {
         }
         let (count, bad) = (cases.count, cases.faults.len());
         let seconds = start.elapsed().as_secs_f64();
-        let note = cases.absent.map_or(String::new(), |why| format!("  ({why})"));
+        let note = cases.absent.map(str::to_string).or(cases.note);
+        let note = note.map_or(String::new(), |note| format!("  ({note})"));
         say(&format!("{:58} {count:>7}  {:>7}  {seconds:>7.2}{note}", row.name, count - bad.min(count)));
         cases.faults.iter().take(SHOWN).for_each(|fault| say(&format!("    {fault}")));
         if bad > SHOWN {

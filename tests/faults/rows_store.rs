@@ -16,6 +16,7 @@ use saltus::store::{Claim, Fault, Limits, SecretKey, Store, StoreOptions, StoreW
 use tempfile::TempDir;
 
 use crate::matrix::{Cases, Row, process};
+use crate::runs::directory;
 use crate::stub::{files, get, keep, machine, open, recipe, with};
 
 /// A row that always has all its cases.
@@ -50,11 +51,6 @@ pub const ROWS: &[Row] = &[
     all("store: clocks ten years ahead and behind", clocks),
     Row { name: "store: processes at once, with gc and rm -rf", short: 8, long: 64, run: crowd },
 ];
-
-/// A new directory, in memory where that is possible: a disk takes ten times as long.
-fn directory() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| TempDir::new()).expect("a directory")
-}
 
 /// One entry, its kernel, and its file.
 struct Entry {
@@ -176,9 +172,10 @@ fn swapped(_: usize, cases: &mut Cases) {
 }
 
 /// What can be in the place of a file or a folder; the second path is free, elsewhere.
-type Replace = fn(&Path, &Path) -> bool;
+pub type Replace = fn(&Path, &Path) -> bool;
 
-const REPLACEMENTS: [(&str, Replace); 10] = [
+/// Everything that can be there.
+pub const REPLACEMENTS: [(&str, Replace); 10] = [
     ("a file", |path, _| fs::write(path, "in the way").is_ok()),
     ("an empty directory", |path, _| fs::create_dir(path).is_ok()),
     ("a directory with files", |path, _| {
