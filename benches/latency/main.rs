@@ -14,6 +14,7 @@ mod libtcc;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Parser;
@@ -24,7 +25,6 @@ use saltus::cli::bench::data::{Absent, ModelTimes, PEERS_FORMAT, Peer, PeerTimes
 use saltus::cli::bench::latency::latency_with;
 use saltus::cli::bench::subjects::{KernelSubject, kernel_subjects};
 use saltus::engine::Interpreted;
-use saltus::kernel::interpret::Program;
 use saltus::render::{Language, render};
 use saltus::runtime::abi::Execute;
 
@@ -68,7 +68,7 @@ fn failed(failure: &saltus::cli::failure::Failure) -> ExitCode {
 fn expected(subject: &KernelSubject) -> (Vec<Vec<u64>>, Vec<i32>) {
     let mut bound = Bound::new(&subject.kernel, ELEMENTS).expect("a kernel that can be called");
     // SAFETY: the program is that of the kernel.
-    unsafe { bound.call(&Interpreted(Program::new(&subject.kernel))) };
+    unsafe { bound.call(&Interpreted::new(Arc::clone(&subject.kernel))) };
     bound.bits()
 }
 
@@ -91,7 +91,7 @@ fn peers(subjects: &[KernelSubject], samples: usize) -> Peers {
         let [interpreter, cranelift, tcc] = &mut measured;
         for (k, subject) in subjects.iter().enumerate() {
             let started = Instant::now();
-            let program = Interpreted(Program::new(&subject.kernel));
+            let program = Interpreted::new(Arc::clone(&subject.kernel));
             called(subject, &program, vec![("compile", started.elapsed().as_secs_f64())], &mut interpreter[k]);
             let (code, parts) = cranelift::compile(&subject.kernel);
             called(subject, &code, parts.to_vec(), &mut cranelift[k]);

@@ -1,8 +1,8 @@
 //! A kernel bound to the arrays it works on, and the way to run it on whatever tier it has reached.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::proof::Trial;
 use super::threads::Threads;
@@ -13,14 +13,30 @@ use crate::kernel::order::{Dependence, dependence};
 use crate::load::slot::KernelSlot;
 use crate::runtime::abi::{Call, Execute};
 
-/// A program of the interpreter, run through the kernel ABI.
-pub struct Interpreted(pub Program);
+/// A kernel run by the interpreter, through the kernel ABI. Its program is made when it is needed, which it is not where
+/// compiled code is there before the first step.
+pub struct Interpreted {
+    kernel: Arc<Kernel>,
+    program: OnceLock<Program>,
+}
+
+impl Interpreted {
+    /// A kernel for the interpreter.
+    pub fn new(kernel: Arc<Kernel>) -> Interpreted {
+        Interpreted { kernel, program: OnceLock::new() }
+    }
+
+    /// Makes the program now.
+    pub fn prepare(&self) -> &Program {
+        self.program.get_or_init(|| Program::new(&self.kernel))
+    }
+}
 
 impl Execute for Interpreted {
     unsafe fn execute(&self, arrays: *const *mut u8, call: &mut Call) {
         let arguments = Arguments { begin: call.begin, end: call.end, indices: call.indices, selected: call.selected };
         // SAFETY: as the caller promised.
-        let outcome = unsafe { self.0.run(arrays, arguments) };
+        let outcome = unsafe { self.prepare().run(arrays, arguments) };
         call.selected_count = outcome.selected_count;
         call.flags |= outcome.flags;
     }
@@ -36,6 +52,8 @@ pub struct CodeObject {
     sites: Vec<Site>,
     arrays: Vec<*mut u8>,
     slot: KernelSlot,
+    /// What the slot started with.
+    interpreter: Arc<Interpreted>,
     /// The most elements that it runs over.
     pub elements: usize,
     /// Whether the slot has a kernel on trial.
@@ -71,14 +89,16 @@ impl CodeObject {
         arrays: Vec<*mut u8>,
     ) -> CodeObject {
         assert_eq!(arrays.len(), lowered.kernel.params.len(), "one array for each parameter");
-        let first = Arc::new(Interpreted(Program::new(&lowered.kernel)));
+        let kernel = Arc::new(lowered.kernel);
+        let interpreter = Arc::new(Interpreted::new(kernel.clone()));
         CodeObject {
             name: name.into(),
             kind,
-            kernel: Arc::new(lowered.kernel),
+            kernel,
             sites: lowered.sites,
             arrays,
-            slot: KernelSlot::new(first, "interpreter"),
+            slot: KernelSlot::new(interpreter.clone(), "interpreter"),
+            interpreter,
             elements: 0,
             on_trial: false,
             flags: 0,
@@ -112,6 +132,14 @@ impl CodeObject {
         self.slot.swap(trial.clone(), name, step);
         self.on_trial = true;
         trial
+    }
+
+    /// Makes ready what runs first, so that no step has to.
+    pub fn prepare(&self) {
+        let interpreter: Arc<dyn Execute> = self.interpreter.clone();
+        if self.on_trial || Arc::ptr_eq(&interpreter, self.slot.current()) {
+            self.interpreter.prepare();
+        }
     }
 
     /// What runs now, and what ran before.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::{CacheChoice, CpuPolicy, Options};
-use crate::build::{Key, OptLevel};
+use crate::build::{KernelId, Key, OptLevel};
 use crate::kernel::ir::Kernel;
 use crate::load::CompiledKernel;
 use crate::render::Language;
@@ -25,6 +25,8 @@ pub struct Loaded {
     pub code: Arc<CompiledKernel>,
     /// Its key.
     pub key: Key,
+    /// What it computes.
+    pub kernel: KernelId,
     /// How long the compiler took, now or when it was made.
     pub compile_seconds: f64,
     /// Whether a compiler did its best.
@@ -37,6 +39,7 @@ impl Loaded {
         Loaded {
             code: Arc::new(code),
             key: artifact.key,
+            kernel: artifact.kernel,
             compile_seconds: artifact.record.compile_seconds,
             is_optimised: artifact.record.recipe.opt_level > OptLevel::O0,
         }
@@ -100,6 +103,13 @@ pub fn recall(kernel: &Kernel, how: &How) -> Option<Loaded> {
     let loaded = entry.loaded.clone();
     entries.push(entry);
     Some(loaded)
+}
+
+/// Forgets what has this key.
+pub fn forget(key: &Key) {
+    if let Ok(mut entries) = ENTRIES.try_lock() {
+        entries.retain(|entry| entry.loaded.key != *key);
+    }
 }
 
 /// Keeps what was loaded for a kernel.

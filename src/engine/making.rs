@@ -2,6 +2,7 @@
 //! together so that all processors are busy and none pays more than it must for starting a compiler, and keeps what
 //! comes out.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -351,7 +352,10 @@ fn calls_functions(kernel: &Kernel) -> bool {
 
 fn explain(error: CompileError) -> String {
     match error {
-        // Nobody edited the kernel, so it is ours.
+        // Nobody edited the kernel, so it is ours; a compiler that is ended by a signal is its own fault, or a limit's.
+        CompileError::Rejected { status, .. } if status.signal().is_some() => {
+            format!("{error}; the kernel stays on the interpreter, with the same results, slower")
+        }
         CompileError::Rejected { .. } | CompileError::NoKernel { .. } => {
             format!("internal error: a kernel does not compile; please report it with the model: {error}")
         }

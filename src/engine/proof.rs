@@ -28,8 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Verdict {
     /// The kernel left the bits that the interpreter left.
     Same,
-    /// It did not, or could not be asked: what it did, as the end of a sentence about it.
+    /// It did not: what it did, as the end of a sentence about it.
     Wrong(String),
+    /// Nobody knows, and why.
+    Unknown(String),
 }
 
 /// Runs the trusted code in every call, and in the first one that has something to do the candidate beside it.
@@ -72,10 +74,10 @@ impl Execute for Trial {
         // SAFETY: as the caller promised.
         unsafe { self.trusted.execute(arrays, call) };
         let limit = self.patience.max(started.elapsed() * TIMES_LONGER);
-        let outcome = copy.map_err(|cause| format!("could not be checked: {cause}")).and_then(|copy| copy.end(limit));
-        let verdict = match outcome {
-            Ok(results) => results.compare(&written, call, &self.kernel),
-            Err(reason) => Verdict::Wrong(reason),
+        let verdict = match copy.map(|copy| copy.end(limit)) {
+            Ok(Ok(results)) => results.compare(&written, call, &self.kernel),
+            Ok(Err(reason)) => Verdict::Wrong(reason),
+            Err(cause) => Verdict::Unknown(format!("could not be checked: {cause}")),
         };
         // Nobody else has set it: a code object on trial runs undivided.
         let _ = self.verdict.set(verdict);
@@ -302,7 +304,6 @@ fn is_nan(element: &[u8], storage: Storage) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::interpret::Program;
     use crate::kernel::text::parse_kernel;
 
     /// Code of a test.
@@ -321,7 +322,7 @@ mod tests {
     /// The verdict about some code, and the array afterwards.
     fn verdict(code: impl Fn(*mut f64, &mut Call) + Send + Sync + 'static, mut v: Vec<f64>) -> (Verdict, Vec<f64>) {
         let kernel = Arc::new(parse_kernel(KERNEL).unwrap());
-        let trusted = Arc::new(crate::engine::Interpreted(Program::new(&kernel)));
+        let trusted = Arc::new(crate::engine::Interpreted::new(kernel.clone()));
         let trial = Trial { patience: Duration::from_millis(200), ..Trial::new(kernel, trusted, Arc::new(Code(code))) };
         let arrays = [v.as_mut_ptr().cast::<u8>()];
         let run = |n| {

@@ -306,12 +306,17 @@ impl Engine {
                     object.swap(ready.loaded.code.clone(), ready.loaded.key.short(), moment.step);
                     self.note_swap(number, ready, is_preliminary, moment);
                 }
-                Verdict::Wrong(what) => {
+                Verdict::Wrong(what) | Verdict::Unknown(what) => {
                     object.swap(trial.trusted(), "interpreter", moment.step);
                     let (name, key) = (&self.reports[number].name, ready.loaded.key.short());
                     let warning = format!("the kernel {key} of `{name}` {what}; the interpreter goes on in its place");
                     self.warn(warning);
                     self.interpreted += usize::from(!is_preliminary);
+                    if matches!(verdict, Verdict::Wrong(_)) {
+                        // Whoever needs it next compiles it anew.
+                        loaded::forget(&ready.loaded.key);
+                        self.options.store().set_aside(&ready.loaded.kernel, &ready.loaded.key);
+                    }
                 }
             }
         }

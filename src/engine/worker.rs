@@ -5,6 +5,7 @@
 //! whatever happens, and perhaps a preliminary one before: code that a quick compiler made.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,9 +18,9 @@ use crate::build::{KernelId, Machine, ToolchainError};
 use crate::kernel::ir::Kernel;
 use crate::load::library::load_entry;
 use crate::load::slot::Mailbox;
-use crate::render::{self, Source, render};
+use crate::render::{self, Language, Source, render};
 use crate::runtime::abi::ABI_VERSION;
-use crate::store::{Artifact, Store};
+use crate::store::{Artifact, IrDigest, Store};
 
 /// A kernel to make code for.
 pub struct Job {
@@ -125,6 +126,20 @@ impl Worker {
     }
 }
 
+/// What makes texts of kernels in this program (see `build.rs`).
+const RENDERER: &str = env!("SALTUS_RENDERER");
+
+/// A kernel that code is looked for, and the code objects that run it.
+struct Sought {
+    kernel: Arc<Kernel>,
+    id: KernelId,
+    /// Its text, if it had to be made.
+    source: Option<Source>,
+    found: Option<Result<Loaded, String>>,
+    elements: usize,
+    numbers: Vec<usize>,
+}
+
 /// One text to make code for, and the code objects that run it: equal kernels are made once.
 #[derive(Clone)]
 pub(super) struct Task {
@@ -150,20 +165,29 @@ pub(super) struct Maker<'a> {
     pub(super) expected_seconds: Option<f64>,
     /// The kernels of which it was told, and what they compute.
     known: Vec<(Arc<Kernel>, KernelId)>,
-    tasks: BTreeMap<KernelId, Task>,
+    sought: BTreeMap<KernelId, Sought>,
+    /// Of which kernels the ids are known without their texts.
+    texts: BTreeMap<IrDigest, KernelId>,
+    new_texts: Vec<(IrDigest, KernelId)>,
 }
 
 fn work(options: &Options, orders: &Receiver<Order>, mailbox: &Mailbox<Arrival>, cancelled: &AtomicBool) {
-    render::prepare(options.language);
+    let store = options.store();
+    let texts = store.texts(RENDERER);
+    if texts.is_empty() {
+        render::prepare(options.language);
+    }
     let mut maker = Maker {
         options,
         how: How::of(options),
-        store: options.store(),
+        store,
         machine: options.machine(),
         mailbox,
         cancelled,
         known: Vec::new(),
-        tasks: BTreeMap::new(),
+        sought: BTreeMap::new(),
+        texts,
+        new_texts: Vec::new(),
         expected_seconds: None,
     };
     while let Ok(order) = orders.recv() {
@@ -188,15 +212,32 @@ impl Maker<'_> {
         if let Some((_, id)) = self.known.iter().find(|(known, _)| Arc::ptr_eq(known, kernel)) {
             return *id;
         }
-        let source = render(kernel, self.options.language);
-        let id = KernelId::of(&source, ABI_VERSION);
+        let ir = ir_digest(kernel, self.options.language);
+        let (id, source) = match self.texts.get(&ir) {
+            Some(id) => (*id, None),
+            None => {
+                let source = render(kernel, self.options.language);
+                let id = KernelId::of(&source, ABI_VERSION);
+                self.new_texts.push((ir, id));
+                (id, Some(source))
+            }
+        };
         self.known.push((kernel.clone(), id));
-        if !self.tasks.contains_key(&id) {
+        if !self.sought.contains_key(&id) {
             let found = if self.is_exact() { None } else { self.find(kernel, &id) };
             let kernel = kernel.clone();
-            self.tasks.insert(id, Task { kernel, source, id, found, elements: 0, numbers: Vec::new() });
+            self.sought.insert(id, Sought { kernel, source, id, found, elements: 0, numbers: Vec::new() });
         }
         id
+    }
+
+    /// With its text.
+    fn task(&self, sought: Sought) -> Task {
+        let Sought { kernel, id, source, found, elements, numbers } = sought;
+        let source = source.unwrap_or_else(|| render(&kernel, self.options.language));
+        // What was known of it is right, unless somebody changed this program without building it anew.
+        debug_assert_eq!(id, KernelId::of(&source, ABI_VERSION));
+        Task { kernel, id: KernelId::of(&source, ABI_VERSION), source, found, elements, numbers }
     }
 
     /// What the store has for a kernel, unless the machine may have better.
@@ -221,27 +262,28 @@ impl Maker<'_> {
     fn make(mut self, jobs: Vec<Job>) {
         for Job { number, kernel, elements } in jobs {
             let id = self.know(&kernel);
-            if let Some(task) = self.tasks.get_mut(&id) {
-                task.numbers.push(number);
-                task.elements = task.elements.max(elements);
+            if let Some(sought) = self.sought.get_mut(&id) {
+                sought.numbers.push(number);
+                sought.elements = sought.elements.max(elements);
             }
         }
-        let tasks = std::mem::take(&mut self.tasks).into_values().filter(|task| !task.numbers.is_empty());
         let mut missing = Vec::new();
-        for mut task in tasks {
-            match task.found.take() {
+        for mut sought in std::mem::take(&mut self.sought).into_values().filter(|sought| !sought.numbers.is_empty()) {
+            match sought.found.take() {
                 Some(found @ Ok(Loaded { is_optimised: false, .. })) if !self.is_exact() => {
                     // It is there, but a compiler that optimises may be as well.
-                    task.found = Some(found);
-                    missing.push(task);
+                    sought.found = Some(found);
+                    missing.push(sought);
                 }
-                Some(found) => self.post(task.numbers, ready(found, Origin::Hit)),
-                None => missing.push(task),
+                Some(found) => self.post(sought.numbers, ready(found, Origin::Hit)),
+                None => missing.push(sought),
             }
         }
+        let missing: Vec<Task> = missing.into_iter().map(|sought| self.task(sought)).collect();
         if !missing.is_empty() {
             self.build(missing);
         }
+        self.store.add_texts(RENDERER, &self.new_texts);
         for warning in self.store.take_warnings() {
             self.post(Vec::new(), News::Warning(warning.to_string()));
         }
@@ -257,4 +299,25 @@ pub(super) fn ready(loaded: Result<Loaded, String>, origin: Origin) -> News {
         Ok(loaded) => News::Ready(Ready { loaded, origin }),
         Err(reason) => News::Failed(reason),
     }
+}
+
+/// A digest of a kernel, as far as its text depends on it. It means something to this program only.
+fn ir_digest(kernel: &Kernel, language: Language) -> IrDigest {
+    /// Takes everything that is hashed as it is.
+    struct Bytes(Vec<u8>);
+
+    impl Hasher for Bytes {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.extend_from_slice(bytes);
+        }
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+
+    let mut bytes = Bytes(Vec::with_capacity(16 << 10));
+    language.hash(&mut bytes);
+    kernel.hash(&mut bytes);
+    *blake3::hash(&bytes.0).as_bytes()
 }

@@ -74,6 +74,7 @@ impl Network {
             self.engine.wait();
             self.swap_new_code()?;
         }
+        all_code(&self.code, &self.propagators).for_each(CodeObject::prepare);
         Ok(())
     }
 

@@ -19,6 +19,7 @@ mod shelf;
 mod signature;
 mod sweep;
 mod system;
+mod texts;
 mod walk;
 
 use std::cell::OnceCell;
@@ -39,6 +40,7 @@ use shelf::Trouble;
 pub use signature::{KeyError, PublicKey, SecretKey, public_path};
 pub use sweep::{GcReport, Use};
 pub use system::{Fault, System};
+pub use texts::IrDigest;
 
 use crate::build::{Env, KernelId, Key, Machine, Recipe};
 
@@ -402,15 +404,23 @@ impl Store {
             (Err(Trouble::Damaged(damage)), _) => {
                 self.warn(StoreWarning::Damaged { path: path(), damage });
                 if writable {
-                    self.set_aside(shelf, &name);
+                    self.move_aside(shelf, &name);
                 }
             }
         }
         None
     }
 
+    /// Moves a kernel of the personal store to where damaged ones are, since it was found to be wrong.
+    pub fn set_aside(&self, kernel: &KernelId, key: &Key) {
+        let Some(root) = self.root.as_ref().filter(|_| !self.options.read_only) else { return };
+        if let Ok(shelf) = shelf::open(root, kernel, false) {
+            self.move_aside(&shelf, &shelf::file_name(key));
+        }
+    }
+
     /// Moves what is no entry out of the way. If it stays where it is, the next reader refuses it as well.
-    fn set_aside(&self, shelf: &Directory, name: &str) {
+    fn move_aside(&self, shelf: &Directory, name: &str) {
         let Some(root) = &self.root else { return };
         if let Ok(quarantine) = root.child(QUARANTINE, true)
             && quarantine.names().is_ok_and(|names| names.len() < sweep::MOST_ASIDE)
