@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::loaded::{self, How};
 use super::proof::{Trial, Verdict};
@@ -246,9 +246,6 @@ impl Engine {
         if moment.is_some() && self.full_speed.is_none() {
             self.note_full_speed();
         }
-        if self.outstanding == 0 {
-            self.wait();
-        }
         match refused {
             // A compiler that was named is used or refused, never replaced.
             Some(error) => Err(EngineError::Toolchain(error)),
@@ -334,7 +331,23 @@ impl Engine {
         }
     }
 
-    /// Waits until all code that can be made has arrived or failed.
+    /// Waits until there is something to [`take`](Engine::take); false if all there will be was taken.
+    pub fn wait_for_news(&mut self) -> bool {
+        /// How often it is looked whether there is still somebody to wait for.
+        const LOOK: Duration = Duration::from_millis(50);
+        while self.outstanding > 0 {
+            if self.mailbox.wait(LOOK) {
+                return true;
+            }
+            if self.worker.as_ref().is_none_or(Worker::has_ended) {
+                // It may have posted something before it ended.
+                return self.mailbox.has_arrived();
+            }
+        }
+        false
+    }
+
+    /// Waits until all that was begun is done, and kept.
     pub fn wait(&mut self) {
         if let Some(worker) = self.worker.take()
             && !worker.join()

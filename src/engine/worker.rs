@@ -106,6 +106,11 @@ impl Worker {
         self.process == std::process::id()
     }
 
+    /// Whether it does nothing any more.
+    pub fn has_ended(&self) -> bool {
+        !self.is_here() || self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Waits until it has posted all there is; false if it panicked.
     pub fn join(mut self) -> bool {
         let is_here = self.is_here();

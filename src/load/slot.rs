@@ -6,7 +6,8 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use crate::runtime::abi::{Call, Execute};
 
@@ -79,12 +80,18 @@ struct Shared<T> {
     /// Whether `posted` has something in it; written only while it is locked.
     arrived: AtomicBool,
     posted: Mutex<Vec<T>>,
+    /// For who waits.
+    news: Condvar,
 }
 
 impl<T> Mailbox<T> {
     /// An empty one.
     pub fn new() -> Mailbox<T> {
-        Mailbox(Arc::new(Shared { arrived: AtomicBool::new(false), posted: Mutex::new(Vec::new()) }))
+        Mailbox(Arc::new(Shared {
+            arrived: AtomicBool::new(false),
+            posted: Mutex::new(Vec::new()),
+            news: Condvar::new(),
+        }))
     }
 
     /// Adds something.
@@ -92,12 +99,20 @@ impl<T> Mailbox<T> {
         let mut posted = self.0.posted.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         posted.push(item);
         self.0.arrived.store(true, Ordering::Release);
+        self.0.news.notify_one();
     }
 
     /// All that has arrived, in order. Costs one atomic load if nothing has.
     #[inline]
     pub fn take(&self) -> Vec<T> {
         if self.has_arrived() { self.empty() } else { Vec::new() }
+    }
+
+    /// Waits until something has arrived, or so long; whether it has.
+    pub fn wait(&self, limit: Duration) -> bool {
+        let posted = self.0.posted.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let waited = self.0.news.wait_timeout_while(posted, limit, |posted| posted.is_empty());
+        !waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0.is_empty()
     }
 
     /// Whether something has arrived that was not taken yet.

@@ -71,8 +71,9 @@ impl Network {
             self.restart_engine();
         }
         if self.engine.tier() == Tier::Compiled {
-            self.engine.wait();
-            self.swap_new_code()?;
+            while self.engine.wait_for_news() {
+                self.swap_new_code()?;
+            }
         }
         all_code(&self.code, &self.propagators).for_each(CodeObject::prepare);
         Ok(())
