@@ -73,8 +73,8 @@ fn rust_arguments(toolchain: &Toolchain, features: &CpuFeatures, opt_level: OptL
 }
 
 /// What rustc is told. It has no flag that lets it change floating-point results. With `ld` run by rustc itself, a small
-/// kernel takes 60 ms (gcc 66, clang 118) and one of Hodgkin-Huxley cells 92 (77, 103); with `cc` as the linker, 70 ms
-/// more. Linking by a process of our own would save another 5.
+/// kernel takes 60 ms (gcc 66, clang 118) and one of Hodgkin-Huxley cells 92 (77, 103); with `cc` as the linker, some
+/// 40 ms more. Linking by a process of our own would save another 5.
 const RUSTC: [&str; 16] = [
     // The meaning of the source must not change with the compiler's default.
     "--edition=2021",

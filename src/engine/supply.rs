@@ -335,7 +335,10 @@ impl Engine {
     pub fn wait_for_news(&mut self) -> bool {
         /// How often it is looked whether there is still somebody to wait for.
         const LOOK: Duration = Duration::from_millis(50);
-        while self.outstanding > 0 {
+        if self.outstanding == 0 {
+            return false;
+        }
+        loop {
             if self.mailbox.wait(LOOK) {
                 return true;
             }
@@ -344,7 +347,6 @@ impl Engine {
                 return self.mailbox.has_arrived();
             }
         }
-        false
     }
 
     /// Waits until all that was begun is done, and kept.
