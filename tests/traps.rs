@@ -193,7 +193,7 @@ const HELD: &[(u32, &str, &[Held])] = &[
         &[
             Models(&["nan_and_inf"]),
             Here("small_numbers_are_not_flushed"),
-            Test("src/build/recipe.rs", "no_family_gets_a_flag_that_changes_results"),
+            Test("src/build/flags.rs", "no_family_gets_a_flag_that_changes_results"),
         ],
     ),
     (

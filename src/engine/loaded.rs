@@ -1,12 +1,13 @@
 //! Kernels that this process has loaded: another network with the same dynamics gets them without a thread, a file or a
 //! text. Only so many are kept, those that were asked for last.
 //!
-//! What is asked for is the kernel itself, compared as a whole. Nobody waits for another thread here: while one looks,
-//! others find nothing, so that a process that was forked off meanwhile cannot wait for ever.
+//! What is asked for is the kernel itself, compared as a whole. Nobody waits long for another thread here, so that a
+//! process that was forked off while one had the lock cannot wait for ever.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::time::{Duration, Instant};
 
 use super::{CacheChoice, CpuPolicy, Options};
 use crate::build::{KernelId, Key, OptLevel};
@@ -88,6 +89,21 @@ struct Entry {
 /// The last asked for last.
 static ENTRIES: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 
+/// The entries, if they are to be had soon: in a process that was forked off while another thread had them, they never
+/// are.
+fn entries() -> Option<MutexGuard<'static, Vec<Entry>>> {
+    const SOON: Duration = Duration::from_millis(20);
+    let started = Instant::now();
+    loop {
+        match ENTRIES.try_lock() {
+            Ok(entries) => return Some(entries),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if started.elapsed() < SOON => std::thread::yield_now(),
+            Err(TryLockError::WouldBlock) => return None,
+        }
+    }
+}
+
 fn hash_of(kernel: &Kernel) -> u64 {
     let mut hasher = DefaultHasher::new();
     kernel.hash(&mut hasher);
@@ -96,8 +112,8 @@ fn hash_of(kernel: &Kernel) -> u64 {
 
 /// What was loaded for a kernel.
 pub fn recall(kernel: &Kernel, how: &How) -> Option<Loaded> {
-    let mut entries = ENTRIES.try_lock().ok()?;
     let hash = hash_of(kernel);
+    let mut entries = entries()?;
     let at = entries.iter().rposition(|e| e.hash == hash && e.how == *how && *e.kernel == *kernel)?;
     let entry = entries.remove(at);
     let loaded = entry.loaded.clone();
@@ -107,15 +123,15 @@ pub fn recall(kernel: &Kernel, how: &How) -> Option<Loaded> {
 
 /// Forgets what has this key.
 pub fn forget(key: &Key) {
-    if let Ok(mut entries) = ENTRIES.try_lock() {
+    if let Some(mut entries) = entries() {
         entries.retain(|entry| entry.loaded.key != *key);
     }
 }
 
 /// Keeps what was loaded for a kernel.
 pub fn remember(kernel: &Arc<Kernel>, how: &How, loaded: &Loaded) {
-    let Ok(mut entries) = ENTRIES.try_lock() else { return };
     let hash = hash_of(kernel);
+    let Some(mut entries) = entries() else { return };
     entries.retain(|e| !(e.hash == hash && e.how == *how && *e.kernel == **kernel));
     if entries.len() >= KEPT {
         entries.remove(0);

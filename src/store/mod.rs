@@ -61,7 +61,7 @@ const TRUSTED_KEYS: &str = "trusted-keys";
 const TOUCH_AFTER: i64 = 24 * 60 * 60;
 
 /// How often an entry is published again when a folder vanishes on the way.
-const MOST_TRIES: usize = 8;
+const MOST_TRIES: usize = 64;
 
 /// How a store is used.
 #[derive(Clone, Debug, Default)]
@@ -341,7 +341,10 @@ impl Store {
         let published = loop {
             match publish(root, artifact) {
                 // A folder was removed meanwhile: by a sweep, or by somebody who empties the store.
-                Err(cause) if cause.kind() == io::ErrorKind::NotFound && tries < MOST_TRIES => tries += 1,
+                Err(cause) if cause.kind() == io::ErrorKind::NotFound && tries < MOST_TRIES => {
+                    tries += 1;
+                    std::thread::yield_now();
+                }
                 other => break other?,
             }
         };
