@@ -32,6 +32,7 @@ use crate::model::group::{Side, Summed};
 use crate::random::{Binomial, Streams, seed_from_entropy};
 use crate::runtime::array::{Array, ElementType};
 use crate::runtime::clock::Clock;
+use crate::runtime::memory::available_for;
 use crate::runtime::record::Values;
 
 /// Puts a model into memory.
@@ -93,15 +94,21 @@ fn clocks_of(steps: &[f64], times: &BTreeMap<usize, Vec<f64>>) -> Vec<Clock> {
 
 /// Says that a model does not fit before it is put into memory: afterwards it would be too late.
 fn check_memory(groups: &[CheckedGroup], monitors: &[CheckedMonitor]) -> Result<(), Error> {
-    let Some(available) = crate::runtime::memory::available_bytes() else { return Ok(()) };
-    let mut needed = 0u64;
-    let mut diagnostics = Diagnostics::default();
-    for (number, CheckedGroup { group, .. }) in groups.iter().enumerate() {
+    let bytes = |(number, CheckedGroup { group, .. }): (usize, &CheckedGroup)| {
         let stored = group.variables.values().filter(|v| v.is_stored() && !v.shared);
         let events = group.events.len().max(1) * size_of::<i32>();
         let cell: usize = stored.map(|v| variable_storage(v).size()).sum::<usize>() + events;
         let watched = monitors.iter().filter(|m| m.source.population == number).count() * size_of::<i32>();
-        needed += group.n as u64 * (cell + watched) as u64;
+        (group.n as u64).saturating_mul((cell + watched) as u64)
+    };
+    let of_each: Vec<u64> = groups.iter().enumerate().map(bytes).collect();
+    let Some(available) = available_for(of_each.iter().fold(0, |sum, bytes| sum.saturating_add(*bytes))) else {
+        return Ok(());
+    };
+    let mut needed = 0u64;
+    let mut diagnostics = Diagnostics::default();
+    for (CheckedGroup { group, .. }, bytes) in groups.iter().zip(of_each) {
+        needed = needed.saturating_add(bytes);
         if needed > available {
             let text = &group.equations.text;
             let message = format!(

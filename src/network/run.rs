@@ -18,7 +18,7 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, Text};
 use crate::random::Streams;
 use crate::runtime::clock::{Clock, due};
 use crate::runtime::fpu::default_environment;
-use crate::runtime::memory::available_bytes;
+use crate::runtime::memory::available_for;
 
 /// How often the caller hears of progress.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
@@ -224,7 +224,10 @@ impl Network {
         self.event_monitors.iter_mut().for_each(EventMonitor::prepare);
         let Memory { clocks, populations, .. } = &self.memory;
         let rate_steps = |m: &RateMonitor| steps(&clocks[populations[m.source.population].clock]);
-        if let Some(free) = available_bytes() {
+        let of_rates = self.rate_monitors.iter().map(|m| m.bytes_for(rate_steps(m)));
+        let of_states = self.state_monitors.iter().map(|m| m.bytes_for(steps(&clocks[m.clock])));
+        let all = of_rates.chain(of_states).fold(0u64, u64::saturating_add);
+        if let Some(free) = available_for(all) {
             let mut needed = 0u64;
             for monitor in &self.rate_monitors {
                 needed = needed.saturating_add(monitor.bytes_for(rate_steps(monitor)));

@@ -15,3 +15,11 @@ pub fn free_disk_bytes(directory: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(directory).ok()?;
     disk.f_bavail.checked_mul(disk.f_frsize)
 }
+
+/// The same for whoever needs so many bytes; `None` also where it would not matter, since asking takes longer than to put a
+/// small model into memory.
+pub fn available_for(needed: u64) -> Option<u64> {
+    /// A machine that has no such memory left runs nothing.
+    const LITTLE: u64 = 16 << 20;
+    if needed <= LITTLE { None } else { available_bytes() }
+}
