@@ -1,6 +1,6 @@
 //! Runs the compiler on a [`Recipe`] and checks what comes out.
 //!
-//! Each kernel is compiled by a process of its own, in a private directory that is removed afterwards, with an
+//! A compiler runs in a private directory that is removed afterwards, with an
 //! environment that holds nothing of the user's. Nothing but the recipe decides what is made: the toolchain only says
 //! where the compiler is, and must be the one that the recipe names.
 //!
@@ -12,7 +12,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::elf::{Objection, check_library};
@@ -26,7 +26,7 @@ pub const ENTRY_SYMBOL: &str = "saltus_kernel";
 /// How a compilation is run; nothing here changes what it makes.
 #[derive(Clone, Debug)]
 pub struct CompileOptions {
-    /// Time for one kernel; then the compiler is killed.
+    /// Time for one run; then the compiler is killed.
     pub time_limit: Duration,
     /// Where the private directories are made; the system's temporary directory if absent.
     pub scratch: Option<PathBuf>,
@@ -79,6 +79,9 @@ pub enum CompileError {
         /// What it printed.
         output: String,
     },
+    /// It was not tried: others took too long, or nobody wants it any more.
+    #[error("a kernel was not compiled, since the compiler is not waited for any more")]
+    GivenUp,
     /// What the compiler made is no kernel.
     #[error("`{command}` made a library that is no kernel: {objection}")]
     NoKernel {
@@ -160,26 +163,36 @@ fn shortened(output: String) -> String {
 }
 
 /// Compiles several units on all processors and calls `finished` with the number of each as soon as it is done, from
-/// the thread that compiled it.
+/// the thread that compiled it. Once one has taken too long, or `is_wanted` is false, the others are given up.
 pub fn compile_each(
     units: &[Unit],
     toolchain: &Toolchain,
     options: &CompileOptions,
+    is_wanted: &(dyn Fn() -> bool + Sync),
     finished: &(dyn Fn(usize, Result<Compiled, CompileError>) + Sync),
 ) {
     // The longest first: it decides when the last one ends.
     let mut order: Vec<usize> = (0..units.len()).collect();
     order.sort_by_key(|&k| std::cmp::Reverse(units[k].recipe.source.len()));
-    let next = AtomicUsize::new(0);
+    let (next, is_given_up) = (AtomicUsize::new(0), AtomicBool::new(false));
     let work = || {
         while let Some(&k) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            finished(k, compile_unit(&units[k], toolchain, options));
+            if is_given_up.load(Ordering::Relaxed) || !is_wanted() {
+                finished(k, Err(CompileError::GivenUp));
+                continue;
+            }
+            let compiled = compile_unit(&units[k], toolchain, options);
+            if matches!(compiled, Err(CompileError::Process(ProcessError::TimedOut { .. }))) {
+                is_given_up.store(true, Ordering::Relaxed);
+            }
+            finished(k, compiled);
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(units.len());
     std::thread::scope(|scope| {
         for _ in 1..threads {
-            scope.spawn(work);
+            // Without a thread more, this one does it all.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
         }
         work();
     });
@@ -193,7 +206,7 @@ pub fn compile_all(
 ) -> Vec<Result<Compiled, CompileError>> {
     let slots: Vec<Mutex<Option<_>>> = recipes.iter().map(|_| Mutex::new(None)).collect();
     let units: Vec<Unit> = recipes.iter().cloned().map(Unit::alone).collect();
-    compile_each(&units, toolchain, options, &|k, result| {
+    compile_each(&units, toolchain, options, &|| true, &|k, result| {
         *slots[k].lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(result);
     });
     slots

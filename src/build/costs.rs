@@ -5,12 +5,12 @@
 //! older ones count less and less. The record is a hint: it may be absent, stale or lost, and two processes that write it
 //! at once lose one of two notes.
 
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::env::read_small;
 use super::toolchain::Toolchain;
 
 /// Format of the record; another one is ignored.
@@ -34,7 +34,7 @@ pub struct Costs {
 impl Costs {
     /// The record about a compiler in a directory of memos; empty if there is none.
     pub fn read(memos: Option<&Path>, toolchain: &Toolchain) -> Costs {
-        let read = |memos: &Path| serde_json::from_slice(&fs::read(file(memos, toolchain)).ok()?).ok();
+        let read = |memos: &Path| serde_json::from_slice(&read_small(&file(memos, toolchain)).ok()?).ok();
         let known: Option<Costs> =
             memos.and_then(read).filter(|costs: &Costs| costs.format == FORMAT && costs.is_sound());
         known.unwrap_or_default()
@@ -89,6 +89,8 @@ fn file(memos: &Path, toolchain: &Toolchain) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -22,6 +22,7 @@ pub mod toolchain;
 
 pub use compile::{CompileError, CompileOptions, Compiled, Unit, compile, compile_all};
 pub use cpu::{CpuFeatures, CpuLevel, Machine};
+pub(crate) use process::ends_within;
 pub use process::{lower_priority, stop_all};
 pub use recipe::{KernelId, Key, Member, OptLevel, Recipe};
 pub use toolchain::{Env, Family, Toolchain, ToolchainError};

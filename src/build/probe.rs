@@ -4,6 +4,7 @@
 //! for gcc and 25, 75 and 2 ms for clang. Nobody takes zig for another compiler, so that it is not detected.
 
 use std::ffi::OsStr;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::recipe::Key;
 use super::toolchain::{Candidate, Family, Toolchain, ToolchainError, bare_command, is_zig};
 
 /// How long a compiler may take to say what it is.
-pub(super) const DRY_RUN_LIMIT: Duration = Duration::from_secs(20);
+pub(super) const DRY_RUN_LIMIT: Duration = Duration::from_secs(10);
 
 /// A compiler of which it is known how to call it.
 pub(super) struct Begun {
@@ -63,9 +64,14 @@ impl Begun {
     pub(super) fn finish(self) -> Result<Known, ToolchainError> {
         let Begun { toolchain, programs, before, candidate, scratch } = self;
         let search_path = toolchain.search_path.clone();
+        if toolchain.family != Family::Zig {
+            answers_in_time(&candidate, &search_path, scratch.path())?;
+        }
         let (identified, is_clang) = std::thread::scope(|scope| {
             let detect = || detected_clang(&candidate, &search_path, scratch.path());
-            let detection = (toolchain.family != Family::Zig).then(|| scope.spawn(detect));
+            let detection = (toolchain.family != Family::Zig)
+                .then(|| std::thread::Builder::new().spawn_scoped(scope, detect).ok())
+                .flatten();
             let identified = identify(&programs);
             let joined = detection.map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
             (identified, joined.flatten())
@@ -79,6 +85,24 @@ impl Begun {
         };
         Ok(Known { toolchain: Toolchain { identity, family, ..toolchain }, files })
     }
+}
+
+/// Asks what the `cc` crate is going to ask, within limits, which it has not.
+fn answers_in_time(candidate: &Candidate, search_path: &OsStr, directory: &Path) -> Result<(), ToolchainError> {
+    let file = directory.join("question.c");
+    std::fs::write(&file, "int answer;\n").map_err(|cause| ToolchainError::Scratch { cause })?;
+    for (log, arguments) in
+        [("unknown", [OsStr::new("-?")].as_slice()), ("expand", &[OsStr::new("-E"), file.as_os_str()])]
+    {
+        let mut command = bare_command(&candidate.program, search_path, directory);
+        command.args(&candidate.arguments).args(arguments);
+        let ended = process::run(command, DRY_RUN_LIMIT, &directory.join(log))?;
+        if ended.status.signal().is_some() {
+            let (program, output) = (candidate.program.clone(), ended.output.chars().take(2000).collect());
+            return Err(ToolchainError::Unrecognised { language: "C", program, output });
+        }
+    }
+    Ok(())
 }
 
 /// Whether the `cc` crate, which asks the preprocessor, takes a compiler for clang; None if it cannot tell.

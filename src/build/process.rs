@@ -7,11 +7,13 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{
-    Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process_group, prlimit, setpriority_process, waitid,
+    Pid, PidfdFlags, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, prlimit,
+    setpriority_process, waitid,
 };
 
 /// The largest file that a program may write, its output among them. No kernel is larger.
@@ -113,6 +115,34 @@ pub enum ProcessError {
     },
 }
 
+/// Whether a child of this process ends within a time. It is not waited for.
+pub(crate) fn ends_within(child: Pid, limit: Duration) -> bool {
+    let ends = Instant::now() + limit;
+    let left = || ends.saturating_duration_since(Instant::now());
+    let Ok(descriptor) = pidfd_open(child, PidfdFlags::empty()) else {
+        // Without descriptors, or on an old system: looked at now and then.
+        let has_ended = || {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+            !matches!(waitid(WaitId::Pid(child), options), Ok(None))
+        };
+        while !has_ended() {
+            if left().is_zero() {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        return true;
+    };
+    loop {
+        let timeout = Timespec::try_from(left()).ok();
+        match poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], timeout.as_ref()) {
+            Ok(0) => return false,
+            Err(Errno::INTR) => {}
+            _ => return true,
+        }
+    }
+}
+
 /// How a program ended.
 pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
@@ -138,28 +168,19 @@ pub(crate) fn run(mut command: Command, limit: Duration, log: &Path) -> Result<F
     let group = Pid::from_child(&child);
     limit_resources(group, limit);
     let registered = Registered::new(group);
-    let timed_out = std::thread::scope(|scope| {
-        let (finished, watched) = mpsc::channel::<()>();
-        let watchdog = scope.spawn(move || {
-            let late = watched.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
-            if late {
-                // The only way to fail is that the group is gone already.
-                let _ = kill_process_group(group, Signal::KILL);
-            }
-            late
-        });
-        // The child stays a zombie until the watchdog has ended: its id cannot become somebody else's meanwhile.
-        let ended =
-            rustix::io::retry_on_intr(|| waitid(WaitId::Pid(group), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT));
-        drop(finished);
-        let late = watchdog.join().unwrap_or(false);
-        ended.map(|_| late)
-    });
+    let is_late = !ends_within(group, limit);
+    if is_late {
+        // The only way to fail is that the group is gone already.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    // The child stays a zombie: its id cannot become somebody else's meanwhile.
+    let ended = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(group), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT));
     // What it left behind would go on in a directory that is removed. The zombie still keeps the group's number.
     let _ = kill_process_group(group, Signal::KILL);
     drop(registered);
     let status = child.wait().map_err(fail)?;
-    if timed_out.map_err(|errno| fail(errno.into()))? {
+    ended.map_err(|errno| fail(errno.into()))?;
+    if is_late {
         return Err(ProcessError::TimedOut { command: line, limit });
     }
     let mut output = Vec::new();
@@ -203,7 +224,7 @@ mod tests {
         }
         let grandchild: i32 = std::fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();
         // The signal has been sent, and whoever inherits the grandchild may or may not have taken note of its end.
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         loop {
             let state = std::fs::read_to_string(format!("/proc/{grandchild}/stat")).unwrap_or_default();
             if state.is_empty() || state.contains(") Z ") || state.contains(") X ") {

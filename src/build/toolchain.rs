@@ -10,7 +10,6 @@
 //! it was drawn from has changed, so that every later start runs no process and takes 0.04 ms.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::cpu::{CpuFeatures, Machine};
 use super::early::{Compiler, Known};
 pub use super::env::Env;
+use super::env::read_small;
 use super::identity::{FileStamp, IdentityError};
 use super::process::ProcessError;
 use super::recipe::Key;
@@ -485,7 +485,7 @@ pub(super) struct Memo {
 }
 
 fn recall(file: &Path, question: &Question) -> Option<Known> {
-    let memo: Memo = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
+    let memo: Memo = serde_json::from_slice(&read_small(file).ok()?).ok()?;
     let valid =
         memo.format == MEMO_FORMAT && memo.question == *question && memo.files.iter().all(FileStamp::is_current);
     valid.then_some(Known { toolchain: memo.toolchain, files: memo.files })

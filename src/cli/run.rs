@@ -113,6 +113,9 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     catch_interrupts(stop)?;
     let is_complete = run_all(&mut network, progress).map_err(refused)?;
     let finished = Instant::now();
+    if !is_complete {
+        network.abandon_code();
+    }
     network.finish().map_err(refused)?;
 
     // Before the results are taken out of the network.

@@ -121,10 +121,10 @@ pub fn recall(kernel: &Kernel, how: &How) -> Option<Loaded> {
     Some(loaded)
 }
 
-/// Forgets what has this key.
-pub fn forget(key: &Key) {
+/// Forgets what has this key and was asked for so.
+pub fn forget(key: &Key, how: &How) {
     if let Some(mut entries) = entries() {
-        entries.retain(|entry| entry.loaded.key != *key);
+        entries.retain(|entry| entry.loaded.key != *key || entry.how != *how);
     }
 }
 

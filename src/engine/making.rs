@@ -30,8 +30,14 @@ const FEW_ELEMENTS: usize = 32;
 /// How much lower the priority of threads that compile is while a network runs.
 const NICENESS: i32 = 5;
 
+/// What takes longer is no quick compiler.
+const QUICK: Duration = Duration::from_secs(1);
+
 /// How long another process may take to compile what this one needs as well. Then both do.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// So many claims are held at once; the rest is compiled without one.
+const MOST_CLAIMS: usize = 16;
 
 /// A run of the interpreter that is expected to take less than this part of what compiling takes is left to it.
 const WORTH_COMPILING: f64 = 0.1;
@@ -67,15 +73,20 @@ impl Maker<'_> {
         if is_background {
             lower_priority(NICENESS);
         }
+        let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let is_quick = compiler.toolchain().family == Family::Tcc;
             if is_background && !self.is_exact() && *language == Language::C && !is_quick {
                 let few = |task: &&Task| task.elements <= FEW_ELEMENTS && !calls_functions(&task.kernel);
                 let few: Vec<Task> = tasks.iter().filter(few).cloned().collect();
                 let memos = memos.as_deref();
-                scope.spawn(move || self.build_quickly(&few, memos));
+                let is_over = &is_over;
+                // Without a thread, they wait for better code.
+                let quick = std::thread::Builder::new();
+                let _ = quick.spawn_scoped(scope, move || self.build_quickly(&few, memos, is_over));
             }
             builder.build_in_turn(tasks);
+            is_over.store(true, Ordering::Relaxed);
         });
         if let Ok(toolchain) = compiler.whole() {
             builder.costs().write(memos.as_deref(), toolchain);
@@ -90,12 +101,15 @@ impl Maker<'_> {
     }
 
     /// Gives code that does not optimise to those who gain by it until theirs is ready.
-    fn build_quickly(&self, tasks: &[Task], memos: Option<&Path>) {
+    fn build_quickly(&self, tasks: &[Task], memos: Option<&Path>, is_over: &AtomicBool) {
         if tasks.is_empty() {
             return;
         }
         let Ok(toolchain) = discover_for(Language::C, &self.options.env, Some(Path::new("tcc")), memos) else { return };
         for task in tasks {
+            if is_over.load(Ordering::Relaxed) {
+                return;
+            }
             let found = task.found.clone().and_then(Result::ok);
             let Some(loaded) = found.or_else(|| self.compile_quickly(task, &toolchain)) else { return };
             self.post(task.numbers.clone(), News::Preliminary(Ready { loaded, origin: Origin::Built }));
@@ -106,7 +120,8 @@ impl Maker<'_> {
     fn compile_quickly(&self, task: &Task, toolchain: &Toolchain) -> Option<super::loaded::Loaded> {
         let features = self.options.cpu.features();
         let recipe = Recipe::new(&task.source, ABI_VERSION, toolchain, &features, OptLevel::O0);
-        let compiled = compile(&recipe, toolchain, &self.compile_options()).ok()?;
+        let options = CompileOptions { time_limit: QUICK, ..CompileOptions::default() };
+        let compiled = compile(&recipe, toolchain, &options).ok()?;
         let artifact = Store::none().insert(&recipe, &toolchain.version, &compiled.library, compiled.seconds);
         self.load(&task.kernel, &artifact).ok()
     }
@@ -184,7 +199,7 @@ impl Builder<'_> {
         } else {
             store.get(&task.id, None, machine).filter(|found| found.record.recipe.opt_level > OptLevel::O0)
         };
-        Some(ready(self.maker.load(&task.kernel, &artifact?), Origin::Hit))
+        Some(ready(self.maker.load(&task.kernel, &self.maker.sound(artifact?)?), Origin::Hit))
     }
 
     /// First what no other process is at, then the rest, unless it is in the store by then.
@@ -203,7 +218,9 @@ impl Builder<'_> {
                     continue;
                 }
                 match claim {
-                    Claim::Mine(guard) => guards.push(guard),
+                    // What is locked costs descriptors, of which others need some.
+                    Claim::Mine(guard) if guards.len() < MOST_CLAIMS => guards.push(guard),
+                    Claim::Mine(_) => {}
                     _ if wait.is_zero() => {
                         others.push(task);
                         continue;
@@ -220,6 +237,11 @@ impl Builder<'_> {
 
     fn build_now(&self, tasks: &[Task]) {
         let failed = self.build_units(tasks, units(tasks, self.maker.options.strict), false);
+        if failed.is_empty() {
+            return;
+        }
+        // From now on it is called as what it is.
+        let _ = self.compiler.whole();
         // One of several may be to blame, and the others are to have their code.
         self.build_units(tasks, failed.into_iter().map(|k| vec![k]).collect(), true);
     }
@@ -235,14 +257,19 @@ impl Builder<'_> {
         let finished = |k: usize, result: Result<Compiled, CompileError>| {
             let (unit, members) = &units[k];
             match result {
-                Ok(compiled) if self.deliver(tasks, unit, members, &compiled) || is_last => {}
+                Ok(compiled) if self.deliver(tasks, unit, members, &compiled) => {}
+                Ok(_) if is_last => {
+                    self.report(tasks, members, "internal error: the compiler is not what it says it is")
+                }
                 Ok(_) => fail(members),
-                Err(error) if members.len() == 1 => self.report(tasks, members, &explain(error)),
-                Err(_) => fail(members),
+                // The others of its text may not be to blame, or it was called as what it is not.
+                Err(CompileError::Rejected { .. } | CompileError::NoKernel { .. }) if !is_last => fail(members),
+                Err(error) => self.report(tasks, members, &explain(error)),
             }
         };
         let plain: Vec<Unit> = units.iter().map(|(unit, _)| unit.clone()).collect();
-        compile_each(&plain, self.compiler.toolchain(), &self.maker.compile_options(), &finished);
+        let is_wanted = || !self.maker.cancelled.load(Ordering::Relaxed);
+        compile_each(&plain, self.compiler.toolchain(), &self.maker.compile_options(), &is_wanted, &finished);
         failed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 

@@ -10,12 +10,10 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
-use rustix::process::{
-    Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, setrlimit, waitpid,
-};
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, kill_process, setrlimit, waitpid};
 
+use crate::build::ends_within;
 use crate::kernel::ir::{Index, Kernel, LoopShape, Stmt, Storage};
 use crate::runtime::abi::{Call, Execute};
 
@@ -225,7 +223,7 @@ impl Copy {
 
     /// What it left; or what became of it, as the end of a sentence.
     fn end(self, limit: Duration) -> Result<Results, String> {
-        let is_late = !self.has_ended(limit);
+        let is_late = !ends_within(self.process, limit);
         if is_late {
             // It may have ended this moment.
             let _ = kill_process(self.process, Signal::KILL);
@@ -239,20 +237,6 @@ impl Copy {
             Some(signal) => Err(format!("was ended by signal {signal}")),
             None if self.shared.number(2) != 1 => Err("did not come to its end".to_string()),
             None => Ok(Results(self.shared)),
-        }
-    }
-
-    fn has_ended(&self, limit: Duration) -> bool {
-        let Ok(descriptor) = pidfd_open(self.process, PidfdFlags::empty()) else { return true };
-        let ends = Instant::now() + limit;
-        loop {
-            let left = ends.saturating_duration_since(Instant::now());
-            let timeout = Timespec::try_from(left).ok();
-            match poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], timeout.as_ref()) {
-                Ok(0) => return false,
-                Err(rustix::io::Errno::INTR) => {}
-                _ => return true,
-            }
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Engine {
     outstanding: usize,
     interpreted: usize,
     trials: Vec<Tried>,
+    /// Which code objects have heard the last of their code: what is preliminary comes too late for them.
+    settled: Vec<bool>,
     full_speed: Option<Instant>,
     warnings: Vec<String>,
     threads: Arc<Threads>,
@@ -51,7 +53,12 @@ impl HeadStart {
     fn take(&self) -> Option<Started> {
         // Who was forked off while another thread looks has no use for it anyway.
         let started = self.0.as_ref()?.try_lock().ok()?.take()?;
-        started.worker.is_here().then_some(started)
+        if started.worker.is_here() {
+            return Some(started);
+        }
+        // Its thread is in another process.
+        std::mem::forget(started);
+        None
     }
 }
 
@@ -87,6 +94,7 @@ impl Engine {
             outstanding: 0,
             interpreted: 0,
             trials: Vec::new(),
+            settled: Vec::new(),
             full_speed: None,
             warnings: warning.into_iter().collect(),
             threads: Arc::new(threads),
@@ -135,6 +143,7 @@ impl Engine {
                 Some(least) => object.divide(&self.threads, least),
                 None => object.divide_among(&self.threads),
             }
+            self.settled.push(false);
             self.reports.push(Report {
                 name: object.name.clone(),
                 kind: object.kind,
@@ -173,6 +182,8 @@ impl Engine {
         self.mailbox.take().into_iter().for_each(drop);
         self.reports.clear();
         self.trials.clear();
+        self.settled.clear();
+        self.full_speed = None;
         (self.outstanding, self.interpreted) = (0, 0);
         self.start(objects, moment, None);
     }
@@ -218,9 +229,12 @@ impl Engine {
             let is_preliminary = matches!(news, News::Preliminary(_));
             if !is_preliminary {
                 self.outstanding -= numbers.len().min(self.outstanding);
+                numbers.iter().for_each(|number| self.settled[*number] = true);
             }
             match news {
                 News::Ready(ready) | News::Preliminary(ready) => {
+                    let is_late = |number: &usize| is_preliminary && self.settled[*number];
+                    let numbers: Vec<usize> = numbers.into_iter().filter(|number| !is_late(number)).collect();
                     for number in numbers {
                         match (moment, objects.get_mut(number)) {
                             (Some(moment), Some(object)) => {
@@ -311,7 +325,7 @@ impl Engine {
                     self.interpreted += usize::from(!is_preliminary);
                     if matches!(verdict, Verdict::Wrong(_)) {
                         // Whoever needs it next compiles it anew.
-                        loaded::forget(&ready.loaded.key);
+                        self.how.iter().for_each(|how| loaded::forget(&ready.loaded.key, how));
                         self.options.store().set_aside(&ready.loaded.kernel, &ready.loaded.key);
                     }
                 }
@@ -331,8 +345,8 @@ impl Engine {
         }
     }
 
-    /// Waits until there is something to [`take`](Engine::take); false if all there will be was taken.
-    pub fn wait_for_news(&mut self) -> bool {
+    /// Waits until there is something to [`take`](Engine::take); false if all there will be was taken, or `stop` is true.
+    pub fn wait_for_news(&mut self, stop: &AtomicBool) -> bool {
         /// How often it is looked whether there is still somebody to wait for.
         const LOOK: Duration = Duration::from_millis(50);
         if self.outstanding == 0 {
@@ -342,11 +356,19 @@ impl Engine {
             if self.mailbox.wait(LOOK) {
                 return true;
             }
+            if stop.load(Ordering::Relaxed) {
+                return false;
+            }
             if self.worker.as_ref().is_none_or(Worker::has_ended) {
                 // It may have posted something before it ended.
                 return self.mailbox.has_arrived();
             }
         }
+    }
+
+    /// Nothing is begun any more, since nobody waits for it.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
     }
 
     /// Waits until all that was begun is done, and kept.
@@ -394,7 +416,7 @@ fn threads(options: &Options) -> (Threads, Option<String>) {
 impl Drop for Engine {
     fn drop(&mut self) {
         // What is being compiled is finished and kept; nothing new is started.
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.cancel();
         self.wait();
     }
 }

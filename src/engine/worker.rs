@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 
 use super::loaded::{self, How, Loaded};
 use super::{Options, Origin};
+use crate::build::elf::check_library;
 use crate::build::{KernelId, Machine, ToolchainError};
 use crate::kernel::ir::Kernel;
 use crate::load::library::load_entry;
@@ -83,6 +84,9 @@ impl Worker {
     /// # Errors
     /// If the system gives none.
     pub fn spawn(options: &Options, mailbox: &Mailbox<Arrival>, cancelled: &Arc<AtomicBool>) -> io::Result<Worker> {
+        // A process may be forked off while a thread is at it, and there nobody would ever finish it.
+        render::prepare_names();
+        Machine::this();
         let (orders, received) = channel();
         let (options, mailbox, cancelled) = (options.clone(), mailbox.clone(), cancelled.clone());
         let work = move || work(&options, &received, &mailbox, &cancelled);
@@ -247,8 +251,19 @@ impl Maker<'_> {
 
     /// What the store has for a kernel, unless the machine may have better.
     fn find(&self, kernel: &Arc<Kernel>, id: &KernelId) -> Option<Result<Loaded, String>> {
-        let artifact = self.store.get(id, None, &self.machine)?;
+        let artifact = self.sound(self.store.get(id, None, &self.machine)?)?;
         Some(self.load(kernel, &artifact))
+    }
+
+    /// An artifact of the store, if its library may be opened: one that somebody else made could run code by that alone.
+    pub(super) fn sound(&self, artifact: Artifact) -> Option<Artifact> {
+        let Err(objection) = check_library(artifact.library(), artifact.record.recipe.entry()) else {
+            return Some(artifact);
+        };
+        let warning = format!("the stored kernel {} is none, and not used: {objection}", artifact.key.short());
+        self.post(Vec::new(), News::Warning(warning));
+        self.store.set_aside(&artifact.kernel, &artifact.key);
+        None
     }
 
     /// Loads a library, and remembers it for other networks of this process.

@@ -6,7 +6,7 @@ use super::Network;
 use super::code::Code;
 use super::error::Error;
 use super::propagator::PropagatorUpdater;
-use crate::engine::{CodeObject, Moment, Report, Tier};
+use crate::engine::{CodeObject, Moment, Report, Tier, stop_all};
 use crate::runtime::clock::Clock;
 
 impl Network {
@@ -23,6 +23,12 @@ impl Network {
     /// What stood in the way of compiled kernels.
     pub fn engine_warnings(&self) -> &[String] {
         self.engine.warnings()
+    }
+
+    /// Gives up code that is being made, of a program that is about to end: its compilers are killed.
+    pub fn abandon_code(&mut self) {
+        self.engine.cancel();
+        stop_all();
     }
 
     /// Waits for compilations that were started, so that the store has what they make.
@@ -71,7 +77,7 @@ impl Network {
             self.restart_engine();
         }
         if self.engine.tier() == Tier::Compiled {
-            while self.engine.wait_for_news() {
+            while self.engine.wait_for_news(&self.stop) {
                 self.swap_new_code()?;
             }
         }

@@ -68,6 +68,11 @@ pub fn may_share_unit(kernel: &Kernel, language: Language) -> bool {
     language == Language::C && !c::has_functions_of_vectors(kernel)
 }
 
+/// Does now what several threads would wait for if one of them did it: for whoever is about to start threads.
+pub fn prepare_names() {
+    names::prepare();
+}
+
 /// Does now what the first call of [`render`] would have to do before.
 pub fn prepare(language: Language) {
     template::prepare(match language {

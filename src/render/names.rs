@@ -28,6 +28,11 @@ const TEMPLATES: &str = "\
 static RESERVED: LazyLock<BTreeSet<&'static str>> =
     LazyLock::new(|| [C_AND_CPP, RUST, MACROS, TEMPLATES].iter().flat_map(|words| words.split(' ')).collect());
 
+/// Makes the list now, by the thread that calls this.
+pub(super) fn prepare() {
+    LazyLock::force(&RESERVED);
+}
+
 /// The name of a variable in generated code: with `_u_` before it if it is reserved. Different names stay different, as
 /// a name that begins so gets another one.
 pub(super) fn safe_name(name: &str) -> String {

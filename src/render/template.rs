@@ -1,7 +1,7 @@
 //! The templates of kernels, part of the program. They hold declarations and loops, no arithmetic. Those that are needed
 //! together are parsed together, once and not before, since a program that finds its kernels in the store waits for it.
 
-use std::sync::LazyLock;
+use std::sync::Mutex;
 
 use serde::Serialize;
 use tera::{Context, Tera};
@@ -56,16 +56,41 @@ fn parse(templates: Templates) -> Tera {
     tera
 }
 
-static PARSED_C: LazyLock<Tera> = LazyLock::new(|| parse(C));
-static PARSED_MORE_C: LazyLock<Tera> = LazyLock::new(|| parse(MORE_C));
-static PARSED_RUST: LazyLock<Tera> = LazyLock::new(|| parse(RUST));
+/// Parsed templates, for as long as the program runs. No thread waits here for another one, which may be in the process
+/// that this one was forked off from: at worst they are parsed twice.
+struct Parsed(Templates, Mutex<Option<&'static Tera>>);
+
+static PARSED_C: Parsed = Parsed(C, Mutex::new(None));
+static PARSED_MORE_C: Parsed = Parsed(MORE_C, Mutex::new(None));
+static PARSED_RUST: Parsed = Parsed(RUST, Mutex::new(None));
+
+impl Parsed {
+    fn get(&self) -> &'static Tera {
+        /// The lock is held for moments only.
+        const TRIES: usize = 1000;
+        let Parsed(templates, known) = self;
+        let tried = || {
+            (0..TRIES).find_map(|_| {
+                known.try_lock().ok().or_else(|| {
+                    std::hint::spin_loop();
+                    None
+                })
+            })
+        };
+        if let Some(tera) = tried().and_then(|known| *known) {
+            return tera;
+        }
+        let tera: &'static Tera = Box::leak(Box::new(parse(templates)));
+        tried().map_or(tera, |mut known| known.get_or_insert(tera))
+    }
+}
 
 impl Set {
     fn parsed(self) -> &'static Tera {
         match self {
-            Set::C => &PARSED_C,
-            Set::MoreC => &PARSED_MORE_C,
-            Set::Rust => &PARSED_RUST,
+            Set::C => PARSED_C.get(),
+            Set::MoreC => PARSED_MORE_C.get(),
+            Set::Rust => PARSED_RUST.get(),
         }
     }
 }
