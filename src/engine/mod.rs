@@ -6,7 +6,7 @@
 //! results do not depend on the tier. What this process has loaded before is there without any of that.
 //!
 //! A process may be forked while a network exists: threads do not cross over, so whoever runs the network in the child
-//! gets new ones ([`Engine::own`]).
+//! gets new ones ([`Engine::was_forked`]).
 
 mod code_object;
 mod loaded;
