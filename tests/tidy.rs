@@ -61,6 +61,7 @@ const EFFECTS: &[(&str, &[&str])] = &[
     ("Command::new", &["src/build/", "src/cli/bench/models.rs"]),
     ("libloading", &["src/load/library.rs"]),
     ("env::var", &["src/build/env.rs", "src/cli/"]),
+    ("libc::fork", &["src/engine/proof.rs"]),
     ("memfd_create", &["src/load/library.rs"]),
     ("renameat", &["src/store/"]),
     ("static mut", &[]),

@@ -1,8 +1,8 @@
 //! Runs the compiler on a [`Recipe`] and checks what comes out.
 //!
-//! A compiler runs in a private directory that is removed afterwards, with an
-//! environment that holds nothing of the user's. Nothing but the recipe decides what is made: the toolchain only says
-//! where the compiler is, and must be the one that the recipe names.
+//! A compiler runs in a private directory that is removed afterwards, with an environment that holds nothing of the
+//! user's. Nothing but the recipe decides what is made: the toolchain only says where the compiler is, and must be the one
+//! that the recipe names.
 //!
 //! A process costs some 18 ms besides what it compiles: the five kernels of a network of integrate-and-fire cells take
 //! 195 ms in five processes one after the other, 115 ms of two processors, and 104 ms as one text. So a [`Unit`] may hold

@@ -5,6 +5,8 @@
 //! | C | `--cc`, `SALTUS_CC`, `CC` | `cc`, `gcc`, `clang`, `zig` (as `zig cc`) | |
 //! | Rust | `--cc`, `SALTUS_RUSTC`, `RUSTC` | `rustc` | `$CARGO_HOME/bin` or `~/.cargo/bin`, where rustup puts it |
 //!
+//! tcc is asked for by the engine beside these, for preliminary code, and by nobody else unless the user names it.
+//!
 //! The environment is a value, [`Env`]. What a compiler is (family, version, target, identity) takes processes and a
 //! reading of its programs (see `probe`). The answer is kept in a memo directory and trusted as long as none of the files
 //! it was drawn from has changed, so that every later start runs no process and takes 0.04 ms.

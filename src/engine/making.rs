@@ -17,14 +17,14 @@ use crate::build::toolchain::discover_for;
 use crate::build::{
     CompileError, CompileOptions, Compiled, Family, Key, OptLevel, Recipe, Toolchain, ToolchainError, lower_priority,
 };
-use crate::kernel::ir::{Expr, Kernel, LoopShape};
+use crate::kernel::ir::{Kernel, LoopShape};
 use crate::render::{Language, entry_in_unit, may_share_unit, render_unit};
 use crate::runtime::abi::ABI_VERSION;
 use crate::store::{Claim, Store};
 
 /// Up to so many elements the plain code of a quick compiler is faster than the interpreter, which decodes an operation
 /// once for all elements but runs them in vectors: 0.7 against 1.5 us a step for 10 integrate-and-fire cells, 4.2 against
-/// 2.2 us for 100.
+/// 2.2 us for 100. Functions of the maths library are always faster in vectors.
 const FEW_ELEMENTS: usize = 32;
 
 /// How much lower the priority of threads that compile is while a network runs.
@@ -77,7 +77,7 @@ impl Maker<'_> {
         std::thread::scope(|scope| {
             let is_quick = compiler.toolchain().family == Family::Tcc;
             if is_background && !self.is_exact() && *language == Language::C && !is_quick {
-                let few = |task: &&Task| task.elements <= FEW_ELEMENTS && !calls_functions(&task.kernel);
+                let few = |task: &&Task| task.elements <= FEW_ELEMENTS && !task.kernel.calls_functions();
                 let few: Vec<Task> = tasks.iter().filter(few).cloned().collect();
                 let memos = memos.as_deref();
                 let is_over = &is_over;
@@ -368,13 +368,6 @@ fn weight(task: &Task) -> usize {
         LoopShape::Indexed => 0,
     };
     task.source.text.len() + of_shape
-}
-
-/// Whether it calls functions of the maths library, which the interpreter computes in vectors.
-fn calls_functions(kernel: &Kernel) -> bool {
-    let mut calls = false;
-    kernel.walk_vector(&mut |expr| calls |= matches!(expr, Expr::Call(..)));
-    calls
 }
 
 fn explain(error: CompileError) -> String {

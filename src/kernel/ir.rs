@@ -396,6 +396,13 @@ impl Kernel {
         }
     }
 
+    /// Whether its vector part calls functions of the maths library.
+    pub fn calls_functions(&self) -> bool {
+        let mut calls = false;
+        self.walk_vector(&mut |expr| calls |= matches!(expr, Expr::Call(..)));
+        calls
+    }
+
     /// The type of an expression of this kernel, which is well-formed.
     pub fn type_of(&self, expr: &Expr) -> Type {
         type_of(expr, &self.locals, &self.params)

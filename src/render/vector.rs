@@ -110,9 +110,7 @@ pub(super) struct Widened {
 /// Whether a loop whose elements do not depend on each other is to have no bytes in it. Without calls its code is short
 /// anyway, and runs faster as it is.
 pub(super) fn without_bytes(kernel: &Kernel) -> bool {
-    let mut calls = false;
-    expressions(kernel).for_each(|expr| expr.walk(&mut |e| calls |= matches!(e, Expr::Call(..))));
-    calls
+    kernel.calls_functions()
 }
 
 /// The booleans that such a loop reaches element by element.
