@@ -11,7 +11,7 @@ use anyhow::Context;
 use super::args::{Language, Machine, Run, Tier};
 use super::cache::level;
 use super::failure::Failure;
-use super::load::{Loaded, load};
+use super::load::{Loaded, load_text};
 use super::output::plot::{self, PlotFormat};
 use super::output::{RunResult, json, npz, summary};
 use super::places;
@@ -21,7 +21,7 @@ use super::say;
 use crate::build::{OptLevel, ToolchainError};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::engine::{self, CacheChoice, CpuPolicy, EngineError, Notice, Options};
-use crate::model::file::ModelFile;
+use crate::model::file::{self, ModelFile};
 use crate::network::{self, Ending, Network, RandomState};
 use crate::render;
 use crate::runtime::archive;
@@ -90,7 +90,9 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     };
     check_cpu(&options)?;
     let options = options.begin();
-    let Loaded { file, checked, warnings } = load(&arguments.model, &arguments.changes)?;
+    let text = file::read(&arguments.model)?;
+    options.expect(text.text.as_bytes());
+    let Loaded { file, checked, warnings } = load_text(text, &arguments.changes)?;
     check_places(arguments, &file)?;
     if !warnings.0.is_empty() {
         say::problem(&warnings.to_string());

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::loaded::digest;
 use super::proof::Trial;
 use super::threads::Threads;
 use crate::kernel::interpret::{Arguments, Program};
@@ -12,6 +13,7 @@ use crate::kernel::lower::{Lowered, Site};
 use crate::kernel::order::{Dependence, dependence};
 use crate::load::slot::KernelSlot;
 use crate::runtime::abi::{Call, Execute};
+use crate::store::IrDigest;
 
 /// A kernel run by the interpreter, through the kernel ABI. Its program is made when it is needed, which it is not where
 /// compiled code is there before the first step.
@@ -49,6 +51,7 @@ pub struct CodeObject {
     /// Kind as in Brian2, such as `stateupdate`.
     pub kind: &'static str,
     kernel: Arc<Kernel>,
+    ir: OnceLock<IrDigest>,
     sites: Vec<Site>,
     arrays: Vec<*mut u8>,
     slot: KernelSlot,
@@ -95,6 +98,7 @@ impl CodeObject {
             name: name.into(),
             kind,
             kernel,
+            ir: OnceLock::new(),
             sites: lowered.sites,
             arrays,
             slot: KernelSlot::new(interpreter.clone(), "interpreter"),
@@ -118,6 +122,11 @@ impl CodeObject {
     /// The kernel.
     pub fn kernel(&self) -> &Arc<Kernel> {
         &self.kernel
+    }
+
+    /// A digest of the kernel, by which this program knows it again.
+    pub fn ir(&self) -> &IrDigest {
+        self.ir.get_or_init(|| digest(&self.kernel))
     }
 
     /// Lets other code run it, from this step on.

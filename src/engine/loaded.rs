@@ -1,10 +1,11 @@
 //! Kernels that this process has loaded: another network with the same dynamics gets them without a thread, a file or a
 //! text. Only so many are kept, those that were asked for last.
 //!
-//! What is asked for is the kernel itself, compared as a whole. Nobody waits long for another thread here, so that a
+//! What is asked for is the kernel as such, by a digest of the whole of it: no name or array of a network is in it. So a
+//! thread can put here what a model will need while that is still being read. Nobody waits long for another thread here, so that a
 //! process that was forked off while one had the lock cannot wait for ever.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use crate::build::{KernelId, Key, OptLevel};
 use crate::kernel::ir::Kernel;
 use crate::load::CompiledKernel;
 use crate::render::Language;
-use crate::store::Artifact;
+use crate::store::{Artifact, IrDigest};
 
 /// How many are kept. One takes some 20 kB.
 const KEPT: usize = 512;
@@ -80,8 +81,7 @@ impl How {
 }
 
 struct Entry {
-    hash: u64,
-    kernel: Arc<Kernel>,
+    ir: IrDigest,
     how: How,
     loaded: Loaded,
 }
@@ -104,17 +104,30 @@ fn entries() -> Option<MutexGuard<'static, Vec<Entry>>> {
     }
 }
 
-fn hash_of(kernel: &Kernel) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    kernel.hash(&mut hasher);
-    hasher.finish()
+/// A digest of a kernel. It means something to this program only.
+pub fn digest(kernel: &Kernel) -> IrDigest {
+    /// Takes everything that is hashed as it is.
+    struct Bytes(Vec<u8>);
+
+    impl Hasher for Bytes {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.extend_from_slice(bytes);
+        }
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+
+    let mut bytes = Bytes(Vec::with_capacity(16 << 10));
+    kernel.hash(&mut bytes);
+    *blake3::hash(&bytes.0).as_bytes()
 }
 
 /// What was loaded for a kernel.
-pub fn recall(kernel: &Kernel, how: &How) -> Option<Loaded> {
-    let hash = hash_of(kernel);
+pub fn recall(ir: &IrDigest, how: &How) -> Option<Loaded> {
     let mut entries = entries()?;
-    let at = entries.iter().rposition(|e| e.hash == hash && e.how == *how && *e.kernel == *kernel)?;
+    let at = entries.iter().rposition(|e| e.ir == *ir && e.how == *how)?;
     let entry = entries.remove(at);
     let loaded = entry.loaded.clone();
     entries.push(entry);
@@ -129,13 +142,11 @@ pub fn forget(key: &Key, how: &How) {
 }
 
 /// Keeps what was loaded for a kernel.
-pub fn remember(kernel: &Arc<Kernel>, how: &How, loaded: &Loaded) {
-    let hash = hash_of(kernel);
+pub fn remember(ir: &IrDigest, how: &How, loaded: &Loaded) {
     let Some(mut entries) = entries() else { return };
-    entries.retain(|e| !(e.hash == hash && e.how == *how && *e.kernel == **kernel));
+    entries.retain(|e| !(e.ir == *ir && e.how == *how));
     if entries.len() >= KEPT {
         entries.remove(0);
     }
-    let (kernel, how, loaded) = (kernel.clone(), how.clone(), loaded.clone());
-    entries.push(Entry { hash, kernel, how, loaded });
+    entries.push(Entry { ir: *ir, how: how.clone(), loaded: loaded.clone() });
 }

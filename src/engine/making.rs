@@ -123,7 +123,7 @@ impl Maker<'_> {
         let options = CompileOptions { time_limit: QUICK, ..CompileOptions::default() };
         let compiled = compile(&recipe, toolchain, &options).ok()?;
         let artifact = Store::none().insert(&recipe, &toolchain.version, &compiled.library, compiled.seconds);
-        self.load(&task.kernel, &artifact).ok()
+        self.load(&task.ir, &artifact).ok()
     }
 
     fn compile_options(&self) -> CompileOptions {
@@ -199,7 +199,7 @@ impl Builder<'_> {
         } else {
             store.get(&task.id, None, machine).filter(|found| found.record.recipe.opt_level > OptLevel::O0)
         };
-        Some(ready(self.maker.load(&task.kernel, &self.maker.sound(artifact?)?), Origin::Hit))
+        Some(ready(self.maker.load(&task.ir, &self.maker.sound(artifact?)?), Origin::Hit))
     }
 
     /// First what no other process is at, then the rest, unless it is in the store by then.
@@ -320,7 +320,7 @@ impl Builder<'_> {
             let seconds = compiled.seconds * recipe.source.len() as f64 / all as f64;
             let recipe = if members.len() > 1 { recipe.in_unit(&whole, entry.clone()) } else { recipe };
             let artifact = store.insert(&recipe, &toolchain.version, &compiled.library, seconds);
-            self.maker.post(task.numbers.clone(), ready(self.maker.load(&task.kernel, &artifact), Origin::Built));
+            self.maker.post(task.numbers.clone(), ready(self.maker.load(&task.ir, &artifact), Origin::Built));
         }
         true
     }

@@ -168,6 +168,12 @@ impl Options {
         }
     }
 
+    /// Tells what was [begun](Options::begin) the text of the model: kernels that it needed the last time are loaded while
+    /// it is being read.
+    pub fn expect(&self, model: &[u8]) {
+        self.head_start.expect(model);
+    }
+
     /// What the kernels are for: this machine, or one with the processor that these options name.
     pub fn machine(&self) -> Machine {
         let this = Machine::this().clone();

@@ -8,7 +8,6 @@ use super::loaded::{self, How};
 use super::proof::{Trial, Verdict};
 use super::worker::{Arrival, Job, News, Ready, Worker};
 use super::{CodeObject, EngineError, Moment, Notice, Options, Origin, Report, Swap, Threads, Tier, shape_name};
-use crate::kernel::ir::Kernel;
 use crate::load::slot::Mailbox;
 
 /// Makes code for the code objects of one network.
@@ -48,6 +47,15 @@ impl HeadStart {
         let (mailbox, cancelled) = (Mailbox::new(), Arc::new(AtomicBool::new(false)));
         let worker = Worker::spawn(options, &mailbox, &cancelled).ok();
         HeadStart(worker.map(|worker| Arc::new(Mutex::new(Some(Started { worker, mailbox, cancelled })))))
+    }
+
+    pub(super) fn expect(&self, model: &[u8]) {
+        // Without it, kernels are loaded a little later, and that is all.
+        if let Some(Ok(started)) = self.0.as_ref().map(|started| started.try_lock())
+            && let Some(started) = started.as_ref()
+        {
+            started.worker.expect(model);
+        }
     }
 
     fn take(&self) -> Option<Started> {
@@ -104,16 +112,16 @@ impl Engine {
 
     /// Hears of a code object as soon as there is one, to have its code sooner.
     pub fn foresee(&mut self, object: &CodeObject) {
-        if self.options.tier == Tier::Interpreter || self.recall(object.kernel()).is_some() {
+        if self.options.tier == Tier::Interpreter || self.recall(object).is_some() {
             return;
         }
         if let Some(worker) = self.worker() {
-            worker.foresee(object.kernel());
+            worker.foresee(object.kernel(), object.ir());
         }
     }
 
-    fn recall(&self, kernel: &Kernel) -> Option<Ready> {
-        let loaded = loaded::recall(kernel, self.how.as_ref()?)?;
+    fn recall(&self, object: &CodeObject) -> Option<Ready> {
+        let loaded = loaded::recall(object.ir(), self.how.as_ref()?)?;
         Some(Ready { loaded, origin: Origin::Hit })
     }
 
@@ -156,11 +164,14 @@ impl Engine {
             });
             let recalled = match self.options.tier {
                 Tier::Interpreter => None,
-                Tier::Auto | Tier::Compiled => self.recall(object.kernel()),
+                Tier::Auto | Tier::Compiled => self.recall(object),
             };
             match recalled {
                 Some(ready) => self.install(object, number, ready, false, moment),
-                None => jobs.push(Job { number, kernel: object.kernel().clone(), elements: object.elements }),
+                None => {
+                    let (kernel, ir) = (object.kernel().clone(), *object.ir());
+                    jobs.push(Job { number, kernel, ir, elements: object.elements });
+                }
             }
         }
         let count = jobs.len();
@@ -168,6 +179,10 @@ impl Engine {
             self.interpreted = count;
         } else if count == 0 {
             self.note_full_speed();
+            if let Some(worker) = &self.worker {
+                // It may have something to say about the store.
+                worker.start(jobs, expected_seconds);
+            }
         } else if let Some(worker) = self.worker() {
             worker.start(jobs, expected_seconds);
             self.outstanding = count;

@@ -1,11 +1,11 @@
 //! The thread that makes code: renders, looks up, compiles, loads, and posts what it has.
 //!
-//! It is told of each kernel as soon as there is one, so that what the store has is loaded by the time the network is in
-//! memory, and then of all code objects with their numbers; from then on it posts. Every number gets one last arrival,
+//! It is told of the text of a model before that is read, to load what this needed the last time; of each kernel as soon
+//! as there is one, so that what the store has is loaded by the time the network is in memory; and then of all code objects
+//! with their numbers: from then on it posts. Every number gets one last arrival,
 //! whatever happens, and perhaps a preliminary one before: code that a quick compiler made.
 
 use std::collections::BTreeMap;
-use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -19,9 +19,9 @@ use crate::build::{KernelId, Machine, ToolchainError};
 use crate::kernel::ir::Kernel;
 use crate::load::library::load_entry;
 use crate::load::slot::Mailbox;
-use crate::render::{self, Language, Source, render};
+use crate::render::{self, Source, render};
 use crate::runtime::abi::ABI_VERSION;
-use crate::store::{Artifact, IrDigest, Store};
+use crate::store::{Artifact, IrDigest, Store, TextLine, Texts};
 
 /// A kernel to make code for.
 pub struct Job {
@@ -29,6 +29,8 @@ pub struct Job {
     pub number: usize,
     /// The kernel.
     pub kernel: Arc<Kernel>,
+    /// Its digest.
+    pub ir: IrDigest,
     /// The most elements that it runs over.
     pub elements: usize,
 }
@@ -67,7 +69,8 @@ pub struct Ready {
 }
 
 enum Order {
-    Foresee(Arc<Kernel>),
+    Expect(IrDigest),
+    Foresee(Arc<Kernel>, IrDigest),
     Start(Vec<Job>, Option<f64>),
 }
 
@@ -94,10 +97,15 @@ impl Worker {
         Ok(Worker { orders, thread: Some(thread), process: std::process::id() })
     }
 
+    /// Tells it of the text of a model.
+    pub fn expect(&self, model: &[u8]) {
+        let _ = self.orders.send(Order::Expect(*blake3::hash(model).as_bytes()));
+    }
+
     /// Tells it of a kernel.
-    pub fn foresee(&self, kernel: &Arc<Kernel>) {
+    pub fn foresee(&self, kernel: &Arc<Kernel>, ir: &IrDigest) {
         // If it panicked, the caller hears of that in the end.
-        let _ = self.orders.send(Order::Foresee(kernel.clone()));
+        let _ = self.orders.send(Order::Foresee(kernel.clone(), *ir));
     }
 
     /// Tells it of all code objects, and how long the interpreter is expected to run them, if anybody knows.
@@ -141,6 +149,7 @@ const RENDERER: &str = env!("SALTUS_RENDERER");
 /// A kernel that code is looked for, and the code objects that run it.
 struct Sought {
     kernel: Arc<Kernel>,
+    ir: IrDigest,
     id: KernelId,
     /// Its text, if it had to be made.
     source: Option<Source>,
@@ -153,6 +162,7 @@ struct Sought {
 #[derive(Clone)]
 pub(super) struct Task {
     pub(super) kernel: Arc<Kernel>,
+    pub(super) ir: IrDigest,
     pub(super) source: Source,
     pub(super) id: KernelId,
     /// What the store has, or why that cannot be loaded.
@@ -173,11 +183,13 @@ pub(super) struct Maker<'a> {
     /// How long the interpreter is expected to take for what it will have to run.
     pub(super) expected_seconds: Option<f64>,
     /// The kernels of which it was told, and what they compute.
-    known: Vec<(Arc<Kernel>, KernelId)>,
+    known: Vec<(IrDigest, KernelId)>,
     sought: BTreeMap<KernelId, Sought>,
     /// Of which kernels the ids are known without their texts.
-    texts: BTreeMap<IrDigest, KernelId>,
-    new_texts: Vec<(IrDigest, KernelId)>,
+    texts: Texts,
+    new_texts: Vec<TextLine>,
+    /// The text of the model.
+    model: Option<IrDigest>,
 }
 
 fn work(options: &Options, orders: &Receiver<Order>, mailbox: &Mailbox<Arrival>, cancelled: &AtomicBool) {
@@ -197,11 +209,13 @@ fn work(options: &Options, orders: &Receiver<Order>, mailbox: &Mailbox<Arrival>,
         sought: BTreeMap::new(),
         texts,
         new_texts: Vec::new(),
+        model: None,
         expected_seconds: None,
     };
     while let Ok(order) = orders.recv() {
         match order {
-            Order::Foresee(kernel) => drop(maker.know(&kernel)),
+            Order::Expect(model) => maker.expect(model),
+            Order::Foresee(kernel, ir) => drop(maker.know(&kernel, ir)),
             Order::Start(jobs, expected_seconds) => {
                 maker.expected_seconds = expected_seconds;
                 return maker.make(jobs);
@@ -216,43 +230,69 @@ impl Maker<'_> {
         self.options.cc.is_some() || self.options.opt_level.is_some() || self.options.strict
     }
 
-    /// The task of a kernel, for which the store was asked.
-    fn know(&mut self, kernel: &Arc<Kernel>) -> KernelId {
-        if let Some((_, id)) = self.known.iter().find(|(known, _)| Arc::ptr_eq(known, kernel)) {
+    /// Loads what the model with this text needed the last time.
+    fn expect(&mut self, model: IrDigest) {
+        self.model = Some(model);
+        let Some(how) = self.how.as_ref().filter(|_| !self.is_exact()) else { return };
+        for ir in self.texts.expected(&model) {
+            let id = self.texts.get(&self.name(&ir));
+            // What is wrong with it is told if it is needed.
+            if let Some(Ok(loaded)) = id.filter(|_| loaded::recall(&ir, how).is_none()).and_then(|id| self.find(&id)) {
+                self.remember(&ir, &loaded);
+            }
+        }
+    }
+
+    /// Under which name the id of a kernel is kept: its text depends on the language.
+    fn name(&self, ir: &IrDigest) -> IrDigest {
+        *blake3::Hasher::new().update(ir).update(&[self.options.language as u8]).finalize().as_bytes()
+    }
+
+    /// The id of a kernel, for which the store was asked.
+    fn know(&mut self, kernel: &Arc<Kernel>, ir: IrDigest) -> KernelId {
+        if let Some((_, id)) = self.known.iter().find(|(known, _)| *known == ir) {
             return *id;
         }
-        let ir = ir_digest(kernel, self.options.language);
-        let (id, source) = match self.texts.get(&ir) {
-            Some(id) => (*id, None),
+        let name = self.name(&ir);
+        let (id, source) = match self.texts.get(&name) {
+            Some(id) => (id, None),
             None => {
                 let source = render(kernel, self.options.language);
                 let id = KernelId::of(&source, ABI_VERSION);
-                self.new_texts.push((ir, id));
+                self.new_texts.push((name, id.0));
                 (id, Some(source))
             }
         };
-        self.known.push((kernel.clone(), id));
+        self.known.push((ir, id));
         if !self.sought.contains_key(&id) {
-            let found = if self.is_exact() { None } else { self.find(kernel, &id) };
-            let kernel = kernel.clone();
-            self.sought.insert(id, Sought { kernel, source, id, found, elements: 0, numbers: Vec::new() });
+            let recalled = self.how.as_ref().and_then(|how| loaded::recall(&ir, how));
+            let found = match recalled {
+                _ if self.is_exact() => None,
+                Some(loaded) => Some(Ok(loaded)),
+                None => self.find(&id),
+            };
+            if let Some(Ok(loaded)) = &found {
+                self.remember(&ir, loaded);
+            }
+            let sought = Sought { kernel: kernel.clone(), ir, source, id, found, elements: 0, numbers: Vec::new() };
+            self.sought.insert(id, sought);
         }
         id
     }
 
     /// With its text.
     fn task(&self, sought: Sought) -> Task {
-        let Sought { kernel, id, source, found, elements, numbers } = sought;
+        let Sought { kernel, ir, id, source, found, elements, numbers } = sought;
         let source = source.unwrap_or_else(|| render(&kernel, self.options.language));
         // What was known of it is right, unless somebody changed this program without building it anew.
         debug_assert_eq!(id, KernelId::of(&source, ABI_VERSION));
-        Task { kernel, id: KernelId::of(&source, ABI_VERSION), source, found, elements, numbers }
+        Task { kernel, ir, id: KernelId::of(&source, ABI_VERSION), source, found, elements, numbers }
     }
 
     /// What the store has for a kernel, unless the machine may have better.
-    fn find(&self, kernel: &Arc<Kernel>, id: &KernelId) -> Option<Result<Loaded, String>> {
+    fn find(&self, id: &KernelId) -> Option<Result<Loaded, String>> {
         let artifact = self.sound(self.store.get(id, None, &self.machine)?)?;
-        Some(self.load(kernel, &artifact))
+        Some(open(&artifact))
     }
 
     /// An artifact of the store, if its library may be opened: one that somebody else made could run code by that alone.
@@ -267,25 +307,31 @@ impl Maker<'_> {
     }
 
     /// Loads a library, and remembers it for other networks of this process.
-    pub(super) fn load(&self, kernel: &Arc<Kernel>, artifact: &Artifact) -> Result<Loaded, String> {
-        let code = load_entry(&artifact.key.short(), artifact.library(), artifact.record.recipe.entry())
-            .map_err(|error| format!("{error}; the kernel stays on the interpreter"))?;
-        let loaded = Loaded::new(code, artifact);
-        if let Some(how) = &self.how
-            && loaded.is_optimised
-        {
-            loaded::remember(kernel, how, &loaded);
-        }
+    pub(super) fn load(&self, ir: &IrDigest, artifact: &Artifact) -> Result<Loaded, String> {
+        let loaded = open(artifact)?;
+        self.remember(ir, &loaded);
         Ok(loaded)
     }
 
+    fn remember(&self, ir: &IrDigest, loaded: &Loaded) {
+        if let Some(how) = &self.how
+            && loaded.is_optimised
+        {
+            loaded::remember(ir, how, loaded);
+        }
+    }
+
     fn make(mut self, jobs: Vec<Job>) {
-        for Job { number, kernel, elements } in jobs {
-            let id = self.know(&kernel);
+        for Job { number, kernel, ir, elements } in jobs {
+            let id = self.know(&kernel, ir);
             if let Some(sought) = self.sought.get_mut(&id) {
                 sought.numbers.push(number);
                 sought.elements = sought.elements.max(elements);
             }
+        }
+        if let Some(model) = self.model {
+            let needed: Vec<IrDigest> = self.known.iter().map(|(ir, _)| *ir).collect();
+            self.new_texts.extend(self.texts.expect(&model, &needed));
         }
         let mut missing = Vec::new();
         for mut sought in std::mem::take(&mut self.sought).into_values().filter(|sought| !sought.numbers.is_empty()) {
@@ -314,30 +360,15 @@ impl Maker<'_> {
     }
 }
 
+fn open(artifact: &Artifact) -> Result<Loaded, String> {
+    let code = load_entry(&artifact.key.short(), artifact.library(), artifact.record.recipe.entry())
+        .map_err(|error| format!("{error}; the kernel stays on the interpreter"))?;
+    Ok(Loaded::new(code, artifact))
+}
+
 pub(super) fn ready(loaded: Result<Loaded, String>, origin: Origin) -> News {
     match loaded {
         Ok(loaded) => News::Ready(Ready { loaded, origin }),
         Err(reason) => News::Failed(reason),
     }
-}
-
-/// A digest of a kernel, as far as its text depends on it. It means something to this program only.
-fn ir_digest(kernel: &Kernel, language: Language) -> IrDigest {
-    /// Takes everything that is hashed as it is.
-    struct Bytes(Vec<u8>);
-
-    impl Hasher for Bytes {
-        fn write(&mut self, bytes: &[u8]) {
-            self.0.extend_from_slice(bytes);
-        }
-
-        fn finish(&self) -> u64 {
-            0
-        }
-    }
-
-    let mut bytes = Bytes(Vec::with_capacity(16 << 10));
-    language.hash(&mut bytes);
-    kernel.hash(&mut bytes);
-    *blake3::hash(&bytes.0).as_bytes()
 }

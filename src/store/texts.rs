@@ -3,8 +3,9 @@
 //!
 //! A record is of one renderer, which its name tells: another program makes other texts. It is a hint with a digest for
 //! each line: what is damaged is not there, and what two processes write at once is lost for one of them.
-
-use std::collections::BTreeMap;
+//!
+//! The same lines tell which kernels a model needed the last time, by a digest of its text: they can be loaded while the
+//! model is still being read. Whether it needs them is found out as if nothing had been expected.
 
 use super::Store;
 use super::directory::Directory;
@@ -13,7 +14,7 @@ use crate::build::KernelId;
 /// The folder of the records.
 const TEXTS: &str = "texts";
 
-/// Digest of the IR, kernel id, and the first bytes of a digest of both.
+/// Name, value, and the first bytes of a digest of both.
 const LINE: usize = 32 + 32 + CHECK;
 const CHECK: usize = 16;
 
@@ -23,8 +24,61 @@ const MOST: usize = 4096;
 /// The most records: those of programs that are not used any more go with the next line.
 const MOST_RECORDS: usize = 8;
 
-/// A digest of a kernel of the IR.
+/// The most kernels that are expected of one text.
+const MOST_EXPECTED: usize = 64;
+
+/// A digest of a kernel of the IR, or of the text of a model.
 pub type IrDigest = [u8; 32];
+
+/// A line of a record, by a name: digest of a kernel of the IR and kernel id, or the place of an expected kernel and the
+/// digest of its IR.
+pub type TextLine = ([u8; 32], [u8; 32]);
+
+/// What is known of texts: the lines of a record.
+#[derive(Debug, Default)]
+pub struct Texts(Vec<u8>);
+
+impl Texts {
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The id of a kernel of the IR.
+    pub fn get(&self, ir: &IrDigest) -> Option<KernelId> {
+        self.value(ir).map(KernelId)
+    }
+
+    fn value(&self, name: &[u8; 32]) -> Option<[u8; 32]> {
+        // Only lines that are asked for are checked: a few of thousands.
+        let line = self.0.chunks_exact(LINE).rev().find(|line| line[..32] == *name)?;
+        sound(line).map(|(_, value)| value)
+    }
+
+    /// Which kernels the model with this text needed.
+    pub fn expected(&self, text: &IrDigest) -> Vec<IrDigest> {
+        (0..MOST_EXPECTED).map_while(|k| self.value(&place(text, k))).collect()
+    }
+
+    /// The lines that say that the model with this text needs these kernels, if that is not known.
+    pub fn expect(&self, text: &IrDigest, needed: &[IrDigest]) -> Vec<TextLine> {
+        let known = self.expected(text);
+        let new = needed.iter().filter(|ir| !known.contains(ir)).take(MOST_EXPECTED - known.len());
+        (known.len()..).zip(new).map(|(k, ir)| (place(text, k), *ir)).collect()
+    }
+}
+
+/// The name of the place of an expected kernel.
+fn place(text: &IrDigest, k: usize) -> IrDigest {
+    *blake3::Hasher::new().update(text).update(&[k as u8]).finalize().as_bytes()
+}
+
+/// What a line says, if it is as it was written.
+fn sound(line: &[u8]) -> Option<TextLine> {
+    let (name, rest) = line.split_first_chunk::<32>()?;
+    let (value, found) = rest.split_first_chunk::<32>()?;
+    (*found == check(&line[..64])).then_some((*name, *value))
+}
 
 fn check(line: &[u8]) -> [u8; CHECK] {
     let mut check = [0; CHECK];
@@ -34,30 +88,23 @@ fn check(line: &[u8]) -> [u8; CHECK] {
 
 impl Store {
     /// What is known of the texts that a renderer (64 digits) makes.
-    pub fn texts(&self, renderer: &str) -> BTreeMap<IrDigest, KernelId> {
-        self.text_lines(renderer).into_iter().collect()
-    }
-
-    fn text_lines(&self, renderer: &str) -> Vec<(IrDigest, KernelId)> {
+    pub fn texts(&self, renderer: &str) -> Texts {
         let read = |root: &Directory| root.child(TEXTS, false)?.read(renderer, (MOST * LINE) as u64);
-        let Some(Ok(content)) = self.root.as_ref().map(read) else { return Vec::new() };
-        let line = |line: &[u8]| {
-            let (ir, rest) = line.split_first_chunk::<32>()?;
-            let (id, found) = rest.split_first_chunk::<32>()?;
-            (*found == check(&line[..64])).then_some((*ir, KernelId(*id)))
-        };
-        content.bytes.chunks_exact(LINE).filter_map(line).collect()
+        match self.root.as_ref().map(read) {
+            Some(Ok(content)) => Texts(content.bytes),
+            _ => Texts::default(),
+        }
     }
 
     /// Adds to what is known.
-    pub fn add_texts(&self, renderer: &str, new: &[(IrDigest, KernelId)]) {
+    pub fn add_texts(&self, renderer: &str, new: &[TextLine]) {
         // Without it, kernels are found more slowly, and that is all.
         if let Some(root) = self.root.as_ref().filter(|_| !self.options.read_only && !new.is_empty()) {
-            let mut lines = self.text_lines(renderer);
-            lines.retain(|(ir, _)| new.iter().all(|(other, _)| other != ir));
+            let mut lines: Vec<_> = self.texts(renderer).0.chunks_exact(LINE).filter_map(sound).collect();
+            lines.retain(|(name, _)| new.iter().all(|(other, _)| other != name));
             lines.extend(new);
-            let bytes = lines[lines.len().saturating_sub(MOST)..].iter().flat_map(|(ir, id)| {
-                let line = [&ir[..], &id.0[..]].concat();
+            let bytes = lines[lines.len().saturating_sub(MOST)..].iter().flat_map(|(name, value)| {
+                let line = [&name[..], &value[..]].concat();
                 let check = check(&line);
                 line.into_iter().chain(check)
             });
@@ -93,26 +140,30 @@ mod tests {
     fn what_was_added_is_known_and_what_is_damaged_is_not() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path(), StoreOptions::default());
-        let lines: Vec<(IrDigest, KernelId)> = (0..5).map(|k| ([k; 32], KernelId([k + 100; 32]))).collect();
+        let lines: Vec<TextLine> = (0..5).map(|k| ([k; 32], [k + 100; 32])).collect();
         assert!(store.texts("one").is_empty());
         store.add_texts("one", &lines[..3]);
         store.add_texts("one", &lines[2..]);
         store.add_texts("another", &lines[..1]);
-        assert_eq!(store.texts("one"), lines.iter().copied().collect());
-        assert_eq!(store.texts("another").len(), 1);
+        let known = |renderer: &str| {
+            let texts = store.texts(renderer);
+            lines.iter().filter_map(|(name, _)| Some((*name, texts.value(name)?))).collect::<Vec<_>>()
+        };
+        assert_eq!(known("one"), lines);
+        assert_eq!(known("another"), lines[..1]);
         let path = directory.path().join("v1/texts/one");
         let sound = fs::read(&path).unwrap();
         for at in 0..sound.len() {
             let mut bytes = sound.clone();
             bytes[at] ^= 1;
             fs::write(&path, &bytes).unwrap();
-            let known = store.texts("one");
-            assert_eq!(known.len(), 4, "byte {at}");
-            assert!(known.iter().all(|(ir, id)| lines.contains(&(*ir, *id))));
+            let left = known("one");
+            assert_eq!(left.len(), 4, "byte {at}");
+            assert!(left.iter().all(|line| lines.contains(line)));
         }
         for length in 0..sound.len() {
             fs::write(&path, &sound[..length]).unwrap();
-            assert_eq!(store.texts("one").len(), length / LINE);
+            assert_eq!(known("one").len(), length / LINE);
         }
     }
 
@@ -123,16 +174,38 @@ mod tests {
         let line = |k: usize| {
             let mut ir = [0; 32];
             ir[..8].copy_from_slice(&k.to_le_bytes());
-            (ir, KernelId([7; 32]))
+            (ir, [7; 32])
         };
         store.add_texts("one", &(0..MOST + 10).map(line).collect::<Vec<_>>());
         let known = store.texts("one");
-        assert_eq!(known.len(), MOST);
-        assert!(known.contains_key(&line(MOST + 9).0) && !known.contains_key(&line(9).0));
+        assert_eq!(known.0.len(), MOST * LINE);
+        assert!(known.get(&line(MOST + 9).0).is_some() && known.get(&line(9).0).is_none());
         for k in 0..20 {
             store.add_texts(&format!("renderer {k}"), &[line(k)]);
         }
         assert!(fs::read_dir(directory.path().join("v1/texts")).unwrap().count() <= MOST_RECORDS);
-        assert_eq!(store.texts("renderer 19").len(), 1);
+        assert!(store.texts("renderer 19").get(&line(19).0).is_some());
+    }
+
+    #[test]
+    fn what_a_model_needed_is_expected_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path(), StoreOptions::default());
+        let irs: Vec<IrDigest> = (0..200).map(|k| [k; 32]).collect();
+        let expect = |text: u8, needed: &[IrDigest]| {
+            let new = store.texts("one").expect(&[text; 32], needed);
+            store.add_texts("one", &new);
+            new.len()
+        };
+        assert_eq!(expect(1, &irs[..3]), 3);
+        assert_eq!(expect(2, &irs[5..6]), 1);
+        // With other parameters it may need others: both are expected, and then nothing is new.
+        assert_eq!(expect(1, &irs[2..4]), 1);
+        assert_eq!(expect(1, &irs[1..4]), 0);
+        assert_eq!(store.texts("one").expected(&[1; 32]), irs[..4]);
+        assert_eq!(store.texts("one").expected(&[2; 32]), irs[5..6]);
+        assert!(store.texts("one").expected(&[3; 32]).is_empty());
+        expect(1, &irs);
+        assert_eq!(store.texts("one").expected(&[1; 32]).len(), MOST_EXPECTED);
     }
 }
