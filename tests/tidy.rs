@@ -36,6 +36,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 const UNSAFE: &[&str] = &[
     "src/cli/bench/call.rs",
     "src/cli/bench/kernels.rs",
+    "src/engine/beside.rs",
     "src/engine/code_object.rs",
     "src/engine/native.rs",
     "src/engine/once.rs",

@@ -26,9 +26,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser;
+use clap::{Args, FromArgMatches, Parser};
 
-use self::args::{Arguments, Command};
+use self::args::{Arguments, Command, Run};
 use self::failure::Failure;
 
 /// The model is wrong, as [`Failure::exit_code`] says it.
@@ -39,7 +39,7 @@ const INTERRUPTED: u8 = 130;
 
 /// Does what the arguments say; `start` is when the program started.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, start: Instant) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match parse(arguments.into_iter().collect()) {
         Ok(arguments) => arguments,
         Err(error) => {
             drop(error.print());
@@ -53,6 +53,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, start: Instant) -> Ex
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// What the arguments say. Of `run`, which is to start at once, only its own are described at first: describing those of
+/// all commands takes longer than reading a model. Whatever is odd is then told by the whole description.
+fn parse(arguments: Vec<OsString>) -> clap::error::Result<Arguments> {
+    if arguments.get(1).is_some_and(|name| name == "run") {
+        let run = Run::augment_args(clap::Command::new("run")).try_get_matches_from(&arguments[1..]);
+        if let Ok(run) = run.and_then(|found| Run::from_arg_matches(&found)) {
+            return Ok(Arguments { command: Command::Run(run) });
+        }
+    }
+    Arguments::try_parse_from(arguments)
 }
 
 /// Carries out a command; the exit code of one that ran to its end.

@@ -8,6 +8,7 @@
 //! A process may be forked while a network exists: threads do not cross over, so whoever runs the network in the child
 //! gets new ones ([`Engine::was_forked`]).
 
+mod beside;
 mod code_object;
 mod loaded;
 mod making;

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::thread::JoinHandle;
 
+use super::beside::begin_beside;
 use crate::runtime::fpu::default_environment;
 
 /// How often a thread looks for work before it sleeps: some 50 microseconds, about what waking it costs, and longer than
@@ -98,6 +99,7 @@ impl Threads {
             let shared = Arc::clone(&threads.shared);
             let name = format!("saltus-run-{number}");
             let worker = std::thread::Builder::new().name(name).spawn(move || shared.work(number))?;
+            begin_beside(&worker);
             threads.workers.push(worker);
         }
         Ok(threads)

@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
+use super::beside::begin_beside;
 use super::loaded::{self, How, Loaded};
 use super::{Options, Origin};
 use crate::build::elf::check_library;
@@ -94,6 +95,7 @@ impl Worker {
         let (options, mailbox, cancelled) = (options.clone(), mailbox.clone(), cancelled.clone());
         let work = move || work(&options, &received, &mailbox, &cancelled);
         let thread = std::thread::Builder::new().name("saltus-compile".to_string()).spawn(work)?;
+        begin_beside(&thread);
         Ok(Worker { orders, thread: Some(thread), process: std::process::id() })
     }
 
