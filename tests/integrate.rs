@@ -253,7 +253,7 @@ fn run_with_noise(
         let mut current = state.clone();
         for statement in &integration.block.statements {
             let noise = Expr::call("randn", Vec::new());
-            let drawn = statement.value.children().contains(&&noise).then(|| {
+            let drawn = statement.value.children().any(|x| *x == noise).then(|| {
                 let normal = normal(statement.target.trim_start_matches('_'), step);
                 statement.value.map_children(|e| if *e == noise { Expr::float(normal) } else { e.clone() })
             });

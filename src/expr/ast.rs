@@ -169,13 +169,16 @@ impl Expr {
     }
 
     /// The operands, in order.
-    pub fn children(&self) -> Vec<&Expr> {
-        match &self.kind {
-            ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Name(_) => Vec::new(),
-            ExprKind::Unary(_, x) => vec![x],
-            ExprKind::Binary(_, x, y) | ExprKind::Compare(_, x, y) | ExprKind::Logic(_, x, y) => vec![x, y],
-            ExprKind::Call(_, arguments) => arguments.iter().collect(),
-        }
+    pub fn children(&self) -> impl Iterator<Item = &Expr> {
+        let (operands, arguments): ([Option<&Expr>; 2], &[Expr]) = match &self.kind {
+            ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Name(_) => ([None, None], &[]),
+            ExprKind::Unary(_, x) => ([Some(x), None], &[]),
+            ExprKind::Binary(_, x, y) | ExprKind::Compare(_, x, y) | ExprKind::Logic(_, x, y) => {
+                ([Some(x), Some(y)], &[])
+            }
+            ExprKind::Call(_, arguments) => ([None, None], arguments),
+        };
+        operands.into_iter().flatten().chain(arguments)
     }
 
     /// Calls `visit` on this expression and on everything in it, outermost first.
@@ -190,7 +193,7 @@ impl Expr {
     pub fn mentions(&self, name: &str) -> bool {
         match &self.kind {
             ExprKind::Name(n) => n == name,
-            _ => self.children().iter().any(|c| c.mentions(name)),
+            _ => self.children().any(|c| c.mentions(name)),
         }
     }
 

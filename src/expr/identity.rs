@@ -22,6 +22,11 @@ impl Residue {
     /// Zero.
     pub const ZERO: Residue = Residue(0);
 
+    /// Of a number up to twice the prime.
+    fn reduced(value: u64) -> Residue {
+        Residue(if value >= PRIME { value - PRIME } else { value })
+    }
+
     /// `self / other`; `None` for a divisor of zero.
     pub fn over(self, other: Residue) -> Option<Residue> {
         // Fermat: the inverse of x is x^(p-2).
@@ -37,21 +42,23 @@ impl Residue {
 impl Add for Residue {
     type Output = Residue;
     fn add(self, other: Residue) -> Residue {
-        Residue((self.0 + other.0) % PRIME)
+        Residue::reduced(self.0 + other.0)
     }
 }
 
 impl Sub for Residue {
     type Output = Residue;
     fn sub(self, other: Residue) -> Residue {
-        Residue((self.0 + PRIME - other.0) % PRIME)
+        Residue::reduced(self.0 + PRIME - other.0)
     }
 }
 
 impl Mul for Residue {
     type Output = Residue;
     fn mul(self, other: Residue) -> Residue {
-        Residue((u128::from(self.0) * u128::from(other.0) % u128::from(PRIME)) as u64)
+        let product = u128::from(self.0) * u128::from(other.0);
+        // 2^61 is 1 here.
+        Residue::reduced((product as u64 & PRIME) + (product >> 61) as u64)
     }
 }
 

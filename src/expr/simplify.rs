@@ -282,7 +282,7 @@ pub fn reciprocal_powers(expr: &Expr) -> Expr {
 
 /// How many nodes the tree has.
 pub fn size(expr: &Expr) -> usize {
-    1 + expr.children().into_iter().map(size).sum::<usize>()
+    1 + expr.children().map(size).sum::<usize>()
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ fn pair_is_taken(matrix: &Matrix, i: usize, j: usize, known_real: bool) -> Optio
 fn is_known_real(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Name(_) | ExprKind::Unary(UnaryOp::Neg, _) => {
-            expr.children().into_iter().all(is_known_real)
+            expr.children().all(is_known_real)
         }
         ExprKind::Binary(BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul, x, y) => is_known_real(x) && is_known_real(y),
         ExprKind::Binary(BinaryOp::Div, x, y) => is_known_real(x) && y.names().is_empty(),

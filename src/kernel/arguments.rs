@@ -149,7 +149,7 @@ impl Forwarder<'_> {
         {
             *expr = stored.clone();
         }
-        expr.children_mut().into_iter().for_each(|x| self.forward(x));
+        expr.children_mut().for_each(|x| self.forward(x));
     }
 }
 
@@ -256,7 +256,7 @@ fn params_of(expr: &mut Expr, visit: &mut impl FnMut(&mut ParamId)) {
         Expr::Gather(param, _) => visit(param),
         _ => {}
     }
-    expr.children_mut().into_iter().for_each(|x| params_of(x, visit));
+    expr.children_mut().for_each(|x| params_of(x, visit));
 }
 
 fn params_of_place(place: &mut Place, visit: &mut impl FnMut(&mut ParamId)) {

@@ -199,7 +199,25 @@ pub enum BinaryOp {
     Ne,
 }
 
+impl UnaryOp {
+    /// The type of the result, if it is the same for all operands; else it is that of the operand.
+    pub fn result(self) -> Option<Type> {
+        match self {
+            UnaryOp::Neg => None,
+            UnaryOp::Not => Some(Type::Bool),
+            UnaryOp::ToBits => Some(Type::I64),
+            UnaryOp::Abs | UnaryOp::Sqrt | UnaryOp::Floor | UnaryOp::Trunc => Some(Type::F64),
+            UnaryOp::FromBits | UnaryOp::Round32 => Some(Type::F64),
+        }
+    }
+}
+
 impl BinaryOp {
+    /// The type of the result, if it is the same for all operands; else it is that of the operands.
+    pub fn result(self) -> Option<Type> {
+        if self.is_comparison() { Some(Type::Bool) } else { None }
+    }
+
     /// Whether the result is a boolean whatever the operands.
     pub fn is_comparison(self) -> bool {
         matches!(self, BinaryOp::Lt | BinaryOp::Le | BinaryOp::Eq | BinaryOp::Ne)
@@ -326,25 +344,31 @@ impl Expr {
     }
 
     /// The operands, in order.
-    pub fn children(&self) -> Vec<&Expr> {
-        match self {
-            Expr::Const(_) | Expr::Local(_) | Expr::Load(_) | Expr::Element => Vec::new(),
-            Expr::Unary(_, x) | Expr::Cast(_, x) | Expr::Table(_, x) | Expr::Gather(_, x) => vec![x],
-            Expr::Binary(_, x, y) => vec![x, y],
-            Expr::Select(c, x, y) => vec![c, x, y],
-            Expr::Call(_, arguments) => arguments.iter().collect(),
-        }
+    pub fn children(&self) -> impl Iterator<Item = &Expr> {
+        let (operands, arguments): ([Option<&Expr>; 3], &[Expr]) = match self {
+            Expr::Const(_) | Expr::Local(_) | Expr::Load(_) | Expr::Element => ([None; 3], &[]),
+            Expr::Unary(_, x) | Expr::Cast(_, x) | Expr::Table(_, x) | Expr::Gather(_, x) => {
+                ([Some(x), None, None], &[])
+            }
+            Expr::Binary(_, x, y) => ([Some(x), Some(y), None], &[]),
+            Expr::Select(c, x, y) => ([Some(c), Some(x), Some(y)], &[]),
+            Expr::Call(_, arguments) => ([None; 3], arguments),
+        };
+        operands.into_iter().flatten().chain(arguments)
     }
 
     /// The operands, in order, to change them.
-    pub fn children_mut(&mut self) -> Vec<&mut Expr> {
-        match self {
-            Expr::Const(_) | Expr::Local(_) | Expr::Load(_) | Expr::Element => Vec::new(),
-            Expr::Unary(_, x) | Expr::Cast(_, x) | Expr::Table(_, x) | Expr::Gather(_, x) => vec![x],
-            Expr::Binary(_, x, y) => vec![x, y],
-            Expr::Select(c, x, y) => vec![c, x, y],
-            Expr::Call(_, arguments) => arguments.iter_mut().collect(),
-        }
+    pub fn children_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
+        let (operands, arguments): ([Option<&mut Expr>; 3], &mut [Expr]) = match self {
+            Expr::Const(_) | Expr::Local(_) | Expr::Load(_) | Expr::Element => ([None, None, None], &mut []),
+            Expr::Unary(_, x) | Expr::Cast(_, x) | Expr::Table(_, x) | Expr::Gather(_, x) => {
+                ([Some(x), None, None], &mut [])
+            }
+            Expr::Binary(_, x, y) => ([Some(x), Some(y), None], &mut []),
+            Expr::Select(c, x, y) => ([Some(c), Some(x), Some(y)], &mut []),
+            Expr::Call(_, arguments) => ([None, None, None], arguments),
+        };
+        operands.into_iter().flatten().chain(arguments)
     }
 
     /// Calls `visit` on this expression and on everything in it, outermost first.
@@ -416,12 +440,9 @@ pub fn type_of(expr: &Expr, locals: &[Local], params: &[Param]) -> Type {
         Expr::Local(id) => locals[id.0 as usize].ty,
         Expr::Load(Place { param, .. }) | Expr::Gather(param, _) => params[param.0 as usize].storage.ty(),
         Expr::Element => Type::I32,
-        Expr::Unary(UnaryOp::Not, _) => Type::Bool,
-        Expr::Unary(UnaryOp::ToBits, _) => Type::I64,
-        Expr::Unary(UnaryOp::FromBits, _) => Type::F64,
-        Expr::Unary(_, x) => type_of(x, locals, params),
-        Expr::Binary(op, ..) if op.is_comparison() => Type::Bool,
-        Expr::Binary(_, x, _) | Expr::Select(_, x, _) => type_of(x, locals, params),
+        Expr::Unary(op, x) => op.result().unwrap_or_else(|| type_of(x, locals, params)),
+        Expr::Binary(op, x, _) => op.result().unwrap_or_else(|| type_of(x, locals, params)),
+        Expr::Select(_, x, _) => type_of(x, locals, params),
         Expr::Cast(ty, _) => *ty,
         Expr::Call(..) | Expr::Table(..) => Type::F64,
     }

@@ -5,9 +5,10 @@
 //! names the place, never a message about the model.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::ir::{
-    BinaryOp, Const, Expr, Index, Kernel, LocalId, LoopShape, ParamId, Place, Stmt, Storage, Type, UnaryOp, type_of,
+    BinaryOp, Const, Expr, Index, Kernel, LocalId, LoopShape, ParamId, Place, Stmt, Storage, Type, UnaryOp,
 };
 use super::maths;
 
@@ -115,7 +116,9 @@ pub fn verify(kernel: &Kernel) -> Result<(), VerifyError> {
         checker.statement(stmt).map_err(at(|| format!("statement {} of the vector part", number + 1)))?;
     }
     if let LoopShape::Select(condition) | LoopShape::Pairs(condition) = &kernel.shape {
-        checker.typed(condition, Type::Bool, "the condition").map_err(at(|| "the condition of the loop".into()))?;
+        checker
+            .typed(condition, Type::Bool, format_args!("the condition"))
+            .map_err(at(|| "the condition of the loop".into()))?;
     }
     match checker.computed.iter().position(|computed| !computed) {
         Some(never) => {
@@ -170,7 +173,7 @@ impl Checker<'_> {
             Stmt::Comment(text) => Err(Fault::BadComment(text.clone())),
             Stmt::Let(id, value) => {
                 let local = self.kernel.locals.get(id.0 as usize).ok_or(Fault::NoLocal(*id))?;
-                self.typed(value, local.ty, &format!("the value of `{}`", local.name))?;
+                self.typed(value, local.ty, format_args!("the value of `{}`", local.name))?;
                 if std::mem::replace(&mut self.computed[id.0 as usize], true) {
                     return Err(Fault::ComputedTwice(local.name.clone()));
                 }
@@ -185,11 +188,11 @@ impl Checker<'_> {
                 if place.index == Index::Zero && !self.scalar_part {
                     return Err(Fault::ScalarStoreInVectorPart(param.name.clone()));
                 }
-                self.typed(value, storage.ty(), &format!("the value for `{}`", param.name))?;
-                when.iter().try_for_each(|when| self.typed(when, Type::Bool, "the condition"))
+                self.typed(value, storage.ty(), format_args!("the value for `{}`", param.name))?;
+                when.iter().try_for_each(|when| self.typed(when, Type::Bool, format_args!("the condition")))
             }
             Stmt::Flag(bit, _) if *bit >= 64 => Err(Fault::BadFlag(*bit)),
-            Stmt::Flag(_, condition) => self.typed(condition, Type::Bool, "the condition"),
+            Stmt::Flag(_, condition) => self.typed(condition, Type::Bool, format_args!("the condition")),
         }
     }
 
@@ -211,45 +214,51 @@ impl Checker<'_> {
         Ok(indexed.storage)
     }
 
-    fn typed(&self, expr: &Expr, expected: Type, what: &str) -> Result<(), Fault> {
+    fn typed(&self, expr: &Expr, expected: Type, what: fmt::Arguments<'_>) -> Result<(), Fault> {
         self.one_of(expr, &[expected], what).map(drop)
     }
 
-    fn one_of(&self, expr: &Expr, expected: &[Type], what: &str) -> Result<Type, Fault> {
+    fn one_of(&self, expr: &Expr, expected: &[Type], what: fmt::Arguments<'_>) -> Result<Type, Fault> {
         let found = self.check(expr)?;
         if expected.contains(&found) {
             return Ok(found);
         }
         let expected: Vec<String> = expected.iter().map(|ty| format!("{ty:?}")).collect();
-        Err(Fault::Mistyped { what: what.to_owned(), found, expected: expected.join(" or ") })
+        Err(Fault::Mistyped { what: what.to_string(), found, expected: expected.join(" or ") })
     }
 
     /// The type of an expression all of which is well-formed.
     fn check(&self, expr: &Expr) -> Result<Type, Fault> {
-        match expr {
-            Expr::Const(_) => {}
+        Ok(match expr {
+            Expr::Const(c) => c.ty(),
             Expr::Local(id) => {
                 let local = self.kernel.locals.get(id.0 as usize).ok_or(Fault::NoLocal(*id))?;
                 if !self.computed[id.0 as usize] {
                     return Err(Fault::NotComputed(local.name.clone()));
                 }
+                local.ty
             }
-            Expr::Load(place) => drop(self.place(*place)?),
+            Expr::Load(place) => self.place(*place)?.ty(),
             Expr::Element if self.scalar_part => return Err(Fault::ElementInScalarPart),
-            Expr::Element => {}
-            Expr::Unary(op, x) => drop(self.one_of(x, unary_operands(*op), &format!("the operand of {op:?}"))?),
+            Expr::Element => Type::I32,
+            Expr::Unary(op, x) => {
+                let ty = self.one_of(x, unary_operands(*op), format_args!("the operand of {op:?}"))?;
+                op.result().unwrap_or(ty)
+            }
             Expr::Binary(op, x, y) => {
-                let ty = self.one_of(x, binary_operands(*op), &format!("the first operand of {op:?}"))?;
-                self.typed(y, ty, &format!("the second operand of {op:?}"))?;
+                let ty = self.one_of(x, binary_operands(*op), format_args!("the first operand of {op:?}"))?;
+                self.typed(y, ty, format_args!("the second operand of {op:?}"))?;
                 // Any other count has a meaning in no language, and another one on each processor.
                 if matches!(op, BinaryOp::Shl | BinaryOp::Shr) && !matches!(**y, Expr::Const(Const::I64(0..64))) {
                     return Err(Fault::BadShift(*op));
                 }
+                op.result().unwrap_or(ty)
             }
             Expr::Select(condition, x, y) => {
-                self.typed(condition, Type::Bool, "the condition of Select")?;
+                self.typed(condition, Type::Bool, format_args!("the condition of Select"))?;
                 let ty = self.check(x)?;
-                self.typed(y, ty, "the third operand of Select")?;
+                self.typed(y, ty, format_args!("the third operand of Select"))?;
+                ty
             }
             Expr::Cast(to, x) => {
                 let from = self.check(x)?;
@@ -257,6 +266,7 @@ impl Checker<'_> {
                 if from == *to {
                     return Err(Fault::NoCast(from, *to));
                 }
+                *to
             }
             Expr::Call(name, arguments) => {
                 let expected = maths::lookup(name).ok_or_else(|| Fault::NoFunction((*name).to_owned()))?.arity;
@@ -264,8 +274,9 @@ impl Checker<'_> {
                     return Err(Fault::Arity { name: (*name).to_owned(), expected, found: arguments.len() });
                 }
                 for argument in arguments {
-                    self.typed(argument, Type::F64, &format!("an argument of `{name}`"))?;
+                    self.typed(argument, Type::F64, format_args!("an argument of `{name}`"))?;
                 }
+                Type::F64
             }
             Expr::Table(name, _) => return Err(Fault::Table((*name).to_owned())),
             Expr::Gather(id, index) => {
@@ -273,10 +284,10 @@ impl Checker<'_> {
                 if param.scalar || param.written {
                     return Err(Fault::BadGather(param.name.clone()));
                 }
-                self.typed(index, Type::I64, &format!("the index into `{}`", param.name))?;
+                self.typed(index, Type::I64, format_args!("the index into `{}`", param.name))?;
+                param.storage.ty()
             }
-        }
-        Ok(type_of(expr, &self.kernel.locals, &self.kernel.params))
+        })
     }
 }
 

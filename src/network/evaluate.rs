@@ -12,7 +12,8 @@ use crate::engine;
 use crate::expr::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::expr::check::{Kind, Meaning, Scope, Unknown, ValueType, check};
 use crate::expr::parser;
-use crate::kernel::ir::{LoopShape, Storage, Type};
+use crate::kernel::interpret::meaning::constant;
+use crate::kernel::ir::{Const, Kernel, LoopShape, Param, ParamId, Stmt, Storage, Type};
 use crate::kernel::lower::Lowerer;
 use crate::model::namespace::{Constant, Namespace, Number};
 use crate::runtime::array::Array;
@@ -108,6 +109,9 @@ impl Constants {
         };
         lowerer.output("_value", storage, value);
         let lowered = lowerer.finish(LoopShape::Each);
+        if let Some(value) = self.folded(&lowered.kernel) {
+            return Ok(value);
+        }
         let mut result = Array::zeros(element_type(storage), 1);
         let arrays = lowered.kernel.params.iter().map(|p| match self.arrays.get_mut(&p.name) {
             Some(array) => array.pointer(),
@@ -120,6 +124,32 @@ impl Constants {
             ValueType::Boolean => Number::Boolean(result.get(0) != 0.0),
             ValueType::Integer => Number::Integer(result.get_i64(0)),
             ValueType::Float => Number::Float(result.get(0)),
+        })
+    }
+
+    /// The value that a kernel stores, if it takes no more than the operations of the IR to know it: most constants are a
+    /// number and a unit, and no program has to be made for them.
+    fn folded(&self, kernel: &Kernel) -> Option<Number> {
+        let (true, [Stmt::Store { value, when: None, .. }]) = (kernel.scalar.is_empty(), kernel.vector.as_slice())
+        else {
+            return None;
+        };
+        let param = |id: ParamId| {
+            let Param { name, storage, .. } = kernel.params.get(id.0 as usize)?;
+            let value = self.namespace.constants.get(name)?.value;
+            Some(match (storage, value) {
+                (Storage::Bool, Number::Boolean(value)) => Const::Bool(value),
+                (Storage::I32, Number::Integer(value)) => Const::I32(i32::try_from(value).ok()?),
+                (Storage::I64, Number::Integer(value)) => Const::I64(value),
+                (Storage::F64, Number::Float(value)) => Const::f64(value),
+                _ => return None,
+            })
+        };
+        Some(match constant(value, &param)? {
+            Const::Bool(value) => Number::Boolean(value),
+            Const::I32(value) => Number::Integer(value.into()),
+            Const::I64(value) => Number::Integer(value),
+            Const::F64(bits) => Number::Float(f64::from_bits(bits)),
         })
     }
 }

@@ -76,7 +76,7 @@ struct Binder<'a> {
 impl Binder<'_> {
     fn bind(&mut self, expr: &mut Expr, in_branch: bool) {
         let is_select = matches!(expr, Expr::Select(..));
-        for (k, child) in expr.children_mut().into_iter().enumerate() {
+        for (k, child) in expr.children_mut().enumerate() {
             self.bind(child, in_branch || is_select && k > 0);
         }
         let stem = match expr {

@@ -1,7 +1,7 @@
 //! The values of a kernel as a graph in which equal values are one node. Building it folds constants and drops work that
 //! changes no bit of any input.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::kernel::interpret::meaning;
 use crate::kernel::ir::{BinaryOp, Const, Expr, Index, Kernel, Param, ParamId, Place, Type, UnaryOp};
@@ -52,9 +52,9 @@ struct Facts {
 #[derive(Default)]
 pub(super) struct Graph {
     facts: Vec<Facts>,
-    known: HashMap<Node, NodeId>,
+    known: FxHashMap<Node, NodeId>,
     /// How often each parameter was written so far.
-    versions: HashMap<ParamId, u32>,
+    versions: FxHashMap<ParamId, u32>,
 }
 
 impl Graph {
@@ -103,20 +103,19 @@ impl Graph {
 
     /// The value of a tree as it is now; `locals` holds the values of the locals.
     pub(super) fn expr(&mut self, kernel: &Kernel, locals: &[Option<NodeId>], expr: &Expr) -> NodeId {
-        let operands: Vec<NodeId> = expr.children().into_iter().map(|x| self.expr(kernel, locals, x)).collect();
-        let node = match (expr, operands.as_slice()) {
-            (Expr::Local(id), _) => return locals[id.0 as usize].expect("a local is computed before it is used"),
-            (Expr::Const(c), _) => Node::Const(*c),
-            (Expr::Element, _) => Node::Element,
-            (Expr::Load(place), _) => Node::Load(*place, self.versions(*place)),
-            (Expr::Unary(op, _), [x]) => Node::Unary(*op, *x),
-            (Expr::Binary(op, ..), [x, y]) => Node::Binary(*op, [*x, *y]),
-            (Expr::Select(..), [c, x, y]) => Node::Select([*c, *x, *y]),
-            (Expr::Cast(ty, _), [x]) => Node::Cast(*ty, *x),
-            (Expr::Call(name, _), _) => Node::Call(name, operands),
-            (Expr::Table(name, _), [x]) => Node::Table(name, *x),
-            (Expr::Gather(param, _), [x]) => Node::Gather(*param, *x),
-            _ => unreachable!("an expression has as many children as it has operands"),
+        let mut value = |x: &Expr| self.expr(kernel, locals, x);
+        let node = match expr {
+            Expr::Local(id) => return locals[id.0 as usize].expect("a local is computed before it is used"),
+            Expr::Const(c) => Node::Const(*c),
+            Expr::Element => Node::Element,
+            Expr::Load(place) => Node::Load(*place, self.versions(*place)),
+            Expr::Unary(op, x) => Node::Unary(*op, value(x)),
+            Expr::Binary(op, x, y) => Node::Binary(*op, [value(x), value(y)]),
+            Expr::Select(c, x, y) => Node::Select([value(c), value(x), value(y)]),
+            Expr::Cast(ty, x) => Node::Cast(*ty, value(x)),
+            Expr::Call(name, arguments) => Node::Call(name, arguments.iter().map(value).collect()),
+            Expr::Table(name, x) => Node::Table(name, value(x)),
+            Expr::Gather(param, x) => Node::Gather(*param, value(x)),
         };
         self.add(&kernel.params, node)
     }
@@ -155,10 +154,10 @@ impl Graph {
             Node::Const(c) => c.ty(),
             Node::Load(Place { param, .. }, _) | Node::Gather(param, _) => params[param.0 as usize].storage.ty(),
             Node::Element => Type::I32,
-            Node::Unary(UnaryOp::ToBits, _) => Type::I64,
-            Node::Unary(UnaryOp::FromBits, _) | Node::Call(..) | Node::Table(..) => Type::F64,
-            Node::Binary(op, _) if op.is_comparison() => Type::Bool,
-            Node::Unary(_, x) | Node::Binary(_, [x, _]) | Node::Select([_, x, _]) => self.ty(*x),
+            Node::Call(..) | Node::Table(..) => Type::F64,
+            Node::Unary(op, x) => op.result().unwrap_or_else(|| self.ty(*x)),
+            Node::Binary(op, [x, _]) => op.result().unwrap_or_else(|| self.ty(*x)),
+            Node::Select([_, x, _]) => self.ty(*x),
             Node::Cast(ty, _) => *ty,
         }
     }

@@ -74,7 +74,7 @@ fn renumber(expr: &mut Expr, moved_to: &[LocalId]) {
     if let Expr::Local(id) = expr {
         *id = moved_to[id.0 as usize];
     }
-    expr.children_mut().into_iter().for_each(|x| renumber(x, moved_to));
+    expr.children_mut().for_each(|x| renumber(x, moved_to));
 }
 
 /// A statement over values.

@@ -1,7 +1,7 @@
 //! The meaning of every operation of the IR on single values, for the folding of constants. No input traps or panics;
 //! what has no meaning is `None`.
 
-use crate::kernel::ir::{BinaryOp, Const, Type, UnaryOp};
+use crate::kernel::ir::{BinaryOp, Const, Expr, Index, ParamId, Place, Type, UnaryOp};
 use crate::kernel::maths::operators::{div_i32, div_i64, mod_i32, mod_i64, round32, to_i32, to_i64};
 
 /// An operation on a constant of a type it takes; `None` for the bits of a NaN, which have no meaning.
@@ -35,6 +35,19 @@ pub fn binary(op: BinaryOp, x: Const, y: Const) -> Option<Const> {
         (Const::I32(x), Const::I32(y)) => binary_i32(op, x, y),
         (Const::I64(x), Const::I64(y)) => binary_i64(op, x, y),
         (Const::F64(x), Const::F64(y)) => binary_f64(op, f64::from_bits(x), f64::from_bits(y)),
+        _ => None,
+    }
+}
+
+/// The value of an expression that is made of constants, those of parameters included; `None` if it is not, or if one of
+/// its operations has no meaning for them.
+pub fn constant(expr: &Expr, param: &dyn Fn(ParamId) -> Option<Const>) -> Option<Const> {
+    match expr {
+        Expr::Const(c) => Some(*c),
+        Expr::Load(Place { param: id, index: Index::Zero }) => param(*id),
+        Expr::Unary(op, x) => unary(*op, constant(x, param)?),
+        Expr::Binary(op, x, y) => binary(*op, constant(x, param)?, constant(y, param)?),
+        Expr::Cast(ty, x) => Some(cast(*ty, constant(x, param)?)),
         _ => None,
     }
 }

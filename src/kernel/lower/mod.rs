@@ -249,29 +249,28 @@ impl<'a> Lowerer<'a> {
 
     /// Whether the value is the same for all cells, with what is known in the scalar part.
     fn is_scalar(&self, expr: &ast::Expr) -> bool {
-        let mut draws_for_each = false;
-        expr.walk(&mut |e| {
-            if let ast::ExprKind::Call(name, _) = &e.kind {
-                draws_for_each |= draws(name) || self.symbols.function(name).is_some_and(|f| f.is_stateful());
+        match &expr.kind {
+            ast::ExprKind::Name(name) => self.name_is_scalar(name),
+            ast::ExprKind::Call(name, _)
+                if draws(name) || self.symbols.function(name).is_some_and(|f| f.is_stateful()) =>
+            {
+                // Each cell has its own.
+                false
             }
-        });
-        !draws_for_each && self.names_are_scalar(expr)
+            _ => expr.children().all(|x| self.is_scalar(x)),
+        }
     }
 
-    fn names_are_scalar(&self, expr: &ast::Expr) -> bool {
-        expr.names().iter().all(|name| {
-            if let Some(local) = self.temporaries.get(name) {
-                return self.scalar_locals.contains(local);
-            }
-            match self.symbol(name) {
-                Some(Symbol::Array { scalar, .. }) => scalar,
-                Some(Symbol::Literal(_) | Symbol::Constant(_) | Symbol::Value { .. } | Symbol::LinkedRow { .. }) => {
-                    true
-                }
-                Some(Symbol::Subexpression { varies, .. }) => !varies,
-                Some(Symbol::Element | Symbol::ElementFrom(_) | Symbol::Linked { .. }) | None => false,
-            }
-        })
+    fn name_is_scalar(&self, name: &str) -> bool {
+        if let Some(local) = self.temporaries.get(name) {
+            return self.scalar_locals.contains(local);
+        }
+        match self.symbol(name) {
+            Some(Symbol::Array { scalar, .. }) => scalar,
+            Some(Symbol::Literal(_) | Symbol::Constant(_) | Symbol::Value { .. } | Symbol::LinkedRow { .. }) => true,
+            Some(Symbol::Subexpression { varies, .. }) => !varies,
+            Some(Symbol::Element | Symbol::ElementFrom(_) | Symbol::Linked { .. }) | None => false,
+        }
     }
 
     fn statement_here(&mut self, statement: &ast::Statement) -> Result<()> {
@@ -371,12 +370,10 @@ impl<'a> Lowerer<'a> {
             Expr::Local(id) => self.locals[id.0 as usize].ty,
             Expr::Load(Place { param, .. }) | Expr::Gather(param, _) => self.params[param.0 as usize].storage.ty(),
             Expr::Element => Type::I32,
-            Expr::Unary(UnaryOp::Not, _) => Type::Bool,
-            Expr::Unary(UnaryOp::ToBits, _) => Type::I64,
-            Expr::Unary(UnaryOp::FromBits, _) | Expr::Call(..) | Expr::Table(..) => Type::F64,
-            Expr::Unary(_, x) => self.ty(x),
-            Expr::Binary(op, ..) if op.is_comparison() => Type::Bool,
-            Expr::Binary(_, x, _) | Expr::Select(_, x, _) => self.ty(x),
+            Expr::Call(..) | Expr::Table(..) => Type::F64,
+            Expr::Unary(op, x) => op.result().unwrap_or_else(|| self.ty(x)),
+            Expr::Binary(op, x, _) => op.result().unwrap_or_else(|| self.ty(x)),
+            Expr::Select(_, x, _) => self.ty(x),
             Expr::Cast(ty, _) => *ty,
         }
     }
