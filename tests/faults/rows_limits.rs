@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -161,6 +161,19 @@ fn hanging() -> Vec<(String, &'static str, &'static str, bool)> {
     asked.into_iter().chain(quick).chain(compiling).collect()
 }
 
+/// Sends a signal as soon as something has begun: whether it had, how the process ended, and what it said.
+fn end(child: Child, signal: Signal, has_begun: impl Fn() -> bool) -> (bool, Result<i32, String>, String) {
+    let (process, started) = (Pid::from_child(&child), Instant::now());
+    while !has_begun() && started.elapsed() < PATIENCE {
+        std::thread::yield_now();
+    }
+    let begun = has_begun() && kill_process(process, signal).is_ok();
+    let ended = ending(process);
+    let mut said = String::new();
+    let _ = std::io::Read::read_to_string(&mut child.stderr.expect("piped"), &mut said);
+    (begun, ended, said)
+}
+
 fn signals(_: usize, cases: &mut Cases) {
     const HANG: &str = "sleep 1000 & echo $! $$ >> {at}/pids; wait";
     for (what, program, pattern, is_clang) in hanging() {
@@ -176,19 +189,8 @@ fn signals(_: usize, cases: &mut Cases) {
             let mut command = run(at.path(), &model, tier);
             command.env("TMPDIR", &temporary).env("CC", if program == "cc" { &hangs } else { &sound });
             command.env("PATH", format!("{}:{PATHS}", at.path().display())).env("SALTUS_COMPILE_TIMEOUT", "1000");
-            let mut child = command.spawn().expect("a process");
             let pids = || fs::read_to_string(at.path().join("pids")).unwrap_or_default();
-            let started = Instant::now();
-            while !pids().ends_with('\n') && started.elapsed() < PATIENCE {
-                if matches!(child.try_wait(), Ok(Some(_))) {
-                    break;
-                }
-                std::thread::yield_now();
-            }
-            let begun = kill_process(Pid::from_child(&child), signal).is_ok() && !pids().is_empty();
-            let ended = ending(Pid::from_child(&child));
-            let mut said = String::new();
-            let _ = std::io::Read::read_to_string(&mut child.stderr.take().expect("piped"), &mut said);
+            let (begun, ended, said) = end(command.spawn().expect("a process"), signal, || pids().ends_with('\n'));
             let interrupted = said.ends_with("interrupted: results are those up to the last whole step\n");
             // Whoever waited for an answer until its time was over says so.
             let good = begun && ended == Ok(130) && interrupted && !said.contains("was stopped after");
