@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::elf::{Objection, check_library};
+use super::env::Env;
 use super::process::{self, ProcessError, command_line};
 use super::recipe::{LIBRARY_FILE, Recipe, source_file};
 use super::toolchain::Toolchain;
@@ -30,6 +31,14 @@ pub struct CompileOptions {
     pub time_limit: Duration,
     /// Where the private directories are made; the system's temporary directory if absent.
     pub scratch: Option<PathBuf>,
+}
+
+impl CompileOptions {
+    /// With the time limit that the user has set, if there is one.
+    pub fn of_env(env: &Env) -> CompileOptions {
+        let default = CompileOptions::default();
+        CompileOptions { time_limit: env.compile_time_limit().unwrap_or(default.time_limit), ..default }
+    }
 }
 
 impl Default for CompileOptions {

@@ -2,9 +2,14 @@
 //!
 //! Compilers call functions that nobody wrote (memset, memcpy, sqrt, floor), and fast-math at a link makes a library
 //! that switches its process to flush-to-zero when it is loaded. Both are refused here, before anyone opens the file.
+//! So is what whoever made a stored library may have put into it: nothing of it may run by being opened.
 
-use object::elf::{DT_FINI, DT_FINI_ARRAYSZ, DT_INIT, DT_INIT_ARRAYSZ, DT_NEEDED, DT_PREINIT_ARRAYSZ, ET_DYN, PT_TLS};
-use object::read::elf::{ElfFile64, FileHeader as _, ProgramHeader as _};
+use object::elf::{
+    DT_AUDIT, DT_AUXILIARY, DT_DEPAUDIT, DT_FILTER, DT_FINI, DT_FINI_ARRAYSZ, DT_INIT, DT_INIT_ARRAYSZ, DT_JMPREL,
+    DT_NEEDED, DT_NULL, DT_PLTRELSZ, DT_PREINIT_ARRAYSZ, DT_RELA, DT_RELASZ, DynamicTag, ET_DYN, PT_LOAD, PT_TLS,
+    R_AARCH64_IRELATIVE, R_X86_64_IRELATIVE, Rela64, STT_GNU_IFUNC,
+};
+use object::read::elf::{Dyn as _, ElfFile64, FileHeader as _, ProgramHeader as _};
 use object::{Endianness, Object, ObjectSymbol};
 
 /// What is wrong with a library that a compiler made.
@@ -41,15 +46,17 @@ pub fn check_library(bytes: &[u8], entry: &str) -> Result<(), Objection> {
     if elf.elf_program_headers().iter().any(|segment| segment.p_type(endian) == PT_TLS) {
         return Err(Objection::ThreadLocal);
     }
-    for dynamic in elf.elf_dynamic_table().map_err(not_a_library)?.iter() {
-        if dynamic.tag == DT_NEEDED {
-            return Err(Objection::NeedsLibraries);
-        }
-        let sizes = [DT_INIT_ARRAYSZ, DT_FINI_ARRAYSZ, DT_PREINIT_ARRAYSZ];
-        let runs = dynamic.tag == DT_INIT || dynamic.tag == DT_FINI || sizes.contains(&dynamic.tag) && dynamic.val > 0;
-        if runs {
-            return Err(Objection::RunsAtLoad);
-        }
+    let entries = dynamic_entries(&elf).map_err(not_a_library)?;
+    if entries.iter().any(|(tag, _)| [DT_NEEDED, DT_FILTER, DT_AUXILIARY, DT_AUDIT, DT_DEPAUDIT].contains(tag)) {
+        return Err(Objection::NeedsLibraries);
+    }
+    let arrays = [DT_INIT_ARRAYSZ, DT_FINI_ARRAYSZ, DT_PREINIT_ARRAYSZ];
+    let runs =
+        |(tag, value): &(DynamicTag, u64)| [DT_INIT, DT_FINI].contains(tag) || arrays.contains(tag) && *value > 0;
+    let has_choice = elf.dynamic_symbols().any(|symbol| symbol.elf_symbol().st_type() == STT_GNU_IFUNC);
+    // Whoever resolves a symbol that code chooses runs that code.
+    if entries.iter().any(runs) || has_choice || chooses(&elf, &entries)? {
+        return Err(Objection::RunsAtLoad);
     }
     let names = |wanted: fn(&object::read::elf::ElfSymbol<'_, '_, _>) -> bool| -> Vec<String> {
         let symbols = elf.dynamic_symbols().filter(wanted);
@@ -63,4 +70,39 @@ pub fn check_library(bytes: &[u8], entry: &str) -> Result<(), Objection> {
         return Err(Objection::NoEntry(entry.to_string()));
     }
     Ok(())
+}
+
+type Elf<'data> = ElfFile64<'data, Endianness>;
+
+/// What the dynamic linker is told. It reads the segment; the table of sections, which is for tools, may say something else.
+fn dynamic_entries(elf: &Elf<'_>) -> object::Result<Vec<(DynamicTag, u64)>> {
+    let mut entries = Vec::new();
+    for segment in elf.elf_program_headers() {
+        let segment = segment.dynamic(elf.endian(), elf.data())?.unwrap_or_default();
+        let entry = |entry: &object::elf::Dyn64<Endianness>| (entry.d_tag(elf.endian()), entry.d_val(elf.endian()));
+        entries.extend(segment.iter().map(entry).take_while(|(tag, _)| *tag != DT_NULL));
+    }
+    Ok(entries)
+}
+
+/// Whether an address in it is what code returns that runs when it is loaded.
+fn chooses(elf: &Elf<'_>, entries: &[(DynamicTag, u64)]) -> Result<bool, Objection> {
+    let value = |wanted: DynamicTag| entries.iter().find(|(tag, _)| *tag == wanted).map(|(_, value)| *value);
+    for (table, size) in [(DT_RELA, DT_RELASZ), (DT_JMPREL, DT_PLTRELSZ)] {
+        let (Some(address), Some(size)) = (value(table), value(size)) else { continue };
+        let in_segment = |segment: &object::elf::ProgramHeader64<Endianness>| {
+            let is_loaded = segment.p_type(elf.endian()) == PT_LOAD;
+            segment.data_range(elf.endian(), elf.data(), address, size).ok().flatten().filter(|_| is_loaded)
+        };
+        let bytes = elf.elf_program_headers().iter().find_map(in_segment);
+        let relocations = bytes.and_then(|bytes| object::pod::slice_from_all_bytes::<Rela64<Endianness>>(bytes).ok());
+        let Some(relocations) = relocations else {
+            return Err(Objection::NotALibrary("its relocations are not in it".to_string()));
+        };
+        let chosen = [R_X86_64_IRELATIVE, R_AARCH64_IRELATIVE];
+        if relocations.iter().any(|relocation| chosen.contains(&relocation.r_type(elf.endian(), false))) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -6,6 +6,10 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Time for one run of a compiler, in seconds, instead of what it has otherwise.
+const TIME_LIMIT: &str = "SALTUS_COMPILE_TIMEOUT";
 
 /// Environment variables, as a value.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +29,12 @@ impl Env {
     /// The value of a variable that is set and not empty.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// How long one run of a compiler may take, if the user says so.
+    pub fn compile_time_limit(&self) -> Option<Duration> {
+        let seconds = self.get(TIME_LIMIT)?.to_str()?.parse::<f64>().ok()?;
+        Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero())
     }
 
     /// The program that a shell would run for `name`.

@@ -6,7 +6,6 @@
 use std::ffi::OsStr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -16,9 +15,6 @@ use super::identity::{FileStamp, IdentityError, identify};
 use super::process;
 use super::recipe::Key;
 use super::toolchain::{Candidate, Family, Toolchain, ToolchainError, bare_command, is_zig};
-
-/// How long a compiler may take to say what it is.
-pub(super) const DRY_RUN_LIMIT: Duration = Duration::from_secs(10);
 
 /// A compiler of which it is known how to call it.
 pub(super) struct Begun {
@@ -87,22 +83,39 @@ impl Begun {
     }
 }
 
+/// Of a text that is expanded by clang, or by what the `cc` crate takes for it.
+const LIKE_CLANG: &str = "like_clang";
+
 /// Asks what the `cc` crate is going to ask, within limits, which it has not.
 fn answers_in_time(candidate: &Candidate, search_path: &OsStr, directory: &Path) -> Result<(), ToolchainError> {
     let file = directory.join("question.c");
-    std::fs::write(&file, "int answer;\n").map_err(|cause| ToolchainError::Scratch { cause })?;
-    for (log, arguments) in
-        [("unknown", [OsStr::new("-?")].as_slice()), ("expand", &[OsStr::new("-E"), file.as_os_str()])]
-    {
-        let mut command = bare_command(&candidate.program, search_path, directory);
-        command.args(&candidate.arguments).args(arguments);
-        let ended = process::run(command, DRY_RUN_LIMIT, &directory.join(log))?;
-        if ended.status.signal().is_some() {
-            let (program, output) = (candidate.program.clone(), ended.output.chars().take(2000).collect());
-            return Err(ToolchainError::Unrecognised { language: "C", program, output });
-        }
+    let text = format!("#if defined __clang__ || defined __EMSCRIPTEN__\n{LIKE_CLANG}\n#endif\nint answer;\n");
+    std::fs::write(&file, text).map_err(|cause| ToolchainError::Scratch { cause })?;
+    ask(candidate, &[OsStr::new("-?")], "unknown", search_path, directory)?;
+    let expanded = ask(candidate, &[OsStr::new("-E"), file.as_os_str()], "expand", search_path, directory)?;
+    // It looks for the word alone, and whoever it takes for clang may be zig.
+    if expanded.contains(LIKE_CLANG) || expanded.contains("\"clang\"") {
+        ask(candidate, &[OsStr::new("--version")], "kind", search_path, directory)?;
     }
     Ok(())
+}
+
+/// What a compiler answers; who is ended by a signal, or says more than anybody reads, has no answer.
+fn ask(
+    candidate: &Candidate,
+    arguments: &[&OsStr],
+    log: &str,
+    search_path: &OsStr,
+    directory: &Path,
+) -> Result<String, ToolchainError> {
+    let mut command = bare_command(&candidate.program, search_path, directory);
+    command.args(&candidate.arguments).args(arguments);
+    let ended = process::run(command, candidate.limit, &directory.join(log))?;
+    if ended.status.signal().is_none() && ended.is_whole {
+        return Ok(ended.output);
+    }
+    let output = ended.output.chars().take(SHOWN).collect();
+    Err(ToolchainError::Unrecognised { language: "C", program: candidate.program.clone(), output })
 }
 
 /// Whether the `cc` crate, which asks the preprocessor, takes a compiler for clang; None if it cannot tell.
@@ -129,6 +142,9 @@ fn detected_clang(candidate: &Candidate, search_path: &OsStr, directory: &Path) 
     Some(tool.is_like_clang())
 }
 
+/// Of what a compiler printed that is no answer, so much is shown.
+const SHOWN: usize = 2000;
+
 /// What a compiler says about itself.
 #[derive(Debug, PartialEq, Eq)]
 struct DryRun {
@@ -143,21 +159,19 @@ struct DryRun {
 
 fn dry_run(candidate: &Candidate, search_path: &OsStr, directory: &Path) -> Result<DryRun, ToolchainError> {
     let ask = |arguments: &[&str], log: &str| {
-        let mut command = bare_command(&candidate.program, search_path, directory);
-        command.args(&candidate.arguments).args(arguments);
-        process::run(command, DRY_RUN_LIMIT, &directory.join(log))
+        let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+        ask(candidate, &arguments, log, search_path, directory)
     };
     // Without a process for each part, gcc and clang print all they would do: 2 ms instead of 9 for `-Q --help`.
-    let said =
-        ask(&["-###", "-x", "c", "-fPIC", "-shared", "-nostdlib", "-o", "kernel.so", "/dev/null"], "dry-run")?.output;
+    let said = ask(&["-###", "-x", "c", "-fPIC", "-shared", "-nostdlib", "-o", "kernel.so", "/dev/null"], "dry-run")?;
     if let Some(dry) = parse_dry_run(&said) {
         return Ok(dry);
     }
-    let said_version = ask(&["-v"], "version")?.output;
+    let said_version = ask(&["-v"], "version")?;
     parse_tcc_version(&said_version).ok_or_else(|| ToolchainError::Unrecognised {
         language: "C",
         program: candidate.program.clone(),
-        output: format!("{said}{said_version}").chars().take(2000).collect(),
+        output: format!("{said}{said_version}").chars().take(SHOWN).collect(),
     })
 }
 

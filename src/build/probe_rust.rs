@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use super::early::Known;
 use super::env::{Env, find_in, is_program};
 use super::identity::{FileStamp, identify};
-use super::probe::DRY_RUN_LIMIT;
 use super::process;
 use super::toolchain::{Candidate, Family, RUSTUP_VARIABLES, Toolchain, ToolchainError, bare_command};
 
@@ -41,7 +40,7 @@ pub(super) fn inspect(candidate: &Candidate, env: &Env) -> Result<Known, Toolcha
     // A toolchain that is not there is reported, not downloaded.
     command.env("RUSTUP_AUTO_INSTALL", "0");
     command.args(&candidate.arguments).args(["--print", "sysroot"]);
-    let said = process::run(command, DRY_RUN_LIMIT, &scratch.path().join("sysroot"))?;
+    let said = process::run(command, candidate.limit, &scratch.path().join("sysroot"))?;
     let sysroot = PathBuf::from(said.output.trim_end());
     let program = sysroot.join("bin").join("rustc");
     if !said.status.success() || !sysroot.is_absolute() || !is_program(&program) {
@@ -50,7 +49,7 @@ pub(super) fn inspect(candidate: &Candidate, env: &Env) -> Result<Known, Toolcha
 
     let mut command = bare_command(&program, search_path, scratch.path());
     command.args(&candidate.arguments).arg("-vV");
-    let said = process::run(command, DRY_RUN_LIMIT, &scratch.path().join("version"))?.output;
+    let said = process::run(command, candidate.limit, &scratch.path().join("version"))?.output;
     let after = |prefix: &str| said.lines().find_map(|line| line.strip_prefix(prefix)).map(str::trim);
     let version = said.lines().find(|line| line.starts_with("rustc ")).map(str::to_string);
     let (Some(version), Some(target)) = (version, after("host: ").map(str::to_string)) else {

@@ -148,6 +148,8 @@ pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
     /// What it printed to either stream, or its beginning.
     pub(crate) output: String,
+    /// Whether that is all.
+    pub(crate) is_whole: bool,
 }
 
 /// The command line as a user could type it.
@@ -185,7 +187,8 @@ pub(crate) fn run(mut command: Command, limit: Duration, log: &Path) -> Result<F
     }
     let mut output = Vec::new();
     File::open(log).and_then(|file| file.take(MAX_OUTPUT).read_to_end(&mut output)).map_err(fail)?;
-    Ok(Finished { status, output: String::from_utf8_lossy(&output).into_owned() })
+    let is_whole = (output.len() as u64) < MAX_OUTPUT;
+    Ok(Finished { status, output: String::from_utf8_lossy(&output).into_owned(), is_whole })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -243,10 +244,15 @@ pub(super) struct Candidate {
     pub(super) chosen_by: &'static str,
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<String>,
+    /// How long it may take to answer a question.
+    pub(super) limit: Duration,
 }
 
+/// How long a compiler may take to answer a question, unless a compilation has less.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
 impl Candidate {
-    fn new(chosen_by: &'static str, program: PathBuf, mut arguments: Vec<String>) -> Candidate {
+    fn new(chosen_by: &'static str, program: PathBuf, mut arguments: Vec<String>, env: &Env) -> Candidate {
         if is_zig(&program) {
             if arguments.first().is_none_or(|first| first != "cc") {
                 arguments.insert(0, "cc".to_string());
@@ -256,7 +262,8 @@ impl Candidate {
                 arguments.extend(["-target".to_string(), format!("{}-linux-none", std::env::consts::ARCH)]);
             }
         }
-        Candidate { chosen_by, program, arguments }
+        let limit = env.compile_time_limit().map_or(ANSWER_LIMIT, |limit| limit.min(ANSWER_LIMIT));
+        Candidate { chosen_by, program, arguments, limit }
     }
 }
 
@@ -274,6 +281,12 @@ pub fn discover_for(
     memo: Option<&Path>,
 ) -> Result<Toolchain, ToolchainError> {
     choose(language, env, cc_override, |candidate| examine(candidate, language, env, memo))
+}
+
+/// The compiler that is soon done, if it is here and answers each question within a time.
+pub(crate) fn discover_quick(env: &Env, memo: Option<&Path>, limit: Duration) -> Result<Toolchain, ToolchainError> {
+    let candidate = by_option(env, Path::new("tcc"))?;
+    examine(&Candidate { limit: limit.min(candidate.limit), ..candidate }, Language::C, env, memo)
 }
 
 /// The first compiler in the order of [`discover_for`] that can be examined.
@@ -336,7 +349,7 @@ fn installed(language: Language, env: &Env, name: &str) -> Option<Candidate> {
         env.find_program(&cargo.join("bin").join(name)).filter(|_| cargo.is_absolute())
     };
     let program = env.find_program(Path::new(name)).or_else(of_cargo)?;
-    Some(Candidate::new("PATH", program, Vec::new()))
+    Some(Candidate::new("PATH", program, Vec::new(), env))
 }
 
 /// The compiler that the user named, if any.
@@ -354,13 +367,13 @@ fn missing(chosen_by: &'static str, command: &OsStr) -> ToolchainError {
 
 fn by_option(env: &Env, path: &Path) -> Result<Candidate, ToolchainError> {
     let program = env.find_program(path).ok_or_else(|| missing("`--cc`", path.as_os_str()))?;
-    Ok(Candidate::new("`--cc`", program, Vec::new()))
+    Ok(Candidate::new("`--cc`", program, Vec::new(), env))
 }
 
 fn by_variable(env: &Env, value: &OsStr, chosen_by: &'static str) -> Result<Candidate, ToolchainError> {
     // A path with blanks in it is one word, as for make's users who know how to quote; else words are arguments.
     if let Some(program) = env.find_program(Path::new(value)) {
-        return Ok(Candidate::new(chosen_by, program, Vec::new()));
+        return Ok(Candidate::new(chosen_by, program, Vec::new(), env));
     }
     let text = value.to_string_lossy();
     let mut words = text.split_whitespace().peekable();
@@ -371,7 +384,7 @@ fn by_variable(env: &Env, value: &OsStr, chosen_by: &'static str) -> Result<Cand
     }
     let program = words.next().and_then(|word| env.find_program(Path::new(word)));
     let program = program.ok_or_else(|| missing(chosen_by, value))?;
-    Ok(Candidate::new(chosen_by, program, words.map(str::to_string).collect()))
+    Ok(Candidate::new(chosen_by, program, words.map(str::to_string).collect(), env))
 }
 
 /// Arguments that would let results differ between compilers, or make one key stand for several machine codes.

@@ -112,7 +112,7 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let prepared = Instant::now();
 
     let progress = !arguments.quiet && std::io::stderr().is_terminal();
-    catch_interrupts(stop)?;
+    catch_interrupts(stop);
     let is_complete = run_all(&mut network, progress).map_err(refused)?;
     let finished = Instant::now();
     if !is_complete {
@@ -258,13 +258,15 @@ fn check_places(arguments: &Run, model: &ModelFile) -> Result<(), Failure> {
 }
 
 /// The first Ctrl-C ends the run after the current step, the second one ends the program.
-fn catch_interrupts(stop: Arc<AtomicBool>) -> Result<(), Failure> {
-    ctrlc::set_handler(move || {
+fn catch_interrupts(stop: Arc<AtomicBool>) {
+    let caught = ctrlc::set_handler(move || {
         if stop.swap(true, Ordering::Relaxed) {
             crate::build::stop_all();
             std::process::exit(130);
         }
-    })
-    .context("cannot catch Ctrl-C")?;
-    Ok(())
+    });
+    if let Err(error) = caught {
+        // There may be no thread for it. The run does not depend on it.
+        say::warning(&format!("Ctrl-C ends the program at once, without results: {error}"));
+    }
 }

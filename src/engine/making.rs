@@ -13,7 +13,7 @@ use super::{Options, Origin, Tier};
 use crate::build::compile::{Unit, compile, compile_each};
 use crate::build::costs::Costs;
 use crate::build::early::{Compiler, discover_early, discover_whole};
-use crate::build::toolchain::discover_for;
+use crate::build::toolchain::discover_quick;
 use crate::build::{
     CompileError, CompileOptions, Compiled, Family, Key, OptLevel, Recipe, Toolchain, ToolchainError, lower_priority,
 };
@@ -30,7 +30,7 @@ const FEW_ELEMENTS: usize = 32;
 /// How much lower the priority of threads that compile is while a network runs.
 const NICENESS: i32 = 5;
 
-/// What takes longer is no quick compiler.
+/// What takes longer to compile a kernel, or to answer a question, is no quick compiler.
 const QUICK: Duration = Duration::from_secs(1);
 
 /// How long another process may take to compile what this one needs as well. Then both do.
@@ -41,9 +41,6 @@ const MOST_CLAIMS: usize = 16;
 
 /// A run of the interpreter that is expected to take less than this part of what compiling takes is left to it.
 const WORTH_COMPILING: f64 = 0.1;
-
-/// Time for one run of a compiler, in seconds, instead of a minute.
-const TIME_LIMIT: &str = "SALTUS_COMPILE_TIMEOUT";
 
 impl Maker<'_> {
     /// Makes code for all of these, or says why there is none.
@@ -105,7 +102,7 @@ impl Maker<'_> {
         if tasks.is_empty() {
             return;
         }
-        let Ok(toolchain) = discover_for(Language::C, &self.options.env, Some(Path::new("tcc")), memos) else { return };
+        let Ok(toolchain) = discover_quick(&self.options.env, memos, QUICK) else { return };
         for task in tasks {
             if is_over.load(Ordering::Relaxed) {
                 return;
@@ -124,14 +121,6 @@ impl Maker<'_> {
         let compiled = compile(&recipe, toolchain, &options).ok()?;
         let artifact = Store::none().insert(&recipe, &toolchain.version, &compiled.library, compiled.seconds);
         self.load(&task.ir, &artifact).ok()
-    }
-
-    fn compile_options(&self) -> CompileOptions {
-        let limit = self.options.env.get(TIME_LIMIT).and_then(|text| text.to_str()?.parse::<f64>().ok());
-        let limit =
-            limit.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).filter(|limit| !limit.is_zero());
-        let default = CompileOptions::default();
-        CompileOptions { time_limit: limit.unwrap_or(default.time_limit), ..default }
     }
 
     /// What the store has is used, though it is not optimised; the rest is interpreted.
@@ -269,7 +258,13 @@ impl Builder<'_> {
         };
         let plain: Vec<Unit> = units.iter().map(|(unit, _)| unit.clone()).collect();
         let is_wanted = || !self.maker.cancelled.load(Ordering::Relaxed);
-        compile_each(&plain, self.compiler.toolchain(), &self.maker.compile_options(), &is_wanted, &finished);
+        compile_each(
+            &plain,
+            self.compiler.toolchain(),
+            &CompileOptions::of_env(&self.maker.options.env),
+            &is_wanted,
+            &finished,
+        );
         failed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 

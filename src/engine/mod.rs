@@ -31,7 +31,6 @@ pub use self::once::{run_once, run_once_over, select_once};
 pub use self::policy::{CpuPolicy, UnknownCpu};
 pub use self::supply::{Engine, HeadStart};
 pub use self::threads::Threads;
-pub use crate::build::stop_all;
 use crate::build::{Env, Key, Machine, OptLevel, ToolchainError};
 use crate::kernel::hoist::hoist;
 use crate::kernel::ir::LoopShape;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{EngineError, Options};
-use crate::build::compile::compile;
-use crate::build::elf::Objection;
+use crate::build::compile::{ENTRY_SYMBOL, compile};
+use crate::build::elf::{Objection, check_library};
 use crate::build::toolchain::discover;
 use crate::build::{CompileError, CompileOptions, KernelId, Machine, Recipe};
 use crate::load::library::load;
@@ -27,7 +27,15 @@ pub fn native(function: &NativeFunction, options: &Options) -> Result<Evaluate, 
     let source = render_native(function);
     let id = KernelId::of(&source, ABI_VERSION);
     let fail = |message: String| EngineError::Native { name: function.name.clone(), message };
-    let library = match store.get(&id, None, Machine::this()) {
+    let stored = store.get(&id, None, Machine::this()).filter(|artifact| {
+        // As of any kernel: nothing that was stored runs by being opened.
+        let is_sound = check_library(artifact.library(), ENTRY_SYMBOL).is_ok();
+        if !is_sound {
+            store.set_aside(&artifact.kernel, &artifact.key);
+        }
+        is_sound
+    });
+    let library = match stored {
         Some(artifact) => load(&artifact.key.short(), artifact.library()),
         None => {
             let memos = store.toolchain_memos();
@@ -36,17 +44,20 @@ pub fn native(function: &NativeFunction, options: &Options) -> Result<Evaluate, 
             let toolchain = discover(&options.env, cc, memos.as_deref())?;
             let level = options.opt_level.unwrap_or_default();
             let recipe = Recipe::new(&source, ABI_VERSION, &toolchain, &toolchain.default_features(), level);
-            let compiled = compile(&recipe, &toolchain, &CompileOptions::default()).map_err(|error| match error {
-                CompileError::NoKernel { objection: Objection::Undefined(names), .. } if names == [&*function.name] => {
-                    fail(format!("its source defines no `{}`", function.name))
-                }
-                CompileError::NoKernel { objection: Objection::Undefined(names), .. } => fail(format!(
-                    "its source calls {}, but a function in C gets no library, not even that of mathematics",
-                    names.join(", ")
-                )),
-                CompileError::NoKernel { objection, .. } => fail(format!("as a library, {objection}")),
-                error => fail(error.to_string()),
-            })?;
+            let compiled =
+                compile(&recipe, &toolchain, &CompileOptions::of_env(&options.env)).map_err(|error| match error {
+                    CompileError::NoKernel { objection: Objection::Undefined(names), .. }
+                        if names == [&*function.name] =>
+                    {
+                        fail(format!("its source defines no `{}`", function.name))
+                    }
+                    CompileError::NoKernel { objection: Objection::Undefined(names), .. } => fail(format!(
+                        "its source calls {}, but a function in C gets no library, not even that of mathematics",
+                        names.join(", ")
+                    )),
+                    CompileError::NoKernel { objection, .. } => fail(format!("as a library, {objection}")),
+                    error => fail(error.to_string()),
+                })?;
             let artifact = store.insert(&recipe, &toolchain.version, &compiled.library, compiled.seconds);
             load(&artifact.key.short(), artifact.library())
         }

@@ -8,6 +8,7 @@ use super::loaded::{self, How};
 use super::proof::{Trial, Verdict};
 use super::worker::{Arrival, Job, News, Ready, Worker};
 use super::{CodeObject, EngineError, Moment, Notice, Options, Origin, Report, Swap, Threads, Tier, shape_name};
+use crate::build::stop_all;
 use crate::load::slot::Mailbox;
 
 /// Makes code for the code objects of one network.
@@ -384,6 +385,17 @@ impl Engine {
     /// Nothing is begun any more, since nobody waits for it.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Gives up what is being made, in a process that is about to end: compilers are killed until nobody starts one.
+    pub fn abandon(&mut self) {
+        /// How often it is looked whether another one was started meanwhile.
+        const LOOK: Duration = Duration::from_millis(1);
+        self.cancel();
+        while self.worker.as_ref().is_some_and(|worker| !worker.has_ended()) {
+            stop_all();
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// Waits until all that was begun is done, and kept.

@@ -6,7 +6,7 @@ use super::Network;
 use super::code::Code;
 use super::error::Error;
 use super::propagator::PropagatorUpdater;
-use crate::engine::{CodeObject, Moment, Report, Tier, stop_all};
+use crate::engine::{CodeObject, Moment, Report, Tier};
 use crate::runtime::clock::Clock;
 
 impl Network {
@@ -27,8 +27,7 @@ impl Network {
 
     /// Gives up code that is being made, of a program that is about to end: its compilers are killed.
     pub fn abandon_code(&mut self) {
-        self.engine.cancel();
-        stop_all();
+        self.engine.abandon();
     }
 
     /// Waits for compilations that were started, so that the store has what they make.

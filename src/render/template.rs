@@ -108,3 +108,19 @@ pub(super) fn render(set: Set, template: &str, context: &impl Serialize) -> Stri
     let context = Context::from_serialize(context).expect("a context is a structure with names");
     set.parsed().render(template, &context).expect("the template knows its context")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_lock_that_is_never_let_go() {
+        // As in a process that was forked off while another thread was at it.
+        let forked = Parsed(RUST, Mutex::new(None));
+        let kept = forked.1.lock().unwrap();
+        assert!(forked.get().get_template_names().any(|name| name == "kernel.rs"));
+        drop(kept);
+        // Whoever is in nobody's way keeps what was parsed.
+        assert!(std::ptr::eq(forked.get(), forked.get()));
+    }
+}

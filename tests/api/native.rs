@@ -1,10 +1,15 @@
 //! Functions written in C.
 
+use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
+use saltus::build::Env;
+use saltus::build::toolchain::discover;
 use saltus::engine::{CacheChoice, Options};
 use saltus::expr::check::ValueType;
 use saltus::network::{Function, Model, Network, NeuronGroup, Operation};
+use saltus::store::{Store, StoreOptions};
 
 use crate::{compiled, run_on_both};
 
@@ -130,4 +135,28 @@ fn equal_names_in_two_networks() {
             scope.spawn(move || (0..1000).for_each(|_| assert_eq!(values(network), table)));
         }
     });
+}
+
+#[test]
+fn a_stored_function_that_runs_code_when_it_is_opened_is_made_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = || {
+        let options = Options { cache: CacheChoice::Directory(directory.path().to_path_buf()), ..allowed() };
+        values(&mut Network::new(&model([scale("2")], "scale(i)"), options).unwrap())
+    };
+    assert_eq!(run(), [0.0, 2.0, 4.0, 6.0]);
+    // Another library under the same key: its function does nothing, but it would run code before.
+    let text = "static int n; __attribute__((constructor)) static void start(void) { n = 1; }\n\
+                void saltus_kernel(void *const *arrays, void *call) {}\n";
+    fs::write(directory.path().join("library.c"), text).unwrap();
+    let mut cc = Command::new(discover(&Env::of_process(), None, None).unwrap().program);
+    cc.args(["-w", "-shared", "-fPIC", "-nostdlib", "-o", "library.so", "library.c"]).current_dir(directory.path());
+    assert!(cc.status().unwrap().success());
+    let store = || Store::open(directory.path(), StoreOptions::default());
+    let sound = store().list();
+    fs::remove_dir_all(directory.path().join("v1")).unwrap();
+    let library = fs::read(directory.path().join("library.so")).unwrap();
+    store().insert(&sound[0].record.recipe, &sound[0].record.compiler, &library, 0.1);
+    assert_eq!(run(), [0.0, 2.0, 4.0, 6.0]);
+    assert_eq!(store().list().iter().map(|kept| kept.library()).collect::<Vec<_>>(), [sound[0].library()]);
 }

@@ -5,8 +5,12 @@
 //! `rows_*` module; what runs in a process of its own is this program again (`child`).
 
 mod matrix;
+mod rows_answers;
 mod rows_compilers;
 mod rows_crowd;
+mod rows_foreign;
+mod rows_limits;
+mod rows_places;
 mod rows_runs;
 mod rows_store;
 mod runs;
@@ -20,10 +24,19 @@ use matrix::Row;
 
 fn main() -> ExitCode {
     if let Some(job) = matrix::job() {
-        let children = [rows_store::child, rows_runs::child, rows_compilers::child];
+        let children =
+            [rows_store::child, rows_places::child, rows_runs::child, rows_foreign::child, rows_compilers::child];
         return children.iter().find_map(|child| child(&job)).unwrap_or(ExitCode::FAILURE);
     }
-    let rows: Vec<&Row> =
-        [rows_store::ROWS, rows_runs::ROWS, rows_compilers::ROWS, rows_crowd::ROWS].into_iter().flatten().collect();
-    matrix::run(&rows)
+    let rows = [
+        rows_store::ROWS,
+        rows_places::ROWS,
+        rows_runs::ROWS,
+        rows_foreign::ROWS,
+        rows_compilers::ROWS,
+        rows_answers::ROWS,
+        rows_limits::ROWS,
+        rows_crowd::ROWS,
+    ];
+    matrix::run(&rows.into_iter().flatten().collect::<Vec<&Row>>())
 }

@@ -30,7 +30,7 @@ pub const ROWS: &[Row] = &[
 ];
 
 /// Runs a network in both tiers with a compiler that will not do, and then with one that will.
-fn check(cases: &mut Cases, what: &str, broken: &Env, words: &str) {
+pub fn check(cases: &mut Cases, what: &str, broken: &Env, words: &str) {
     for tier in TIERS {
         let (store, sound) = (directory(), compiler());
         let outcome = run(Options { env: broken.clone(), ..options(tier, store.path(), &sound) });
@@ -68,7 +68,7 @@ fn unusable(hanging: usize, cases: &mut Cases) {
     check(cases, "without its interpreter", &env(&lost), "cannot run");
     if hanging > 0 {
         let hangs = script(directory.path(), "hanging", "sleep 1000");
-        check(cases, "hanging", &env(&hangs), "was stopped after 20 s");
+        check(cases, "hanging", &env(&hangs), "was stopped after 10 s");
     }
 }
 

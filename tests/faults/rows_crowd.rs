@@ -34,7 +34,8 @@ fn models() -> Vec<(PathBuf, &'static str)> {
     models
 }
 
-fn saltus(words: &[&str]) -> Command {
+/// The program, with nothing of the user's settings.
+pub fn saltus(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_saltus"));
     command
         .args(words)
@@ -47,9 +48,14 @@ fn saltus(words: &[&str]) -> Command {
 }
 
 /// Runs a model; what it says of itself, or what went wrong.
-fn run(model: &Path, duration: &str, tier: &str, store: &[&str], place: &Path) -> Result<Value, String> {
+pub fn run(model: &Path, duration: &str, tier: &str, store: &[&str], place: &Path) -> Result<Value, String> {
     let words = ["run", word(model), "--duration", duration, "--tier", tier, "--quiet", "--json", word(place)];
-    let child = saltus(&[&words, store].concat()).spawn().map_err(|cause| cause.to_string())?;
+    finished(saltus(&[&words, store].concat()), place)
+}
+
+/// What a run says of itself in that place, or what went wrong.
+pub fn finished(mut command: Command, place: &Path) -> Result<Value, String> {
+    let child = command.spawn().map_err(|cause| cause.to_string())?;
     let pid = Pid::from_child(&child);
     // What is printed is little, and stays in the pipe.
     let ended = ending(pid);
@@ -65,11 +71,11 @@ fn run(model: &Path, duration: &str, tier: &str, store: &[&str], place: &Path) -
 }
 
 /// All that does not depend on how it was run.
-fn results(value: &Value) -> [&Value; 3] {
+pub fn results(value: &Value) -> [&Value; 3] {
     ["monitors", "synapses", "final"].map(|field| &value[field])
 }
 
-fn kernels(value: &Value) -> impl Iterator<Item = &Value> {
+pub fn kernels(value: &Value) -> impl Iterator<Item = &Value> {
     value["kernels"].as_array().into_iter().flatten()
 }
 

@@ -24,8 +24,8 @@ use tempfile::TempDir;
 use crate::matrix::{Cases, Row, process};
 use crate::rows_store::REPLACEMENTS;
 use crate::runs::{
-    KERNELS, Outcome, PATIENCE, TIERS, compiler, copy_of_warm_store, directory, ending, entries, env, expected, fork,
-    installed, network, options, results, run, run_part, warm_store, word,
+    KERNELS, Outcome, PATIENCE, TIERS, broken_compiler, compiler, copy_of_warm_store, directory, ending, entries, env,
+    expected, fork, installed, network, options, results, run, run_part, warm_store, word,
 };
 
 /// The rows.
@@ -37,6 +37,7 @@ pub const ROWS: &[Row] = &[
     Row { name: "runs: kernels that trap or miscompute, on trial", short: 1, long: 1, run: bad_kernels },
     Row { name: "runs: kernels that hang, on trial", short: 1, long: 3, run: hanging_kernels },
     Row { name: "runs: forks while kernels are made and loaded", short: 60, long: 1_000, run: forks },
+    Row { name: "runs: forks while a compiler is at work", short: 2, long: 20, run: forks_at_work },
 ];
 
 /// Numbers that are the same in each run and look like chance (splitmix64).
@@ -139,7 +140,7 @@ fn library_that(body: &str) -> Vec<u8> {
 }
 
 /// A store with these bytes in the place of the libraries of some kernels, under recipes that were changed.
-fn store_with(library: &[u8], how_many: usize, change: impl Fn(Recipe) -> Recipe) -> TempDir {
+pub fn store_with(library: &[u8], how_many: usize, change: impl Fn(Recipe) -> Recipe) -> TempDir {
     let kernels = Store::open(warm_store(), StoreOptions::default()).list();
     assert_eq!(kernels.len(), KERNELS);
     let directory = directory();
@@ -390,6 +391,41 @@ fn forks(rounds: usize, cases: &mut Cases) {
         for (number, child) in children.into_iter().enumerate() {
             let found = ending(child);
             cases.check(found == Ok(0), || format!("child {number} of round {round}: {found:?}"));
+        }
+        let next = run(options);
+        cases.check(next.is_sound(Origin::Hit), || format!("after round {round}: {next:?}"));
+    }
+}
+
+fn forks_at_work(rounds: usize, cases: &mut Cases) {
+    let body = "echo > {at}/begun; while [ ! -e {at}/go ]; do sleep 0.01; done; exec {sound} \"$@\"";
+    // Code arrives in every process: made there, or by the one that was at it first.
+    let is_sound = |outcome: &Outcome| {
+        outcome.is_right && outcome.warnings.is_empty() && !outcome.origins.contains(&Origin::Interpreter)
+    };
+    for round in 0..rounds {
+        let (at, store) = (directory(), directory());
+        let slow = broken_compiler(at.path(), "cc", body);
+        let threads = NonZeroUsize::new(1 + round % 2).expect("at least one");
+        let options = Options { threads, least_elements: Some(64), ..options(Tier::Auto, store.path(), &slow) };
+        let mut own = network(options.clone());
+        run_part(&mut own);
+        let started = Instant::now();
+        while !at.path().join("begun").exists() && started.elapsed() < PATIENCE {
+            std::thread::yield_now();
+        }
+        let mut go_on = || {
+            run_part(&mut own);
+            Outcome::of(&mut own)
+        };
+        let children = [fork(|| is_sound(&go_on())), fork(|| is_sound(&run(options.clone())))];
+        let is_begun = at.path().join("begun").exists();
+        fs::write(at.path().join("go"), "").expect("written");
+        let outcome = go_on();
+        cases.check(is_begun && is_sound(&outcome), || format!("parent of round {round}: {outcome:?}"));
+        for (child, what) in children.into_iter().zip(["goes on", "begins anew"]) {
+            let found = ending(child);
+            cases.check(found == Ok(0), || format!("the child of round {round} that {what}: {found:?}"));
         }
         let next = run(options);
         cases.check(next.is_sound(Origin::Hit), || format!("after round {round}: {next:?}"));

@@ -81,9 +81,18 @@ pub struct Outcome {
 impl Outcome {
     /// Of a network that has run two parts.
     pub fn of(network: &mut Network) -> Outcome {
+        Outcome::with(network, expected())
+    }
+
+    /// Of a network that has run for as long as another one, on the interpreter alone.
+    pub fn of_both(network: &mut Network, alone: &Network) -> Outcome {
+        Outcome::with(network, &results(alone))
+    }
+
+    fn with(network: &mut Network, expected: &[u64]) -> Outcome {
         network.finish().expect("no compiler was named on the command line");
         Outcome {
-            is_right: results(network) == expected(),
+            is_right: results(network) == expected,
             origins: network.kernel_reports().map(|report| report.origin).collect(),
             warnings: network.engine_warnings().to_vec(),
         }
