@@ -2,7 +2,10 @@
 //! to a network whose process is forked.
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use saltus::build::toolchain::discover;
 use saltus::build::{CompileOptions, Env, Recipe, compile};
@@ -183,4 +186,68 @@ fn a_network_goes_on_in_a_process_that_was_forked_off() {
             "{threads} threads, anew"
         );
     }
+}
+
+/// A compiler that waits, before it compiles a kernel whose text has a word, until there is a file of this name in its
+/// directory; and says that it waits by another one.
+fn gated_compiler(directory: &Path, gates: &[(&str, &str)]) -> PathBuf {
+    let sound = discover(&Env::of_process(), None, None).expect("these tests need a C compiler").program;
+    let at = directory.display();
+    let gate = |(word, file): &(&str, &str)| {
+        format!(
+            "if grep -qs -e '{word}' kernel.c; then\n\
+             : > {at}/{file}-waits; while [ ! -e {at}/{file} ]; do sleep 0.01; done\nfi\n"
+        )
+    };
+    let gates: String = gates.iter().map(gate).collect();
+    let (draft, path) = (directory.join("draft"), directory.join("cc"));
+    fs::write(&draft, format!("#!/bin/sh\n{gates}exec {} \"$@\"\n", sound.display())).unwrap();
+    fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).unwrap();
+    // Copied by another process: while a thread starts one, that may hold the file open for writing, and then it cannot
+    // be run.
+    assert!(Command::new("cp").args(["-p".as_ref(), draft.as_os_str(), path.as_os_str()]).status().unwrap().success());
+    path
+}
+
+/// Waits until something is so, which is looked for again and again.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn what_others_compile_is_had_kernel_by_kernel() {
+    let (directory, store) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let at = |name: &str| directory.path().join(name);
+    let compiler = gated_compiler(directory.path(), &[("drive", "state"), ("call->indices", "reset")]);
+    let env = [("CC", compiler.as_os_str().to_owned()), ("PATH", std::env::var_os("PATH").unwrap())];
+    // Exactly these kernels: each is compiled alone.
+    let options =
+        Options { strict: true, reuse_loaded: false, env: Env::new(env), ..options(Tier::Auto, store.path()) };
+    let mut first = Network::new(&model(), options.clone()).unwrap();
+    until("the first one compiles", || at("state-waits").exists());
+
+    // It needs the same kernels, and one more, which it compiles at once.
+    let cells = NeuronGroup::new("cells", 200, "dv/dt = (drive - v)/(10*ms) : 1 (unless refractory)\ndrive : 1");
+    let cells = cells.threshold("v > 1000").reset("v = 0").refractory("2*ms").method("exact");
+    let mut second = Network::new(&Model::new().group(cells), options).unwrap();
+    let mut has_swapped = |kind: &str| {
+        second.run_for("1*ms").unwrap();
+        let report = second.kernel_reports().find(|report| report.kind == kind).unwrap();
+        (!report.swaps.is_empty()).then_some(report.origin)
+    };
+    until("its own kernel is there", || has_swapped("threshold") == Some(Origin::Built));
+    assert_eq!(has_swapped("stateupdate"), None);
+    fs::write(at("state"), "").unwrap();
+    until("the other one's first kernel is there", || has_swapped("stateupdate").is_some());
+    assert_eq!(has_swapped("stateupdate"), Some(Origin::Hit));
+    assert_eq!(has_swapped("reset"), None, "the other one is still at it");
+    fs::write(at("reset"), "").unwrap();
+    until("the last one is there", || has_swapped("reset").is_some());
+    assert_eq!(has_swapped("reset"), Some(Origin::Hit));
+    assert_eq!(run(&mut first), interpreted());
+    assert_eq!(origins(&first), [Origin::Built; 3]);
 }
