@@ -188,25 +188,35 @@ fn a_network_goes_on_in_a_process_that_was_forked_off() {
     }
 }
 
-/// A compiler that waits, before it compiles a kernel whose text has a word, until there is a file of this name in its
-/// directory; and says that it waits by another one.
-fn gated_compiler(directory: &Path, gates: &[(&str, &str)]) -> PathBuf {
-    let sound = discover(&Env::of_process(), None, None).expect("these tests need a C compiler").program;
-    let at = directory.display();
-    let gate = |(word, file): &(&str, &str)| {
-        format!(
-            "if grep -qs -e '{word}' kernel.c; then\n\
-             : > {at}/{file}-waits; while [ ! -e {at}/{file} ]; do sleep 0.01; done\nfi\n"
-        )
-    };
-    let gates: String = gates.iter().map(gate).collect();
-    let (draft, path) = (directory.join("draft"), directory.join("cc"));
-    fs::write(&draft, format!("#!/bin/sh\n{gates}exec {} \"$@\"\n", sound.display())).unwrap();
+/// A program of the shell.
+fn script(directory: &Path, name: &str, text: &str) -> PathBuf {
+    let (draft, path) = (directory.join("draft"), directory.join(name));
+    fs::write(&draft, format!("#!/bin/sh\n{text}\n")).unwrap();
     fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).unwrap();
     // Copied by another process: while a thread starts one, that may hold the file open for writing, and then it cannot
     // be run.
-    assert!(Command::new("cp").args(["-p".as_ref(), draft.as_os_str(), path.as_os_str()]).status().unwrap().success());
+    assert!(Command::new("cp").arg("-p").args([&draft, &path]).status().unwrap().success());
     path
+}
+
+/// A command line that starts the compiler of this machine with the arguments of a script.
+fn sound_compiler() -> String {
+    let sound = discover(&Env::of_process(), None, None).expect("these tests need a C compiler").program;
+    format!("exec {} \"$@\"", sound.display())
+}
+
+/// Commands by which a compiler waits, before it compiles a kernel whose text has a word, until there is a file of this
+/// name; it says that it waits by another one.
+fn gate(directory: &Path, word: &str, file: &str) -> String {
+    let at = directory.join(file).display().to_string();
+    format!("if grep -qs -e '{word}' kernel.c; then : > {at}-waits; while [ ! -e {at} ]; do sleep 0.01; done; fi\n")
+}
+
+/// An environment with this compiler, in which programs of this directory come first.
+fn env(compiler: &Path, directory: &Path) -> Env {
+    let search = std::env::var_os("PATH").unwrap();
+    let search = std::env::join_paths([directory.to_path_buf()].into_iter().chain(std::env::split_paths(&search)));
+    Env::new([("CC", compiler.as_os_str().to_owned()), ("PATH", search.unwrap())])
 }
 
 /// Waits until something is so, which is looked for again and again.
@@ -222,11 +232,11 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 fn what_others_compile_is_had_kernel_by_kernel() {
     let (directory, store) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let at = |name: &str| directory.path().join(name);
-    let compiler = gated_compiler(directory.path(), &[("drive", "state"), ("call->indices", "reset")]);
-    let env = [("CC", compiler.as_os_str().to_owned()), ("PATH", std::env::var_os("PATH").unwrap())];
+    let gates = [("drive", "state"), ("call->indices", "reset")].map(|(word, file)| gate(directory.path(), word, file));
+    let compiler = script(directory.path(), "cc", &(gates.concat() + &sound_compiler()));
+    let env = env(&compiler, directory.path());
     // Exactly these kernels: each is compiled alone.
-    let options =
-        Options { strict: true, reuse_loaded: false, env: Env::new(env), ..options(Tier::Auto, store.path()) };
+    let options = Options { strict: true, reuse_loaded: false, env, ..options(Tier::Auto, store.path()) };
     let mut first = Network::new(&model(), options.clone()).unwrap();
     until("the first one compiles", || at("state-waits").exists());
 
@@ -250,4 +260,57 @@ fn what_others_compile_is_had_kernel_by_kernel() {
     assert_eq!(has_swapped("reset"), Some(Origin::Hit));
     assert_eq!(run(&mut first), interpreted());
     assert_eq!(origins(&first), [Origin::Built; 3]);
+}
+
+#[test]
+fn a_process_that_was_forked_off_leaves_compilers_and_what_they_make_alone() {
+    let (directory, store) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let text = gate(directory.path(), "drive", "state") + &sound_compiler();
+    let env = env(&script(directory.path(), "cc", &text), directory.path());
+    let options = Options { reuse_loaded: false, env, ..options(Tier::Auto, store.path()) };
+    let mut network = Network::new(&model(), options).unwrap();
+    until("it compiles", || directory.path().join("state-waits").exists());
+    assert!(in_a_fork(|| {
+        // Nothing here would ever end it.
+        network.finish().unwrap();
+        network.abandon_code();
+        origins(&network) == [Origin::Interpreter; 3]
+    }));
+    fs::write(directory.path().join("state"), "").unwrap();
+    assert_eq!(run(&mut network), interpreted());
+    assert_eq!(origins(&network), [Origin::Built; 3], "{:?}", network.engine_warnings());
+}
+
+#[test]
+fn preliminary_code_that_has_proved_itself_goes_on_where_better_code_does_not() {
+    let (directory, store) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    // What it compiles in the end is not what it was given.
+    let wrong = "[ -e kernel.c ] && sed -i 's/v\\[_i\\] = _v;/v[_i] = _v + 1.0;/' kernel.c\n";
+    let text = gate(directory.path(), "drive", "state") + wrong + &sound_compiler();
+    let compiler = script(directory.path(), "cc", &text);
+    // Any compiler is quick enough for this.
+    script(directory.path(), "tcc", &sound_compiler());
+    let env = env(&compiler, directory.path());
+    let options = Options { check_swap: true, reuse_loaded: false, env, ..options(Tier::Auto, store.path()) };
+
+    let cells = NeuronGroup::new("cells", 10, "dv/dt = (drive - v)/(10*ms) : 1\ndrive : 1").method("euler");
+    let model = Model::new().group(cells).init("cells", "drive", "1 + 0.01*i");
+    let mut network = Network::new(&model, options).unwrap();
+    let state_updater = |network: &Network| network.kernel_reports().next().unwrap();
+    until("preliminary code has proved itself", || {
+        network.run_for("1*ms").unwrap();
+        state_updater(&network).swaps.first().is_some_and(|swap| swap.is_preliminary)
+    });
+    fs::write(directory.path().join("state"), "").unwrap();
+    until("better code has not", || {
+        network.run_for("1*ms").unwrap();
+        !network.engine_warnings().is_empty()
+    });
+    let key = state_updater(&network).swaps[0].key.short();
+    let warning = &network.engine_warnings()[0];
+    let end = format!("gives other bits of `v` than the kernel {key}; the kernel {key} goes on in its place");
+    assert!(warning.ends_with(&end), "{warning}");
+    let mut interpreted = Network::new(&model, Options::interpreted()).unwrap();
+    interpreted.run_for(&format!("{}*second", network.t_seconds())).unwrap();
+    assert_eq!(network.values("cells", "v").unwrap(), interpreted.values("cells", "v").unwrap());
 }

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::elf::{Objection, check_library};
+use super::env::Env;
 use super::process::{self, ProcessError, command_line};
 use super::recipe::{LIBRARY_FILE, Recipe, source_file};
 use super::toolchain::Toolchain;
@@ -30,6 +31,32 @@ pub struct CompileOptions {
     pub time_limit: Duration,
     /// Where the private directories are made; the system's temporary directory if absent.
     pub scratch: Option<PathBuf>,
+}
+
+/// Variable of the environment with the time for one run of a compiler, in seconds.
+const TIME_LIMIT: &str = "SALTUS_COMPILE_TIMEOUT";
+
+/// A text that is no time for a compiler.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{TIME_LIMIT}` is ignored: `{text}` is no time for a compiler: expected seconds, more than none, such as `60`"
+)]
+pub struct TimeLimitError {
+    text: String,
+}
+
+impl CompileOptions {
+    /// With the time limit that the environment names, and the usual one where it names none, or nonsense.
+    pub fn from_env(env: &Env) -> (CompileOptions, Option<TimeLimitError>) {
+        let default = CompileOptions::default();
+        let Some(text) = env.get(TIME_LIMIT) else { return (default, None) };
+        let text = text.to_string_lossy();
+        let limit = text.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        match limit.filter(|limit| !limit.is_zero()) {
+            Some(time_limit) => (CompileOptions { time_limit, ..default }, None),
+            None => (default, Some(TimeLimitError { text: text.into_owned() })),
+        }
+    }
 }
 
 impl Default for CompileOptions {
@@ -214,4 +241,30 @@ pub fn compile_all(
         .map(|slot| slot.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()))
         .map(|result| result.expect("every kernel is compiled once"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_for_a_compiler() {
+        for (text, expected) in [
+            ("2", Some(2.0)),
+            (" 0.5 ", Some(0.5)),
+            ("", Some(60.0)),
+            ("abc", None),
+            ("-1", None),
+            ("0", None),
+            ("1e-20", None),
+            ("nan", None),
+            ("inf", None),
+            ("1e300", None),
+            ("60s", None),
+        ] {
+            let (options, wrong) = CompileOptions::from_env(&Env::new([(TIME_LIMIT, text)]));
+            assert_eq!(options.time_limit, Duration::from_secs_f64(expected.unwrap_or(60.0)), "{text}");
+            assert_eq!(wrong.is_some(), expected.is_none(), "{text}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -23,26 +23,37 @@ const MAX_DATA: u64 = 4 << 30;
 /// Of what a program printed, so much is kept.
 const MAX_OUTPUT: u64 = 64 << 10;
 
-/// The groups of the programs that run now; 0 where there is none. More than these are not found by [`stop_all`].
-static RUNNING: [AtomicI32; 64] = [const { AtomicI32::new(0) }; 64];
+/// The groups of the programs that run now, each with the process that runs it; 0 where there is none. More than these
+/// are not found by [`stop_all`].
+static RUNNING: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
 
-/// Kills every program that runs now, with all that it started: for a process that is about to end.
+/// Kills every program that this process runs now, with all that it started: for a process that is about to end.
 pub fn stop_all() {
     for place in &RUNNING {
-        if let Some(group) = Pid::from_raw(place.load(Ordering::Acquire)) {
+        let taken = place.load(Ordering::Acquire);
+        // What a process that was forked off finds here is run by another one.
+        if is_own(taken)
+            && let Some(group) = Pid::from_raw(taken as i32)
+        {
             // It may have ended meanwhile.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }
 
+/// Whether what is in a place of [`RUNNING`] is of this process.
+fn is_own(taken: u64) -> bool {
+    taken >> 32 == u64::from(std::process::id())
+}
+
 /// A program in [`RUNNING`], until this is dropped.
-struct Registered(Option<&'static AtomicI32>);
+struct Registered(Option<&'static AtomicU64>);
 
 impl Registered {
     fn new(group: Pid) -> Registered {
-        let take = |place: &&AtomicI32| {
-            place.compare_exchange(0, group.as_raw_nonzero().get(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        let own = u64::from(std::process::id()) << 32 | group.as_raw_nonzero().get() as u64;
+        let take = |place: &&AtomicU64| {
+            place.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |taken| (!is_own(taken)).then_some(own)).is_ok()
         };
         Registered(RUNNING.iter().find(take))
     }

@@ -42,9 +42,6 @@ const MOST_CLAIMS: usize = 16;
 /// A run of the interpreter that is expected to take less than this part of what compiling takes is left to it.
 const WORTH_COMPILING: f64 = 0.1;
 
-/// Time for one run of a compiler, in seconds, instead of a minute.
-const TIME_LIMIT: &str = "SALTUS_COMPILE_TIMEOUT";
-
 impl Maker<'_> {
     /// Makes code for all of these, or says why there is none.
     pub(super) fn build(&self, tasks: Vec<Task>) {
@@ -124,14 +121,6 @@ impl Maker<'_> {
         let compiled = compile(&recipe, toolchain, &options).ok()?;
         let artifact = Store::none().insert(&recipe, &toolchain.version, &compiled.library, compiled.seconds);
         self.load(&task.kernel, &artifact).ok()
-    }
-
-    fn compile_options(&self) -> CompileOptions {
-        let limit = self.options.env.get(TIME_LIMIT).and_then(|text| text.to_str()?.parse::<f64>().ok());
-        let limit =
-            limit.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).filter(|limit| !limit.is_zero());
-        let default = CompileOptions::default();
-        CompileOptions { time_limit: limit.unwrap_or(default.time_limit), ..default }
     }
 
     /// What the store has is used, though it is not optimised; the rest is interpreted.
@@ -276,8 +265,10 @@ impl Builder<'_> {
             }
         };
         let plain: Vec<Unit> = units.iter().map(|(unit, _)| unit.clone()).collect();
+        // What is wrong with the setting is told where the other warnings are.
+        let (options, _) = CompileOptions::from_env(&self.maker.options.env);
         let is_wanted = || !self.maker.cancelled.load(Ordering::Relaxed);
-        compile_each(&plain, self.compiler.toolchain(), &self.maker.compile_options(), &is_wanted, &finished);
+        compile_each(&plain, self.compiler.toolchain(), &options, &is_wanted, &finished);
         failed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
