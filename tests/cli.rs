@@ -436,7 +436,8 @@ fn cache_lists_and_shows_what_is_there() {
     assert_eq!(output.status.code(), Some(2));
     let mut short: Vec<String> = keys.iter().map(|key| format!("`{}`", &key[..12])).collect();
     short.sort();
-    assert_eq!(stderr(&output), format!("error: 3 keys start with ``: {}\n", short.join(", ")));
+    let expected = format!("error: a key is missing, or its first digits; the keys are {}\n", short.join(", "));
+    assert_eq!(stderr(&output), expected);
 }
 
 #[test]

@@ -212,6 +212,11 @@ impl Store {
         store
     }
 
+    /// Whether somebody has made a store in `path`, of this layout. Where that cannot be seen, opening it says why.
+    pub fn is_made(path: &Path) -> bool {
+        !matches!(path.join(LAYOUT).symlink_metadata(), Err(cause) if cause.kind() == io::ErrorKind::NotFound)
+    }
+
     /// The layers that the options name, and no personal store: what is made is not kept.
     pub fn without_directory(options: StoreOptions) -> Store {
         Store {
