@@ -160,7 +160,7 @@ pub fn compile_unit(unit: &Unit, toolchain: &Toolchain, options: &CompileOptions
     let line = command_line(&command);
     let finished = process::run(command, options.time_limit, &directory.path().join("log"))?;
     if !finished.status.success() {
-        let output = shortened(finished.output);
+        let output = finished.beginning();
         return Err(CompileError::Rejected { command: line, status: finished.status, output });
     }
     let path = directory.path().join(LIBRARY_FILE);
@@ -178,15 +178,6 @@ fn read_library(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("it is not a plain file"));
     }
     fs::read(path)
-}
-
-/// The beginning of what a compiler printed: the first error is the one that counts.
-fn shortened(output: String) -> String {
-    const SHOWN: usize = 2000;
-    match output.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}\n…", &output[..end]),
-        None => output,
-    }
 }
 
 /// Compiles several units on all processors and calls `finished` with the number of each as soon as it is done, from

@@ -98,7 +98,7 @@ fn answers_in_time(candidate: &Candidate, search_path: &OsStr, directory: &Path)
         command.args(&candidate.arguments).args(arguments);
         let ended = process::run(command, DRY_RUN_LIMIT, &directory.join(log))?;
         if ended.status.signal().is_some() {
-            let (program, output) = (candidate.program.clone(), ended.output.chars().take(2000).collect());
+            let (program, output) = (candidate.program.clone(), ended.beginning());
             return Err(ToolchainError::Unrecognised { language: "C", program, output });
         }
     }
@@ -154,10 +154,11 @@ fn dry_run(candidate: &Candidate, search_path: &OsStr, directory: &Path) -> Resu
         return Ok(dry);
     }
     let said_version = ask(&["-v"], "version")?.output;
+    let all = format!("{said}{said_version}");
     parse_tcc_version(&said_version).ok_or_else(|| ToolchainError::Unrecognised {
         language: "C",
         program: candidate.program.clone(),
-        output: format!("{said}{said_version}").chars().take(2000).collect(),
+        output: process::beginning(&all, all.len() as u64),
     })
 }
 

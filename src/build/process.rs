@@ -22,6 +22,9 @@ const MAX_FILE: u64 = 64 << 20;
 const MAX_DATA: u64 = 4 << 30;
 /// Of what a program printed, so much is kept.
 const MAX_OUTPUT: u64 = 64 << 10;
+/// And so much of that is shown in a message.
+const SHOWN_LINES: usize = 8;
+const SHOWN_COLUMNS: usize = 200;
 
 /// The groups of the programs that run now, each with the process that runs it; 0 where there is none. More than these
 /// are not found by [`stop_all`].
@@ -159,6 +162,37 @@ pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
     /// What it printed to either stream, or its beginning.
     pub(crate) output: String,
+    /// Bytes of all that it printed.
+    pub(crate) printed: u64,
+}
+
+impl Finished {
+    /// The beginning of what it printed, for a message.
+    pub(crate) fn beginning(&self) -> String {
+        beginning(&self.output, self.printed)
+    }
+}
+
+/// The beginning of what a program printed, which was so many bytes, for a message: the first error is the one that counts,
+/// and the rest is counted.
+pub(crate) fn beginning(output: &str, printed: u64) -> String {
+    let mut lines = output.trim_end().lines();
+    let mut shown: Vec<String> = lines.by_ref().take(SHOWN_LINES).map(shortened).collect();
+    let left = lines.count();
+    if printed > output.len() as u64 {
+        shown.push(format!("… and more, {} kB in all", printed.div_ceil(1000)));
+    } else if left > 0 {
+        shown.push(format!("… and {left} more {}", if left == 1 { "line" } else { "lines" }));
+    }
+    shown.join("\n")
+}
+
+/// A line, cut where nobody reads on.
+fn shortened(line: &str) -> String {
+    match line.char_indices().nth(SHOWN_COLUMNS) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line.to_string(),
+    }
 }
 
 /// The command line as a user could type it.
@@ -195,8 +229,10 @@ pub(crate) fn run(mut command: Command, limit: Duration, log: &Path) -> Result<F
         return Err(ProcessError::TimedOut { command: line, limit });
     }
     let mut output = Vec::new();
-    File::open(log).and_then(|file| file.take(MAX_OUTPUT).read_to_end(&mut output)).map_err(fail)?;
-    Ok(Finished { status, output: String::from_utf8_lossy(&output).into_owned() })
+    let log = File::open(log).map_err(fail)?;
+    let printed = log.metadata().map_err(fail)?.len();
+    log.take(MAX_OUTPUT).read_to_end(&mut output).map_err(fail)?;
+    Ok(Finished { status, output: String::from_utf8_lossy(&output).into_owned(), printed })
 }
 
 #[cfg(test)]
@@ -216,6 +252,29 @@ mod tests {
             run(shell("echo out; echo err >&2; exit 3"), Duration::from_secs(60), &directory.path().join("log"))
                 .unwrap();
         assert_eq!((finished.status.code(), finished.output.as_str()), (Some(3), "out\nerr\n"));
+    }
+
+    #[test]
+    fn messages_show_a_few_lines_of_what_was_printed() {
+        let directory = tempfile::tempdir().unwrap();
+        let long = "x".repeat(300);
+        let eight = "1\n2\n3\n4\n5\n6\n7\n8";
+        for (number, (script, expected)) in [
+            ("".to_string(), String::new()),
+            ("echo a; echo b".to_string(), "a\nb".to_string()),
+            ("seq 8".to_string(), eight.to_string()),
+            ("seq 9".to_string(), format!("{eight}\n… and 1 more line")),
+            ("seq 108".to_string(), format!("{eight}\n… and 100 more lines")),
+            ("seq 20000".to_string(), format!("{eight}\n… and more, 109 kB in all")),
+            (format!("echo {long}; echo b"), format!("{} …\nb", &long[..200])),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let log = directory.path().join(format!("log {number}"));
+            let finished = run(shell(&script), Duration::from_secs(60), &log).unwrap();
+            assert_eq!(finished.beginning(), expected, "{script}");
+        }
     }
 
     #[test]

@@ -30,8 +30,11 @@ const FEW_ELEMENTS: usize = 32;
 /// How much lower the priority of threads that compile is while a network runs.
 const NICENESS: i32 = 5;
 
+/// The compiler of preliminary code.
+pub const QUICK: &str = "tcc";
+
 /// What takes longer is no quick compiler.
-const QUICK: Duration = Duration::from_secs(1);
+const QUICK_TIME: Duration = Duration::from_secs(1);
 
 /// How long another process may take to compile what this one needs as well. Then both do.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -102,7 +105,7 @@ impl Maker<'_> {
         if tasks.is_empty() {
             return;
         }
-        let Ok(toolchain) = discover_for(Language::C, &self.options.env, Some(Path::new("tcc")), memos) else { return };
+        let Ok(toolchain) = discover_for(Language::C, &self.options.env, Some(Path::new(QUICK)), memos) else { return };
         for task in tasks {
             if is_over.load(Ordering::Relaxed) {
                 return;
@@ -117,7 +120,7 @@ impl Maker<'_> {
     fn compile_quickly(&self, task: &Task, toolchain: &Toolchain) -> Option<super::loaded::Loaded> {
         let features = self.options.cpu.features();
         let recipe = Recipe::new(&task.source, ABI_VERSION, toolchain, &features, OptLevel::O0);
-        let options = CompileOptions { time_limit: QUICK, ..CompileOptions::default() };
+        let options = CompileOptions { time_limit: QUICK_TIME, ..CompileOptions::default() };
         let compiled = compile(&recipe, toolchain, &options).ok()?;
         let artifact = Store::none().insert(&recipe, &toolchain.version, &compiled.library, compiled.seconds);
         self.load(&task.kernel, &artifact).ok()
