@@ -32,6 +32,26 @@ fn check(line: &[u8]) -> [u8; CHECK] {
     check
 }
 
+/// What a record holds; the lines that are not in order are not there.
+pub(super) fn lines(record: &[u8]) -> Vec<(IrDigest, KernelId)> {
+    let line = |line: &[u8]| {
+        let (ir, rest) = line.split_first_chunk::<32>()?;
+        let (id, found) = rest.split_first_chunk::<32>()?;
+        (*found == check(&line[..64])).then_some((*ir, KernelId(*id)))
+    };
+    record.chunks_exact(LINE).filter_map(line).collect()
+}
+
+/// A record with these lines.
+pub(super) fn record(lines: &[(IrDigest, KernelId)]) -> Vec<u8> {
+    let bytes = lines.iter().flat_map(|(ir, id)| {
+        let line = [&ir[..], &id.0[..]].concat();
+        let check = check(&line);
+        line.into_iter().chain(check)
+    });
+    bytes.collect()
+}
+
 impl Store {
     /// What is known of the texts that a renderer (64 digits) makes.
     pub fn texts(&self, renderer: &str) -> BTreeMap<IrDigest, KernelId> {
@@ -41,12 +61,7 @@ impl Store {
     fn text_lines(&self, renderer: &str) -> Vec<(IrDigest, KernelId)> {
         let read = |root: &Directory| root.child(TEXTS, false)?.read(renderer, (MOST * LINE) as u64);
         let Some(Ok(content)) = self.root.as_ref().map(read) else { return Vec::new() };
-        let line = |line: &[u8]| {
-            let (ir, rest) = line.split_first_chunk::<32>()?;
-            let (id, found) = rest.split_first_chunk::<32>()?;
-            (*found == check(&line[..64])).then_some((*ir, KernelId(*id)))
-        };
-        content.bytes.chunks_exact(LINE).filter_map(line).collect()
+        lines(&content.bytes)
     }
 
     /// Adds to what is known.
@@ -56,12 +71,7 @@ impl Store {
             let mut lines = self.text_lines(renderer);
             lines.retain(|(ir, _)| new.iter().all(|(other, _)| other != ir));
             lines.extend(new);
-            let bytes = lines[lines.len().saturating_sub(MOST)..].iter().flat_map(|(ir, id)| {
-                let line = [&ir[..], &id.0[..]].concat();
-                let check = check(&line);
-                line.into_iter().chain(check)
-            });
-            let _ = write(root, renderer, &bytes.collect::<Vec<u8>>());
+            let _ = write(root, renderer, &record(&lines[lines.len().saturating_sub(MOST)..]));
         }
     }
 }
