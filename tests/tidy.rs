@@ -81,6 +81,7 @@ const EFFECTFUL: &[&str] = &[
     "std::time",
     "rustix",
     "tempfile",
+    "FxHashMap",
     "HashMap",
     "HashSet",
     "thread_local!",

@@ -2,7 +2,10 @@
 //! to a network whose process is forked.
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use saltus::build::toolchain::discover;
 use saltus::build::{CompileOptions, Env, Recipe, compile};
@@ -183,4 +186,131 @@ fn a_network_goes_on_in_a_process_that_was_forked_off() {
             "{threads} threads, anew"
         );
     }
+}
+
+/// A program of the shell.
+fn script(directory: &Path, name: &str, text: &str) -> PathBuf {
+    let (draft, path) = (directory.join("draft"), directory.join(name));
+    fs::write(&draft, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).unwrap();
+    // Copied by another process: while a thread starts one, that may hold the file open for writing, and then it cannot
+    // be run.
+    assert!(Command::new("cp").arg("-p").args([&draft, &path]).status().unwrap().success());
+    path
+}
+
+/// A command line that starts the compiler of this machine with the arguments of a script.
+fn sound_compiler() -> String {
+    let sound = discover(&Env::of_process(), None, None).expect("these tests need a C compiler").program;
+    format!("exec {} \"$@\"", sound.display())
+}
+
+/// Commands by which a compiler waits, before it compiles a kernel whose text has a word, until there is a file of this
+/// name; it says that it waits by another one.
+fn gate(directory: &Path, word: &str, file: &str) -> String {
+    let at = directory.join(file).display().to_string();
+    format!("if grep -qs -e '{word}' kernel.c; then : > {at}-waits; while [ ! -e {at} ]; do sleep 0.01; done; fi\n")
+}
+
+/// An environment with this compiler, in which programs of this directory come first.
+fn env(compiler: &Path, directory: &Path) -> Env {
+    let search = std::env::var_os("PATH").unwrap();
+    let search = std::env::join_paths([directory.to_path_buf()].into_iter().chain(std::env::split_paths(&search)));
+    Env::new([("CC", compiler.as_os_str().to_owned()), ("PATH", search.unwrap())])
+}
+
+/// Waits until something is so, which is looked for again and again.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn what_others_compile_is_had_kernel_by_kernel() {
+    let (directory, store) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let at = |name: &str| directory.path().join(name);
+    let gates = [("drive", "state"), ("call->indices", "reset")].map(|(word, file)| gate(directory.path(), word, file));
+    let compiler = script(directory.path(), "cc", &(gates.concat() + &sound_compiler()));
+    let env = env(&compiler, directory.path());
+    // Exactly these kernels: each is compiled alone.
+    let options = Options { strict: true, reuse_loaded: false, env, ..options(Tier::Auto, store.path()) };
+    let mut first = Network::new(&model(), options.clone()).unwrap();
+    until("the first one compiles", || at("state-waits").exists());
+
+    // It needs the same kernels, and one more, which it compiles at once.
+    let cells = NeuronGroup::new("cells", 200, "dv/dt = (drive - v)/(10*ms) : 1 (unless refractory)\ndrive : 1");
+    let cells = cells.threshold("v > 1000").reset("v = 0").refractory("2*ms").method("exact");
+    let mut second = Network::new(&Model::new().group(cells), options).unwrap();
+    let mut has_swapped = |kind: &str| {
+        second.run_for("1*ms").unwrap();
+        let report = second.kernel_reports().find(|report| report.kind == kind).unwrap();
+        (!report.swaps.is_empty()).then_some(report.origin)
+    };
+    until("its own kernel is there", || has_swapped("threshold") == Some(Origin::Built));
+    assert_eq!(has_swapped("stateupdate"), None);
+    fs::write(at("state"), "").unwrap();
+    until("the other one's first kernel is there", || has_swapped("stateupdate").is_some());
+    assert_eq!(has_swapped("stateupdate"), Some(Origin::Hit));
+    assert_eq!(has_swapped("reset"), None, "the other one is still at it");
+    fs::write(at("reset"), "").unwrap();
+    until("the last one is there", || has_swapped("reset").is_some());
+    assert_eq!(has_swapped("reset"), Some(Origin::Hit));
+    assert_eq!(run(&mut first), interpreted());
+    assert_eq!(origins(&first), [Origin::Built; 3]);
+}
+
+#[test]
+fn a_process_that_was_forked_off_leaves_compilers_and_what_they_make_alone() {
+    let (directory, store) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let text = gate(directory.path(), "drive", "state") + &sound_compiler();
+    let env = env(&script(directory.path(), "cc", &text), directory.path());
+    let options = Options { reuse_loaded: false, env, ..options(Tier::Auto, store.path()) };
+    let mut network = Network::new(&model(), options).unwrap();
+    until("it compiles", || directory.path().join("state-waits").exists());
+    assert!(in_a_fork(|| {
+        // Nothing here would ever end it.
+        network.finish().unwrap();
+        network.abandon_code();
+        origins(&network) == [Origin::Interpreter; 3]
+    }));
+    fs::write(directory.path().join("state"), "").unwrap();
+    assert_eq!(run(&mut network), interpreted());
+    assert_eq!(origins(&network), [Origin::Built; 3], "{:?}", network.engine_warnings());
+}
+
+#[test]
+fn preliminary_code_that_has_proved_itself_goes_on_where_better_code_does_not() {
+    let (directory, store) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    // What it compiles in the end is not what it was given.
+    let wrong = "[ -e kernel.c ] && sed -i 's/v\\[_i\\] = _v;/v[_i] = _v + 1.0;/' kernel.c\n";
+    let text = gate(directory.path(), "drive", "state") + wrong + &sound_compiler();
+    let compiler = script(directory.path(), "cc", &text);
+    // Any compiler is quick enough for this.
+    script(directory.path(), "tcc", &sound_compiler());
+    let env = env(&compiler, directory.path());
+    let options = Options { check_swap: true, reuse_loaded: false, env, ..options(Tier::Auto, store.path()) };
+
+    let cells = NeuronGroup::new("cells", 10, "dv/dt = (drive - v)/(10*ms) : 1\ndrive : 1").method("euler");
+    let model = Model::new().group(cells).init("cells", "drive", "1 + 0.01*i");
+    let mut network = Network::new(&model, options).unwrap();
+    let state_updater = |network: &Network| network.kernel_reports().next().unwrap();
+    until("preliminary code has proved itself", || {
+        network.run_for("1*ms").unwrap();
+        state_updater(&network).swaps.first().is_some_and(|swap| swap.is_preliminary)
+    });
+    fs::write(directory.path().join("state"), "").unwrap();
+    until("better code has not", || {
+        network.run_for("1*ms").unwrap();
+        !network.engine_warnings().is_empty()
+    });
+    let key = state_updater(&network).swaps[0].key.short();
+    let warning = &network.engine_warnings()[0];
+    let end = format!("gives other bits of `v` than the kernel {key}; the kernel {key} goes on in its place");
+    assert!(warning.ends_with(&end), "{warning}");
+    let mut interpreted = Network::new(&model, Options::interpreted()).unwrap();
+    interpreted.run_for(&format!("{}*second", network.t_seconds())).unwrap();
+    assert_eq!(network.values("cells", "v").unwrap(), interpreted.values("cells", "v").unwrap());
 }

@@ -80,7 +80,7 @@ const HELD: &[(u32, &str, &[Held])] = &[
     (
         17,
         "shared statements run once, first, also without cells",
-        &[Models(&["regular_shared"]), Test("tests/cli.rs", "wrong_models")],
+        &[Models(&["regular_shared"]), Test("tests/cli/texts.rs", "wrong_models")],
     ),
     (18, "what is hoisted out of loops keeps its bits", &[Test("tests/kernels/main.rs", "hoisting_changes_no_bit")]),
     (19, "a cell that a synapse joins to itself gets both changes", &[Models(&["path_effects"])]),
@@ -98,7 +98,7 @@ const HELD: &[(u32, &str, &[Held])] = &[
     (27, "sums are taken before the state update, from the values of the step before", &[Models(&["summed"])]),
     (28, "names without suffix: the synapse's, then the target's", &[Models(&["path_names", "connect_condition"])]),
     (29, "event-driven variables advance with every pathway", &[Models(&["event_driven"])]),
-    (30, "what changes at events and what at every step do not mix", &[Test("tests/cli.rs", "wrong_models")]),
+    (30, "what changes at events and what at every step do not mix", &[Test("tests/cli/texts.rs", "wrong_models")]),
     (
         31,
         "conditions are met, and draw, source by source",

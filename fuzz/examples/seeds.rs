@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use saltus::build::compile::{CompileOptions, compile};
 use saltus::build::toolchain::discover;
-use saltus::build::{Env, OptLevel, Recipe};
+use saltus::build::{Env, KernelId, OptLevel, Recipe};
 use saltus::kernel::text::parse_kernel;
 use saltus::render::{Language, render};
 use saltus::runtime::abi::ABI_VERSION;
 use saltus::store::Record;
-use saltus::store::fuzzing::encode_entry;
+use saltus::store::fuzzing::{encode_entry, encode_texts};
 use saltus_fuzz::body::small_network;
 use toml::{Table, Value};
 
@@ -125,6 +125,15 @@ fn indices(scratch: &Path) -> Vec<Vec<u8>> {
         [&[1][..], name.as_bytes()].concat(),
         [&[1][..], digest.as_bytes(), b"\n", name.as_bytes(), b"\ntmp/x y\nquarantine/a\ntoolchains/b c"].concat(),
     ];
+    let line = |number: u8| ([number; 32], KernelId([number ^ 0xa5; 32]));
+    let record = encode_texts(&[line(1), line(2), line(3)]);
+    let mut damaged = record.clone();
+    damaged[100] ^= 1;
+    for record in [&record[..], &record[..200], &damaged, &[&record[..], &record].concat(), b""] {
+        seeds.push([b"t\0", record].concat());
+    }
+    let says: Vec<u8> = [1, 2, 1].map(line).iter().flat_map(|(ir, id)| [&ir[..], &id.0].concat()).collect();
+    seeds.push([b"t\x01", &says[..]].concat());
     let memos = scratch.join("memos");
     fs::create_dir(&memos).expect("a folder");
     for compiler in ["gcc", "clang", "tcc"] {

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::elf::{Objection, check_library};
-use super::env::Env;
+use super::env::{Env, TIME_LIMIT};
 use super::process::{self, ProcessError, command_line};
 use super::recipe::{LIBRARY_FILE, Recipe, source_file};
 use super::toolchain::Toolchain;
@@ -33,11 +33,24 @@ pub struct CompileOptions {
     pub scratch: Option<PathBuf>,
 }
 
+/// A text that is no time for a compiler.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{TIME_LIMIT}` is ignored: `{text}` is no time for a compiler: expected seconds, more than none, such as `60`"
+)]
+pub struct TimeLimitError {
+    text: String,
+}
+
 impl CompileOptions {
-    /// With the time limit that the user has set, if there is one.
-    pub fn of_env(env: &Env) -> CompileOptions {
+    /// With the time limit that the environment names, and the usual one where it names none, or nonsense.
+    pub fn from_env(env: &Env) -> (CompileOptions, Option<TimeLimitError>) {
         let default = CompileOptions::default();
-        CompileOptions { time_limit: env.compile_time_limit().unwrap_or(default.time_limit), ..default }
+        match (env.compile_time_limit(), env.get(TIME_LIMIT)) {
+            (Some(time_limit), _) => (CompileOptions { time_limit, ..default }, None),
+            (None, Some(text)) => (default, Some(TimeLimitError { text: text.to_string_lossy().into_owned() })),
+            (None, None) => (default, None),
+        }
     }
 }
 
@@ -142,7 +155,7 @@ pub fn compile_unit(unit: &Unit, toolchain: &Toolchain, options: &CompileOptions
     let line = command_line(&command);
     let finished = process::run(command, options.time_limit, &directory.path().join("log"))?;
     if !finished.status.success() {
-        let output = shortened(finished.output);
+        let output = finished.beginning();
         return Err(CompileError::Rejected { command: line, status: finished.status, output });
     }
     let path = directory.path().join(LIBRARY_FILE);
@@ -160,15 +173,6 @@ fn read_library(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("it is not a plain file"));
     }
     fs::read(path)
-}
-
-/// The beginning of what a compiler printed: the first error is the one that counts.
-fn shortened(output: String) -> String {
-    const SHOWN: usize = 2000;
-    match output.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}\n…", &output[..end]),
-        None => output,
-    }
 }
 
 /// Compiles several units on all processors and calls `finished` with the number of each as soon as it is done, from
@@ -223,4 +227,30 @@ pub fn compile_all(
         .map(|slot| slot.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()))
         .map(|result| result.expect("every kernel is compiled once"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_for_a_compiler() {
+        for (text, expected) in [
+            ("2", Some(2.0)),
+            (" 0.5 ", Some(0.5)),
+            ("", Some(60.0)),
+            ("abc", None),
+            ("-1", None),
+            ("0", None),
+            ("1e-20", None),
+            ("nan", None),
+            ("inf", None),
+            ("1e300", None),
+            ("60s", None),
+        ] {
+            let (options, wrong) = CompileOptions::from_env(&Env::new([(TIME_LIMIT, text)]));
+            assert_eq!(options.time_limit, Duration::from_secs_f64(expected.unwrap_or(60.0)), "{text}");
+            assert_eq!(wrong.is_some(), expected.is_none(), "{text}");
+        }
+    }
 }

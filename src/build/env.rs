@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Time for one run of a compiler, in seconds, instead of what it has otherwise.
-const TIME_LIMIT: &str = "SALTUS_COMPILE_TIMEOUT";
+pub(super) const TIME_LIMIT: &str = "SALTUS_COMPILE_TIMEOUT";
 
 /// Environment variables, as a value.
 #[derive(Clone, Debug, Default)]

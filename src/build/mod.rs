@@ -20,7 +20,7 @@ mod process;
 pub mod recipe;
 pub mod toolchain;
 
-pub use compile::{CompileError, CompileOptions, Compiled, Unit, compile, compile_all};
+pub use compile::{CompileError, CompileOptions, Compiled, TimeLimitError, Unit, compile, compile_all};
 pub use cpu::{CpuFeatures, CpuLevel, Machine};
 pub(crate) use process::ends_within;
 pub use process::{lower_priority, stop_all};

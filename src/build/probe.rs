@@ -111,10 +111,10 @@ fn ask(
     let mut command = bare_command(&candidate.program, search_path, directory);
     command.args(&candidate.arguments).args(arguments);
     let ended = process::run(command, candidate.limit, &directory.join(log))?;
-    if ended.status.signal().is_none() && ended.is_whole {
+    if ended.status.signal().is_none() && ended.is_whole() {
         return Ok(ended.output);
     }
-    let output = ended.output.chars().take(SHOWN).collect();
+    let output = ended.beginning();
     Err(ToolchainError::Unrecognised { language: "C", program: candidate.program.clone(), output })
 }
 
@@ -142,9 +142,6 @@ fn detected_clang(candidate: &Candidate, search_path: &OsStr, directory: &Path) 
     Some(tool.is_like_clang())
 }
 
-/// Of what a compiler printed that is no answer, so much is shown.
-const SHOWN: usize = 2000;
-
 /// What a compiler says about itself.
 #[derive(Debug, PartialEq, Eq)]
 struct DryRun {
@@ -168,10 +165,11 @@ fn dry_run(candidate: &Candidate, search_path: &OsStr, directory: &Path) -> Resu
         return Ok(dry);
     }
     let said_version = ask(&["-v"], "version")?;
+    let all = format!("{said}{said_version}");
     parse_tcc_version(&said_version).ok_or_else(|| ToolchainError::Unrecognised {
         language: "C",
         program: candidate.program.clone(),
-        output: format!("{said}{said_version}").chars().take(SHOWN).collect(),
+        output: process::beginning(&all, all.len() as u64),
     })
 }
 

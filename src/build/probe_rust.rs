@@ -28,7 +28,7 @@ pub(super) fn inspect(candidate: &Candidate, env: &Env) -> Result<Known, Toolcha
     let unrecognised = |output: String| ToolchainError::Unrecognised {
         language: "Rust",
         program: candidate.program.clone(),
-        output: output.chars().take(2000).collect(),
+        output: process::beginning(&output, output.len() as u64),
     };
     let incomplete =
         |part: &str| ToolchainError::Incomplete { program: candidate.program.clone(), part: part.to_string() };

@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -22,27 +22,41 @@ const MAX_FILE: u64 = 64 << 20;
 const MAX_DATA: u64 = 4 << 30;
 /// Of what a program printed, so much is kept.
 const MAX_OUTPUT: u64 = 64 << 10;
+/// And so much of that is shown in a message.
+const SHOWN_LINES: usize = 8;
+const SHOWN_COLUMNS: usize = 200;
 
-/// The groups of the programs that run now; 0 where there is none. More than these are not found by [`stop_all`].
-static RUNNING: [AtomicI32; 64] = [const { AtomicI32::new(0) }; 64];
+/// The groups of the programs that run now, each with the process that runs it; 0 where there is none. More than these
+/// are not found by [`stop_all`].
+static RUNNING: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
 
-/// Kills every program that runs now, with all that it started: for a process that is about to end.
+/// Kills every program that this process runs now, with all that it started: for a process that is about to end.
 pub fn stop_all() {
     for place in &RUNNING {
-        if let Some(group) = Pid::from_raw(place.load(Ordering::Acquire)) {
+        let taken = place.load(Ordering::Acquire);
+        // What a process that was forked off finds here is run by another one.
+        if is_own(taken)
+            && let Some(group) = Pid::from_raw(taken as i32)
+        {
             // It may have ended meanwhile.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }
 
+/// Whether what is in a place of [`RUNNING`] is of this process.
+fn is_own(taken: u64) -> bool {
+    taken >> 32 == u64::from(std::process::id())
+}
+
 /// A program in [`RUNNING`], until this is dropped.
-struct Registered(Option<&'static AtomicI32>);
+struct Registered(Option<&'static AtomicU64>);
 
 impl Registered {
     fn new(group: Pid) -> Registered {
-        let take = |place: &&AtomicI32| {
-            place.compare_exchange(0, group.as_raw_nonzero().get(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        let own = u64::from(std::process::id()) << 32 | group.as_raw_nonzero().get() as u64;
+        let take = |place: &&AtomicU64| {
+            place.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |taken| (!is_own(taken)).then_some(own)).is_ok()
         };
         Registered(RUNNING.iter().find(take))
     }
@@ -148,8 +162,42 @@ pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
     /// What it printed to either stream, or its beginning.
     pub(crate) output: String,
-    /// Whether that is all.
-    pub(crate) is_whole: bool,
+    /// Bytes of all that it printed.
+    pub(crate) printed: u64,
+}
+
+impl Finished {
+    /// Whether the output is all that it printed.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.printed <= MAX_OUTPUT
+    }
+
+    /// The beginning of what it printed, for a message.
+    pub(crate) fn beginning(&self) -> String {
+        beginning(&self.output, self.printed)
+    }
+}
+
+/// The beginning of what a program printed, which was so many bytes, for a message: the first error is the one that counts,
+/// and the rest is counted.
+pub(crate) fn beginning(output: &str, printed: u64) -> String {
+    let mut lines = output.trim_end().lines();
+    let mut shown: Vec<String> = lines.by_ref().take(SHOWN_LINES).map(shortened).collect();
+    let left = lines.count();
+    if printed > output.len() as u64 {
+        shown.push(format!("… and more, {} kB in all", printed.div_ceil(1000)));
+    } else if left > 0 {
+        shown.push(format!("… and {left} more {}", if left == 1 { "line" } else { "lines" }));
+    }
+    shown.join("\n")
+}
+
+/// A line, cut where nobody reads on.
+fn shortened(line: &str) -> String {
+    match line.char_indices().nth(SHOWN_COLUMNS) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line.to_string(),
+    }
 }
 
 /// The command line as a user could type it.
@@ -186,9 +234,10 @@ pub(crate) fn run(mut command: Command, limit: Duration, log: &Path) -> Result<F
         return Err(ProcessError::TimedOut { command: line, limit });
     }
     let mut output = Vec::new();
-    File::open(log).and_then(|file| file.take(MAX_OUTPUT).read_to_end(&mut output)).map_err(fail)?;
-    let is_whole = (output.len() as u64) < MAX_OUTPUT;
-    Ok(Finished { status, output: String::from_utf8_lossy(&output).into_owned(), is_whole })
+    let log = File::open(log).map_err(fail)?;
+    let printed = log.metadata().map_err(fail)?.len();
+    log.take(MAX_OUTPUT).read_to_end(&mut output).map_err(fail)?;
+    Ok(Finished { status, output: String::from_utf8_lossy(&output).into_owned(), printed })
 }
 
 #[cfg(test)]
@@ -208,6 +257,29 @@ mod tests {
             run(shell("echo out; echo err >&2; exit 3"), Duration::from_secs(60), &directory.path().join("log"))
                 .unwrap();
         assert_eq!((finished.status.code(), finished.output.as_str()), (Some(3), "out\nerr\n"));
+    }
+
+    #[test]
+    fn messages_show_a_few_lines_of_what_was_printed() {
+        let directory = tempfile::tempdir().unwrap();
+        let long = "x".repeat(300);
+        let eight = "1\n2\n3\n4\n5\n6\n7\n8";
+        for (number, (script, expected)) in [
+            ("".to_string(), String::new()),
+            ("echo a; echo b".to_string(), "a\nb".to_string()),
+            ("seq 8".to_string(), eight.to_string()),
+            ("seq 9".to_string(), format!("{eight}\n… and 1 more line")),
+            ("seq 108".to_string(), format!("{eight}\n… and 100 more lines")),
+            ("seq 20000".to_string(), format!("{eight}\n… and more, 109 kB in all")),
+            (format!("echo {long}; echo b"), format!("{} …\nb", &long[..200])),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let log = directory.path().join(format!("log {number}"));
+            let finished = run(shell(&script), Duration::from_secs(60), &log).unwrap();
+            assert_eq!(finished.beginning(), expected, "{script}");
+        }
     }
 
     #[test]

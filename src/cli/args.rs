@@ -226,14 +226,17 @@ pub struct Warm {
     pub quiet: bool,
 }
 
+/// Over the options that all commands about the store have.
+const WHICH_STORE: &str = "Which store";
+
 /// `saltus cache`
 #[derive(Args, Clone, Debug)]
 pub struct Cache {
     /// Directory of the store, instead of `SALTUS_CACHE_DIR` and the user's cache directory
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", global = true, help_heading = WHICH_STORE)]
     pub cache_dir: Option<PathBuf>,
-    /// Store below that one; may be given several times, instead of `SALTUS_CACHE_LAYERS`
-    #[arg(long, value_name = "DIR", global = true)]
+    /// Store to look into after that one, never written; may be given several times, instead of `SALTUS_CACHE_LAYERS`
+    #[arg(long, value_name = "DIR", global = true, help_heading = WHICH_STORE)]
     pub cache_layer: Vec<PathBuf>,
     /// What to do
     #[command(subcommand)]
@@ -249,56 +252,59 @@ pub enum CacheCommand {
     List,
     /// Show everything known about a kernel
     Show {
-        /// Its key, or enough of its first digits
+        /// Its key, or enough of the first digits to tell it from others; `saltus cache list` shows them
         key: String,
     },
     /// Show what makes the key of a kernel, or in what the keys of two kernels differ
     Explain {
-        /// Its key, or enough of its first digits
+        /// Its key, or enough of the first digits to tell it from others; `saltus cache list` shows them
         key: String,
-        /// Another one
+        /// The key of another kernel, to see in what the two differ
         other: Option<String>,
     },
-    /// Read every kernel, and move those aside that are damaged
+    /// Read every kernel, and move those aside that are damaged, or would run code as soon as they are opened
     Verify,
     /// Show how many kernels of which kind there are, when they were used, and what the limits are
     Stats,
     /// Remove kernels beyond the limits, and what processes that died have left
     Gc {
-        /// Bytes to keep, such as `500MB` or `none` for any number, instead of `SALTUS_CACHE_MAX_SIZE`
+        /// Keep at most so many bytes, such as `500MB` (`none`: any number), instead of `SALTUS_CACHE_MAX_SIZE`
         #[arg(long, value_name = "SIZE")]
         max_size: Option<String>,
-        /// How long to keep what nobody uses, such as `90d` or `none` for ever, instead of `SALTUS_CACHE_MAX_AGE`
+        /// Keep what nobody uses for so long, such as `90d` (`none`: for ever), instead of `SALTUS_CACHE_MAX_AGE`
         #[arg(long, value_name = "AGE")]
         max_age: Option<String>,
     },
-    /// Remove all kernels
+    /// Remove all kernels; layers and trusted keys stay as they are
     Clear {
-        /// Do not ask
+        /// Do not ask whether that is meant
         #[arg(long, short)]
         yes: bool,
     },
     /// Write kernels into one file, for other machines
     Export {
-        /// The file
+        /// The archive to write, in the place of one that is there
         file: PathBuf,
         /// Keys of kernels, or enough of their first digits; all kernels if there are none
         keys: Vec<String>,
-        /// Sign each kernel with the secret key in this file
+        /// Sign each kernel with the secret key in this file, which `saltus cache keygen` has made
         #[arg(long, value_name = "FILE")]
         sign: Option<PathBuf>,
     },
     /// Put the kernels of such a file into the store
+    ///
+    /// Kernels are machine code. What is damaged, or would run code as soon as it is opened, is refused; but unless every
+    /// kernel has to be signed by somebody you trust (`--trust`), to run them is to run code of whoever made the archive.
     Import {
-        /// The file
+        /// An archive that `saltus cache export` has written
         file: PathBuf,
-        /// Only take what is signed by a public key in this file; may be given several times
+        /// Take only what is signed by a public key in this file; may be given several times
         #[arg(long, value_name = "FILE")]
         trust: Vec<PathBuf>,
     },
     /// Make a key to sign kernels with: a secret one, and a public one in FILE.pub
     Keygen {
-        /// The file for the secret key
+        /// The file for the secret key; neither it nor FILE.pub may be there already
         file: PathBuf,
     },
 }

@@ -12,6 +12,7 @@ use super::output::format::{bytes, counted, duration};
 use super::say;
 use super::table::{Align, pairs, table};
 use crate::build::{CpuFeatures, Env};
+use crate::engine::check_artifact;
 use crate::store::{Artifact, Store, StoreOptions, StoreWarning};
 
 /// How many keys an error offers.
@@ -23,7 +24,12 @@ pub fn cache(arguments: &Cache) -> Result<(), Failure> {
         return care::keygen(file);
     }
     let path = directory(arguments.cache_dir.as_deref())?;
-    let open = |read_only| open(&path, &arguments.cache_layer, read_only);
+    let makes_it = matches!(arguments.command, CacheCommand::Path | CacheCommand::Import { .. });
+    if arguments.cache_dir.is_some() && !makes_it && !Store::is_made(&path) {
+        return Err(no_store(&path));
+    }
+    // What is not there is not made for having nothing taken out of it.
+    let open = |read_only| open(&path, &arguments.cache_layer, read_only || !makes_it && !Store::is_made(&path));
     match &arguments.command {
         CacheCommand::Path => say::answer(&format!("{}\n", path.display())),
         CacheCommand::List => {
@@ -52,7 +58,7 @@ pub fn cache(arguments: &Cache) -> Result<(), Failure> {
             care::gc(&open(false)?, &path, max_size.as_deref(), max_age.as_deref())
         }
         CacheCommand::Clear { yes } => care::clear(&open(false)?, &path, *yes),
-        CacheCommand::Export { file, keys, sign } => care::export(&open(true)?, file, keys, sign.as_deref()),
+        CacheCommand::Export { file, keys, sign } => care::export(&open(true)?, file, keys, sign.as_deref(), &path),
         CacheCommand::Import { file, trust } => care::import(&open(false)?, file, trust, &path),
         CacheCommand::Keygen { .. } => Ok(()),
     }
@@ -64,6 +70,15 @@ fn directory(asked_for: Option<&Path>) -> Result<PathBuf, Failure> {
     asked_for.map(Path::to_path_buf).or_else(default).ok_or_else(|| {
         anyhow!("there is no directory for the store: neither `SALTUS_CACHE_DIR` nor `HOME` is set").into()
     })
+}
+
+/// A directory that was named, and in which no store is.
+fn no_store(path: &Path) -> Failure {
+    let shown = path.display();
+    let what = if path.exists() { "there is no kernel store in" } else { "there is no directory" };
+    let default = Store::default_directory(&Env::of_process()).map(|default| default.display().to_string());
+    let hint = default.map_or(String::new(), |default| format!("; without that, the store is `{default}`"));
+    anyhow!("{what} `{shown}`, which `--cache-dir` names{hint}").into()
 }
 
 /// Opens the store, for looking only if it is `read_only`.
@@ -152,14 +167,18 @@ fn list(kernels: &[Artifact], path: &Path) -> String {
 
 /// Reads every entry; what is damaged goes into quarantine, and whoever needs it makes it anew.
 fn verify(store: &Store, path: &Path) -> Result<(), Failure> {
-    let sound = store.list();
-    let warnings = store.take_warnings();
+    let (sound, doubtful): (Vec<Artifact>, Vec<_>) = store.list().into_iter().partition(|a| check_artifact(a).is_ok());
+    let mut warnings: Vec<String> = store.take_warnings().iter().map(StoreWarning::to_string).collect();
+    for artifact in &doubtful {
+        // Whoever needs it refuses it as well.
+        let objection = check_artifact(artifact).map_or_else(|objection| objection.to_string(), |()| String::new());
+        warnings.push(format!("the stored kernel {} is none: {objection}", artifact.key.short()));
+        store.set_aside(&artifact.kernel, &artifact.key);
+    }
     let size: usize = sound.iter().map(Artifact::size).sum();
     let kernels = counted(sound.len(), ("kernel is", "kernels are"));
     say::answer(&format!("{kernels} sound, {}, in {}\n", bytes(size as u64), path.display()))?;
-    for warning in &warnings {
-        say::warning(&warning.to_string());
-    }
+    warnings.iter().for_each(|warning| say::warning(warning));
     match warnings.len() {
         0 => Ok(()),
         n => Err(anyhow!("{} not sound", counted(n, ("entry is", "entries are"))).into()),
@@ -168,30 +187,49 @@ fn verify(store: &Store, path: &Path) -> Result<(), Failure> {
 
 /// The only kernel whose key starts so.
 fn one(store: &Store, prefix: &str, path: &Path) -> Result<Artifact, Failure> {
-    let prefix = prefix.to_ascii_lowercase();
-    let mut found = store.show(&prefix);
-    let offered = |kernels: &[Artifact]| {
-        let keys = kernels.iter().take(OFFERED).map(|artifact| format!("`{}`", artifact.key.short()));
-        let more = if kernels.len() > OFFERED { ", …" } else { "" };
-        keys.collect::<Vec<_>>().join(", ") + more
-    };
+    let mut found = some(store, prefix, path)?;
     match (found.pop(), found.is_empty()) {
         (Some(artifact), true) => Ok(artifact),
-        (Some(last), false) => {
-            found.push(last);
+        (last, _) => {
+            found.extend(last);
             let message = format!("{} keys start with `{prefix}`: {}", found.len(), offered(&found));
             Err(Failure::Usage(message))
         }
-        (None, _) => {
-            let all = store.list();
-            let which = match all.len() {
-                0 => format!("there are no kernels in {}", path.display()),
-                n if n <= OFFERED => format!("the keys are {}", offered(&all)),
-                _ => format!("there are {}", offered(&all)),
-            };
-            Err(Failure::Usage(format!("no key starts with `{prefix}`; {which}")))
-        }
     }
+}
+
+/// The kernels whose keys start so; there is at least one.
+pub fn some(store: &Store, prefix: &str, path: &Path) -> Result<Vec<Artifact>, Failure> {
+    let digits = prefix.to_ascii_lowercase();
+    let is_key = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let found = if is_key { store.show(&digits) } else { Vec::new() };
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let mut all = store.show("");
+    // Those that begin like it come first: most likely, a digit is wrong.
+    let alike = |kernel: &Artifact| {
+        kernel.key.to_string().bytes().zip(digits.bytes()).take_while(|(digit, wanted)| digit == wanted).count()
+    };
+    all.sort_by_key(|kernel| (std::cmp::Reverse(alike(kernel)), kernel.key));
+    let which = match all.len() {
+        0 => format!("there are no kernels in {}", path.display()),
+        n if n <= OFFERED => format!("the keys are {}", offered(&all)),
+        _ => format!("there are {}", offered(&all)),
+    };
+    let what = match is_key {
+        true => format!("no key starts with `{prefix}`"),
+        false if prefix.is_empty() => "a key is missing, or its first digits".to_owned(),
+        false => format!("`{prefix}` is no beginning of a key, which has the digits 0 to 9 and a to f"),
+    };
+    Err(Failure::Usage(format!("{what}; {which}")))
+}
+
+/// Some keys, in short.
+fn offered(kernels: &[Artifact]) -> String {
+    let keys = kernels.iter().take(OFFERED).map(|artifact| format!("`{}`", artifact.key.short()));
+    let more = if kernels.len() > OFFERED { ", …" } else { "" };
+    keys.collect::<Vec<_>>().join(", ") + more
 }
 
 fn show(store: &Store, artifact: &Artifact) -> String {

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use super::cache::{level, short_version, tell_warnings};
+use super::cache::{level, short_version, some, tell_warnings};
 use super::failure::Failure;
 use super::output::format::{bytes, counted};
 use super::say;
 use super::table::{Align, pairs, table};
 use crate::build::Machine;
-use crate::store::archive::{self, ImportReport};
+use crate::engine::check_artifact;
+use crate::store::archive::{self, ImportReport, ImportRules, Imported};
 use crate::store::{Artifact, Damage, Limits, PublicKey, SecretKey, Store, Trust, Use, public_path};
 
 const DAY: u64 = 24 * 60 * 60;
@@ -120,6 +121,9 @@ pub fn gc(store: &Store, path: &Path, max_size: Option<&str>, max_age: Option<&s
     if let Some(text) = max_age {
         limits.max_age = Limits::parse_age(text).map_err(|error| wrong("--max-age", error))?;
     }
+    if !Store::is_made(path) {
+        return say::answer(&format!("no kernels in {}\n", path.display()));
+    }
     let report = store.gc(&limits).map_err(|cause| anyhow!("cannot sweep {}: {cause}", path.display()))?;
     let Some(report) = report else {
         return say::answer(&format!("another process is sweeping {}\n", path.display()));
@@ -139,6 +143,9 @@ pub fn gc(store: &Store, path: &Path, max_size: Option<&str>, max_age: Option<&s
 
 /// Removes everything, if that is meant.
 pub fn clear(store: &Store, path: &Path, yes: bool) -> Result<(), Failure> {
+    if !Store::is_made(path) {
+        return say::answer(&format!("no kernels in {}\n", path.display()));
+    }
     let what = format!("{} from {}", counted(store.uses().len(), ("kernel", "kernels")), path.display());
     if !yes && !std::io::stdin().is_terminal() {
         return Err(Failure::Usage(format!("this removes {what}: say `--yes`")));
@@ -159,20 +166,16 @@ fn is_confirmed(question: &str) -> bool {
 }
 
 /// Writes kernels into an archive.
-pub fn export(store: &Store, file: &Path, keys: &[String], sign: Option<&Path>) -> Result<(), Failure> {
+pub fn export(store: &Store, file: &Path, keys: &[String], sign: Option<&Path>, path: &Path) -> Result<(), Failure> {
     let key = sign.map(SecretKey::read).transpose().map_err(anyhow::Error::from)?;
     let mut kernels = if keys.is_empty() { store.show("") } else { Vec::new() };
     for prefix in keys {
-        let found = store.show(&prefix.to_ascii_lowercase());
-        if found.is_empty() {
-            return Err(Failure::Usage(format!("no key starts with `{prefix}`")));
-        }
-        kernels.extend(found);
+        kernels.extend(some(store, prefix, path)?);
     }
     kernels.sort_by_key(|kernel| kernel.key);
     kernels.dedup_by_key(|kernel| kernel.key);
     if kernels.is_empty() {
-        return Err(Failure::Usage("there are no kernels to export".to_string()));
+        return Err(Failure::Usage(format!("there are no kernels to export in {}", path.display())));
     }
     archive::export(file, &kernels, key.as_ref()).map_err(anyhow::Error::from)?;
     let signed = key.map_or(String::new(), |key| format!(", signed by {}", key.public()));
@@ -189,7 +192,9 @@ pub fn import(store: &Store, file: &Path, trust: &[PathBuf], path: &Path) -> Res
         keys.extend(PublicKey::read_trusted(file).map_err(anyhow::Error::from)?);
     }
     let trusted = (!trust.is_empty()).then_some(keys.as_slice());
-    let report = archive::import(store, file, trusted, Machine::this()).map_err(anyhow::Error::from)?;
+    let objection = |artifact: &Artifact| check_artifact(artifact).err().map(|objection| objection.to_string());
+    let rules = ImportRules { trusted, machine: Machine::this(), objection: &objection };
+    let report = archive::import(store, file, &rules).map_err(anyhow::Error::from)?;
     let ImportReport { imported, refused } = &report;
     let new = imported.iter().filter(|kernel| kernel.is_new).count();
     let foreign = imported.iter().filter(|kernel| !kernel.runs_here).count();
@@ -200,7 +205,22 @@ pub fn import(store: &Store, file: &Path, trust: &[PathBuf], path: &Path) -> Res
     if foreign > 0 {
         text += &format!("; {foreign} for processors that this machine lacks");
     }
+    let vouched = |kernel: &&Imported| {
+        kernel.signer.is_some_and(|signer| keys.contains(&signer) || store.trusted_keys().contains(&signer))
+    };
+    let unsigned = imported.iter().filter(|kernel| kernel.signer.is_none()).count();
+    let doubtful = imported.len() - imported.iter().filter(vouched).count();
+    if unsigned > 0 {
+        text += &format!("; {unsigned} unsigned");
+    }
     say::answer(&(text + "\n"))?;
+    if doubtful > 0 {
+        let kernels = counted(doubtful, ("kernel is", "kernels are"));
+        say::warning(&format!(
+            "{kernels} not signed by a key that you trust: to run them is to run code of whoever made the archive \
+             (`--trust FILE` takes only what the key in that file has signed)"
+        ));
+    }
     for (name, reason) in refused {
         say::warning(&format!("`{}` was refused: {reason}", name.escape_debug()));
     }

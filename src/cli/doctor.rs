@@ -2,6 +2,8 @@
 //!
 //! Nothing is changed: the store is only looked at, and the kernel that is compiled as a trial is not kept.
 
+use std::path::Path;
+
 use super::args::{self, Tier};
 use super::cache::level;
 use super::doctor_store::store;
@@ -13,8 +15,8 @@ use super::table::{Align, pairs, table};
 use super::version;
 use crate::build::compile::compile;
 use crate::build::toolchain::{Place, discover, discover_for, survey};
-use crate::build::{CompileOptions, Compiled, Machine, OptLevel, Recipe, Toolchain};
-use crate::engine::Options;
+use crate::build::{CompileOptions, Compiled, Env, Machine, OptLevel, Recipe, Toolchain, ToolchainError};
+use crate::engine::{Options, QUICK};
 use crate::kernel::text::parse_kernel;
 use crate::load::library::{Way, load_by};
 use crate::render::{Language, render};
@@ -35,9 +37,6 @@ const TRIAL: &str = "kernel each {
 pub fn doctor(machine: &args::Machine) -> Result<(), Failure> {
     let options = options(machine, args::Language::C, Tier::Auto)?;
     let chosen = discover(&options.env, options.cc.as_deref(), None);
-    let compilers = compilers(&survey(Language::C, &options.env, options.cc.as_deref(), None), chosen.as_ref().ok());
-    let chosen_for_rust = discover_for(Language::Rust, &options.env, None, None);
-    let of_rust = self::compilers(&survey(Language::Rust, &options.env, None, None), chosen_for_rust.as_ref().ok());
     let trial = match &chosen {
         Ok(toolchain) => trial(toolchain, &options),
         Err(error) => {
@@ -55,31 +54,68 @@ pub fn doctor(machine: &args::Machine) -> Result<(), Failure> {
         ("compiled for", options.cpu.to_string()),
     ];
     rows.extend(trial);
+    let (_, wrong) = CompileOptions::from_env(&options.env);
+    rows.extend(wrong.map(|wrong| ("warning", wrong.to_string())));
     rows.extend(store(&options));
-    say::answer(&format!(
-        "{}\ncompilers, in the order in which they are looked for\n{compilers}\nfor kernels in Rust (`--lang rust`)\n{of_rust}",
-        pairs(&rows)
-    ))
+    say::answer(&format!("{}\n{}", pairs(&rows), compilers(&options, chosen.ok())))
 }
 
-fn compilers(places: &[Place], chosen: Option<&Toolchain>) -> String {
-    let mut is_chosen = false;
-    let row = |place: &Place| {
-        let (state, target, program, version) = match &place.found {
-            None => ("-", String::new(), String::new(), String::new()),
-            Some(Err(error)) => ("fails", String::new(), String::new(), error.to_string()),
-            Some(Ok(found)) => {
-                let used = !is_chosen && Some(found) == chosen;
-                is_chosen |= used;
-                let program = std::iter::once(found.program.display().to_string()).chain(found.arguments.clone());
-                let state = if used { "used" } else { "works" };
-                (state, found.target.clone(), program.collect::<Vec<_>>().join(" "), found.version.clone())
-            }
-        };
-        vec![place.name.to_owned(), state.to_owned(), target, program, version]
-    };
-    let columns = ["name", "state", "target", "program", "version"].map(|heading| (heading, Align::Left));
-    table(&columns, &places.iter().map(row).collect::<Vec<_>>())
+/// Compilers that are looked for to one end, in order.
+struct Search {
+    purpose: &'static str,
+    places: Vec<Place>,
+    chosen: Option<Toolchain>,
+}
+
+/// A table of what is there, and a line with what is not.
+fn compilers(options: &Options, chosen: Option<Toolchain>) -> String {
+    let env = &options.env;
+    let quick = quick(env);
+    let searches = [
+        Search { purpose: "C", places: survey(Language::C, env, options.cc.as_deref(), None), chosen },
+        Search {
+            purpose: "C, until that is ready",
+            chosen: quick.as_ref().and_then(|found| found.as_ref().ok()).cloned(),
+            places: vec![Place { name: QUICK, found: quick }],
+        },
+        Search {
+            purpose: "Rust (`--lang rust`)",
+            places: survey(Language::Rust, env, None, None),
+            chosen: discover_for(Language::Rust, env, None, None).ok(),
+        },
+    ];
+    let (mut rows, mut absent) = (Vec::new(), Vec::new());
+    for Search { purpose, places, mut chosen } in searches {
+        for Place { name, found } in places {
+            let Some(found) = found else {
+                absent.push(name);
+                continue;
+            };
+            let [state, target, program, version] = match found {
+                Err(error) => ["fails".to_owned(), String::new(), String::new(), error.to_string()],
+                Ok(found) => {
+                    let state = if chosen.take_if(|chosen| *chosen == found).is_some() { "used" } else { "works" };
+                    let program = std::iter::once(found.program.display().to_string()).chain(found.arguments);
+                    [state.to_owned(), found.target, program.collect::<Vec<_>>().join(" "), found.version]
+                }
+            };
+            rows.push(vec![name.to_owned(), state, purpose.to_owned(), target, program, version]);
+        }
+    }
+    let columns = ["name", "state", "for", "target", "program", "version"].map(|heading| (heading, Align::Left));
+    let mut text = format!("compilers, in the order in which they are tried\n{}", table(&columns, &rows));
+    if !absent.is_empty() {
+        text += &format!("not set or not here: {}\n", absent.join(", "));
+    }
+    text
+}
+
+/// The compiler of preliminary code, if one is installed.
+fn quick(env: &Env) -> Option<Result<Toolchain, ToolchainError>> {
+    match discover_for(Language::C, env, Some(Path::new(QUICK)), None) {
+        Err(ToolchainError::Missing { .. }) => None,
+        found => Some(found),
+    }
 }
 
 /// Compiles a small kernel and opens it in both ways.
@@ -92,7 +128,7 @@ fn trial(toolchain: &Toolchain, options: &Options) -> Vec<(&'static str, String)
     let level = options.opt_level.unwrap_or(OptLevel::O3);
     let recipe = Recipe::new(&source, ABI_VERSION, toolchain, &options.cpu.features(), level);
     let mut rows = vec![("compiler", toolchain.version.clone())];
-    let Compiled { library, seconds } = match compile(&recipe, toolchain, &CompileOptions::default()) {
+    let Compiled { library, seconds } = match compile(&recipe, toolchain, &CompileOptions::from_env(&options.env).0) {
         Ok(compiled) => compiled,
         Err(error) => {
             rows.push(("trial", format!("fails: {error}")));

@@ -59,7 +59,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, start: Instant) -> Ex
 /// all commands takes longer than reading a model. Whatever is odd is then told by the whole description.
 fn parse(arguments: Vec<OsString>) -> clap::error::Result<Arguments> {
     if arguments.get(1).is_some_and(|name| name == "run") {
-        let run = Run::augment_args(clap::Command::new("run")).try_get_matches_from(&arguments[1..]);
+        let run = Run::augment_args(clap::Command::default().name("run")).try_get_matches_from(&arguments[1..]);
         if let Ok(run) = run.and_then(|found| Run::from_arg_matches(&found)) {
             return Ok(Arguments { command: Command::Run(run) });
         }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::anyhow;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{Changes, Tier, Warm};
@@ -18,7 +19,7 @@ use super::run::options;
 use super::say;
 use super::table::{Align, table};
 use crate::diag::File;
-use crate::engine::{CpuPolicy, Options, Origin};
+use crate::engine::{CpuPolicy, Options, Origin, Report};
 use crate::model::file;
 use crate::network::Network;
 
@@ -54,6 +55,7 @@ struct Warmed {
     built: usize,
     reused: usize,
     took: Duration,
+    warnings: Vec<String>,
 }
 
 /// Prepares the kernels of all models; the exit code says whether one failed.
@@ -73,12 +75,13 @@ pub fn warm(arguments: &Warm) -> Result<u8, Failure> {
         return Err(Failure::Usage(message.to_string()));
     }
     let bar = progress_bar(sources.len(), arguments.quiet);
-    let (mut rows, mut failures) = (Vec::new(), Vec::new());
+    let (mut rows, mut failures, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for source in &sources {
         bar.set_message(source.name());
         match warm_one(source, &options) {
-            Ok(Warmed { built, reused, took }) => {
+            Ok(Warmed { built, reused, took, warnings: of_model }) => {
                 rows.push(vec![source.name(), built.to_string(), reused.to_string(), duration(took.as_secs_f64())]);
+                warnings.extend(of_model.into_iter().filter(|warning| !warnings.contains(warning)).collect::<Vec<_>>());
             }
             Err(failure) => failures.push((source.name(), failure)),
         }
@@ -90,6 +93,8 @@ pub fn warm(arguments: &Warm) -> Result<u8, Failure> {
             [("model", Align::Left), ("built", Align::Right), ("reused", Align::Right), ("time", Align::Right)];
         say::answer(&table(&columns, &rows))?;
     }
+    // As of a run: what stood in the way of something else than these kernels.
+    warnings.iter().for_each(|warning| say::warning(warning));
     for (name, failure) in &failures {
         say::problem(&format!("`{name}` could not be prepared:"));
         failure.report();
@@ -111,11 +116,29 @@ fn warm_one(source: &Source<'_>, options: &Options) -> Result<Warmed, Failure> {
     let loaded = load_text(text, &Changes::default())?;
     let mut network = Network::from_checked(loaded.checked, options.clone())?;
     network.finish()?;
-    if let Some(warning) = network.engine_warnings().first() {
-        return Err(Failure::World(anyhow::anyhow!("{}", say::without_number(warning))));
+    let warnings = network.engine_warnings().to_vec();
+    let (all, missing) = (network.kernel_reports().count(), missing(&network, options));
+    if missing > 0 {
+        let reasons: String = warnings.iter().map(|warning| format!("\n{}", say::without_number(warning))).collect();
+        let kernels = counted(all, ("kernel", "kernels"));
+        return Err(Failure::World(anyhow!("{missing} of {kernels} {} not in the store{reasons}", is_or_are(missing))));
     }
     let count = |origin| network.kernel_reports().filter(|report| report.origin == origin).count();
-    Ok(Warmed { built: count(Origin::Built), reused: count(Origin::Hit), took: started.elapsed() })
+    Ok(Warmed { built: count(Origin::Built), reused: count(Origin::Hit), took: started.elapsed(), warnings })
+}
+
+fn is_or_are(count: usize) -> &'static str {
+    if count == 1 { "is" } else { "are" }
+}
+
+/// How many of the kernels whoever runs the model next would not find, whatever the reason is.
+fn missing(network: &Network, options: &Options) -> usize {
+    let (store, machine) = (options.store(), options.machine());
+    let is_there = |report: &Report| match (&report.kernel, &report.key) {
+        (Some(kernel), Some(key)) => store.get(kernel, Some(key), &machine).is_some_and(|found| found.key == *key),
+        _ => false,
+    };
+    network.kernel_reports().filter(|report| !is_there(report)).count()
 }
 
 fn progress_bar(models: usize, quiet: bool) -> ProgressBar {

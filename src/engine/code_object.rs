@@ -66,6 +66,9 @@ pub struct CodeObject {
     divided: Option<(Arc<Threads>, usize)>,
 }
 
+/// What the interpreter is called in the slot of a code object; kernels are called by their keys.
+pub(super) const INTERPRETER: &str = "interpreter";
+
 /// Bounds of chunks are multiples of it, so that no two threads write to a line of the cache, even of booleans.
 const CHUNK_MULTIPLE: usize = 64;
 
@@ -101,7 +104,7 @@ impl CodeObject {
             ir: OnceLock::new(),
             sites: lowered.sites,
             arrays,
-            slot: KernelSlot::new(interpreter.clone(), "interpreter"),
+            slot: KernelSlot::new(interpreter.clone(), INTERPRETER),
             interpreter,
             elements: 0,
             on_trial: false,
@@ -137,7 +140,7 @@ impl CodeObject {
 
     /// Lets other code run beside what runs now, which goes on to give the results.
     pub fn try_out(&mut self, code: Arc<dyn Execute>, name: impl Into<String>, step: u64) -> Arc<Trial> {
-        let trial = Arc::new(Trial::new(self.kernel.clone(), self.slot.current().clone(), code));
+        let trial = Arc::new(Trial::new(self.kernel.clone(), &self.slot, code));
         self.slot.swap(trial.clone(), name, step);
         self.on_trial = true;
         trial

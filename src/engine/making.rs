@@ -15,12 +15,12 @@ use crate::build::costs::Costs;
 use crate::build::early::{Compiler, discover_early, discover_whole};
 use crate::build::toolchain::discover_quick;
 use crate::build::{
-    CompileError, CompileOptions, Compiled, Family, Key, OptLevel, Recipe, Toolchain, ToolchainError, lower_priority,
+    CompileError, CompileOptions, Compiled, Family, OptLevel, Recipe, Toolchain, ToolchainError, lower_priority,
 };
 use crate::kernel::ir::{Kernel, LoopShape};
 use crate::render::{Language, entry_in_unit, may_share_unit, render_unit};
 use crate::runtime::abi::ABI_VERSION;
-use crate::store::{Claim, Store};
+use crate::store::{Claim, Store, pauses};
 
 /// Up to so many elements the plain code of a quick compiler is faster than the interpreter, which decodes an operation
 /// once for all elements but runs them in vectors: 0.7 against 1.5 us a step for 10 integrate-and-fire cells, 4.2 against
@@ -30,8 +30,11 @@ const FEW_ELEMENTS: usize = 32;
 /// How much lower the priority of threads that compile is while a network runs.
 const NICENESS: i32 = 5;
 
+/// The compiler of preliminary code.
+pub const QUICK: &str = "tcc";
+
 /// What takes longer to compile a kernel, or to answer a question, is no quick compiler.
-const QUICK: Duration = Duration::from_secs(1);
+const QUICK_TIME: Duration = Duration::from_secs(1);
 
 /// How long another process may take to compile what this one needs as well. Then both do.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -102,7 +105,7 @@ impl Maker<'_> {
         if tasks.is_empty() {
             return;
         }
-        let Ok(toolchain) = discover_quick(&self.options.env, memos, QUICK) else { return };
+        let Ok(toolchain) = discover_quick(&self.options.env, memos, QUICK_TIME) else { return };
         for task in tasks {
             if is_over.load(Ordering::Relaxed) {
                 return;
@@ -117,7 +120,7 @@ impl Maker<'_> {
     fn compile_quickly(&self, task: &Task, toolchain: &Toolchain) -> Option<super::loaded::Loaded> {
         let features = self.options.cpu.features();
         let recipe = Recipe::new(&task.source, ABI_VERSION, toolchain, &features, OptLevel::O0);
-        let options = CompileOptions { time_limit: QUICK, ..CompileOptions::default() };
+        let options = CompileOptions { time_limit: QUICK_TIME, ..CompileOptions::default() };
         let compiled = compile(&recipe, toolchain, &options).ok()?;
         let artifact = Store::none().insert(&recipe, &toolchain.version, &compiled.library, compiled.seconds);
         self.load(&task.ir, &artifact).ok()
@@ -191,37 +194,45 @@ impl Builder<'_> {
         Some(ready(self.maker.load(&task.ir, &self.maker.sound(artifact?)?), Origin::Hit))
     }
 
-    /// First what no other process is at, then the rest, unless it is in the store by then.
+    /// First what no other process is at. What others have claimed is taken from the store as soon as it is there, kernel
+    /// by kernel, and built here when one of them gave it up, or when they take too long.
     fn build_in_turn(&self, tasks: Vec<Task>) {
-        let started = Instant::now();
-        let mut wait = Duration::ZERO;
-        let mut left = tasks;
-        while !left.is_empty() {
-            let (mut own, mut guards, mut others) = (Vec::new(), Vec::new(), Vec::new());
-            for task in left {
-                // One lock for all variants: any of them will do for most.
-                let claim = self.maker.store.claim(&task.id, &Key(task.id.0), wait.saturating_sub(started.elapsed()));
-                // Whoever had the lock has published it by now.
-                if let Some(news) = self.published(&task) {
-                    self.maker.post(task.numbers, news);
+        let ends = Instant::now() + PATIENCE;
+        let mut left = self.build_unclaimed(tasks, false);
+        for pause in pauses() {
+            if left.is_empty() {
+                return;
+            }
+            std::thread::sleep(pause);
+            // What nobody waits for any more is given up where it would be compiled.
+            let is_over = Instant::now() >= ends || self.maker.cancelled.load(Ordering::Relaxed);
+            left = self.build_unclaimed(left, is_over);
+        }
+    }
+
+    /// Delivers what is in the store by now, and builds what nobody else is at, or everything; returns the rest.
+    fn build_unclaimed(&self, tasks: Vec<Task>, everything: bool) -> Vec<Task> {
+        let (mut own, mut guards, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        for task in tasks {
+            let claim = self.maker.store.claim(&task.id);
+            // Whoever had the lock has published it by now; whoever has it may have.
+            if let Some(news) = self.published(&task) {
+                self.maker.post(task.numbers, news);
+                continue;
+            }
+            match claim {
+                // What is locked costs descriptors, of which others need some.
+                Claim::Mine(guard) if guards.len() < MOST_CLAIMS => guards.push(guard),
+                Claim::Others if !everything => {
+                    others.push(task);
                     continue;
                 }
-                match claim {
-                    // What is locked costs descriptors, of which others need some.
-                    Claim::Mine(guard) if guards.len() < MOST_CLAIMS => guards.push(guard),
-                    Claim::Mine(_) => {}
-                    _ if wait.is_zero() => {
-                        others.push(task);
-                        continue;
-                    }
-                    _ => {}
-                }
-                own.push(task);
+                Claim::Mine(_) | Claim::Others | Claim::Anyway => {}
             }
-            self.build_now(&own);
-            drop(guards);
-            (left, wait) = (others, PATIENCE);
+            own.push(task);
         }
+        self.build_now(&own);
+        others
     }
 
     fn build_now(&self, tasks: &[Task]) {
@@ -257,14 +268,10 @@ impl Builder<'_> {
             }
         };
         let plain: Vec<Unit> = units.iter().map(|(unit, _)| unit.clone()).collect();
+        // What is wrong with the setting is told where the other warnings are.
+        let (options, _) = CompileOptions::from_env(&self.maker.options.env);
         let is_wanted = || !self.maker.cancelled.load(Ordering::Relaxed);
-        compile_each(
-            &plain,
-            self.compiler.toolchain(),
-            &CompileOptions::of_env(&self.maker.options.env),
-            &is_wanted,
-            &finished,
-        );
+        compile_each(&plain, self.compiler.toolchain(), &options, &is_wanted, &finished);
         failed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 

@@ -26,19 +26,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use self::code_object::{CodeObject, Interpreted};
+pub use self::making::QUICK;
 pub use self::native::{Evaluate, native};
-pub use self::once::{run_once, run_once_over, select_once};
+pub use self::once::{run_once, run_once_over, select_once, stored_constant};
 pub use self::policy::{CpuPolicy, UnknownCpu};
 pub use self::supply::{Engine, HeadStart};
 pub use self::threads::Threads;
-use crate::build::{Env, Key, Machine, OptLevel, ToolchainError};
+use crate::build::elf::{Objection, check_library};
+use crate::build::{Env, KernelId, Key, Machine, OptLevel, ToolchainError};
 use crate::kernel::hoist::hoist;
 use crate::kernel::ir::LoopShape;
 use crate::kernel::lower::{Lowered, Site};
 use crate::kernel::verify::{VerifyError, verify};
 use crate::render::Language;
 pub use crate::render::NativeFunction;
-use crate::store::{Store, StoreOptions, StoreWarning};
+use crate::store::{Artifact, Store, StoreOptions, StoreWarning};
 
 /// What runs the kernels. Results are the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -262,6 +264,8 @@ pub struct Report {
     pub language: Language,
     /// Key of the compiled kernel, if there is one.
     pub key: Option<Key>,
+    /// What that computes, by which the store has it.
+    pub kernel: Option<KernelId>,
     /// Where it came from.
     pub origin: Origin,
     /// How long the compiler took, if there is a compiled kernel.
@@ -300,6 +304,15 @@ pub fn shape_name(shape: &LoopShape) -> &'static str {
         LoopShape::Indexed => "indexed",
         LoopShape::Pairs(_) => "pairs",
     }
+}
+
+/// Whether the library of an artifact may be opened here: it needs nothing, and does nothing before it is called. What a
+/// store or an archive brings is looked at in this way before it is used.
+///
+/// # Errors
+/// If not.
+pub fn check_artifact(artifact: &Artifact) -> Result<(), Objection> {
+    check_library(artifact.library(), artifact.record.recipe.entry())
 }
 
 /// Checks a kernel, optimises it, and checks it again.

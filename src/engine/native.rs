@@ -44,8 +44,8 @@ pub fn native(function: &NativeFunction, options: &Options) -> Result<Evaluate, 
             let toolchain = discover(&options.env, cc, memos.as_deref())?;
             let level = options.opt_level.unwrap_or_default();
             let recipe = Recipe::new(&source, ABI_VERSION, &toolchain, &toolchain.default_features(), level);
-            let compiled =
-                compile(&recipe, &toolchain, &CompileOptions::of_env(&options.env)).map_err(|error| match error {
+            let compiled = compile(&recipe, &toolchain, &CompileOptions::from_env(&options.env).0).map_err(
+                |error| match error {
                     CompileError::NoKernel { objection: Objection::Undefined(names), .. }
                         if names == [&*function.name] =>
                     {
@@ -57,7 +57,8 @@ pub fn native(function: &NativeFunction, options: &Options) -> Result<Evaluate, 
                     )),
                     CompileError::NoKernel { objection, .. } => fail(format!("as a library, {objection}")),
                     error => fail(error.to_string()),
-                })?;
+                },
+            )?;
             let artifact = store.insert(&recipe, &toolchain.version, &compiled.library, compiled.seconds);
             load(&artifact.key.short(), artifact.library())
         }

@@ -1,9 +1,21 @@
 //! Kernels that run once: the interpreter needs neither process nor file for them.
 
 use super::EngineError;
+use crate::kernel::interpret::meaning::constant;
 use crate::kernel::interpret::{Arguments, Program};
-use crate::kernel::ir::Kernel;
+use crate::kernel::ir::{Const, Kernel, Param, Stmt};
 use crate::kernel::verify::verify;
+
+/// The value that a kernel stores which does nothing else, if it takes no more than operations of the IR on values of its
+/// parameters that are known: most constants are a number and a unit, and no program has to be made for them.
+pub fn stored_constant(kernel: &Kernel, value_of: &dyn Fn(&Param) -> Option<Const>) -> Option<Const> {
+    match (kernel.scalar.as_slice(), kernel.vector.as_slice()) {
+        ([], [Stmt::Store { value, when: None, .. }]) => {
+            constant(value, &|param| value_of(kernel.params.get(param.0 as usize)?))
+        }
+        _ => None,
+    }
+}
 
 /// Interprets a kernel once over the elements `0..n`; returns the flags it set.
 ///

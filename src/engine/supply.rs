@@ -159,6 +159,7 @@ impl Engine {
                 shape: shape_name(&object.kernel().shape),
                 language: self.options.language,
                 key: None,
+                kernel: None,
                 origin: Origin::Interpreter,
                 compile_seconds: None,
                 swaps: Vec::new(),
@@ -207,17 +208,20 @@ impl Engine {
     /// Whether the threads are those of another process, of which this one was forked off: they are not here. New ones
     /// take their place, and the caller is to [`restart`](Engine::restart).
     pub fn was_forked(&mut self) -> bool {
-        let process = std::process::id();
-        if process == self.process {
+        if !self.is_forked() {
             return false;
         }
-        self.process = process;
+        self.process = std::process::id();
         self.mailbox = Mailbox::new();
         self.cancelled = Arc::new(AtomicBool::new(false));
         let (threads, warning) = threads(&self.options);
         self.threads = Arc::new(threads);
         self.warnings.extend(warning);
         true
+    }
+
+    fn is_forked(&self) -> bool {
+        self.process != std::process::id()
     }
 
     /// Whether code may still arrive, or has to prove itself.
@@ -296,7 +300,8 @@ impl Engine {
         }
         // What is on trial already makes way for what is better.
         if let Some(k) = self.trials.iter().position(|tried| tried.number == number) {
-            object.swap(self.trials.remove(k).trial.trusted(), "interpreter", moment.step);
+            let trial = self.trials.remove(k).trial;
+            object.swap(trial.trusted(), trial.trusted_name(), moment.step);
         }
         let trial = object.try_out(code, name, moment.step);
         self.trials.push(Tried { number, trial, ready, is_preliminary });
@@ -313,6 +318,7 @@ impl Engine {
     fn note(&mut self, number: usize, ready: &Ready) {
         let report = &mut self.reports[number];
         report.key = Some(ready.loaded.key);
+        report.kernel = Some(ready.loaded.kernel);
         report.origin = ready.origin;
         report.compile_seconds = Some(ready.loaded.compile_seconds);
     }
@@ -334,9 +340,10 @@ impl Engine {
                     self.note_swap(number, ready, is_preliminary, moment);
                 }
                 Verdict::Wrong(what) | Verdict::Unknown(what) => {
-                    object.swap(trial.trusted(), "interpreter", moment.step);
+                    object.swap(trial.trusted(), trial.trusted_name(), moment.step);
                     let (name, key) = (&self.reports[number].name, ready.loaded.key.short());
-                    let warning = format!("the kernel {key} of `{name}` {what}; the interpreter goes on in its place");
+                    let trusted = trial.trusted_words();
+                    let warning = format!("the kernel {key} of `{name}` {what}; {trusted} goes on in its place");
                     self.warn(warning);
                     self.interpreted += usize::from(!is_preliminary);
                     if matches!(verdict, Verdict::Wrong(_)) {
@@ -398,13 +405,26 @@ impl Engine {
         }
     }
 
-    /// Waits until all that was begun is done, and kept.
-    pub fn wait(&mut self) {
+    fn wait(&mut self) {
         if let Some(worker) = self.worker.take()
             && !worker.join()
         {
             self.warn("internal error: the thread that compiles kernels panicked; please report it".to_string());
         }
+    }
+
+    /// Waits until all that was begun is done and kept, and notes what came of it, after the last step. A process that
+    /// was forked off has begun nothing: what its copy of the memory tells is another process's, and so are the locks in
+    /// it.
+    ///
+    /// # Errors
+    /// If the compiler that the user named cannot be used.
+    pub fn finish(&mut self) -> Result<(), EngineError> {
+        if self.is_forked() {
+            return Ok(());
+        }
+        self.wait();
+        self.take(None, &mut [])
     }
 
     /// Who hears of work that needs much memory.
@@ -445,5 +465,33 @@ impl Drop for Engine {
         // What is being compiled is finished and kept; nothing new is started.
         self.cancel();
         self.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::Env;
+
+    #[test]
+    fn what_another_process_was_told_is_not_waited_for() {
+        let mut engine = Engine::new(Options::interpreted());
+        engine.mailbox.post(Arrival { numbers: Vec::new(), news: News::Warning("of the first one".to_string()) });
+        let process = std::mem::replace(&mut engine.process, 0);
+        engine.finish().unwrap();
+        assert!(engine.warnings().is_empty() && engine.mailbox.has_arrived(), "its memory is left alone");
+        engine.process = process;
+        engine.finish().unwrap();
+        assert_eq!(engine.warnings(), ["of the first one"]);
+    }
+    #[test]
+    fn settings_that_are_nonsense_are_told_though_no_code_is_asked_for() {
+        let settings = [("SALTUS_COMPILE_TIMEOUT", "-1"), ("SALTUS_CACHE_MAX_AGE", "soon")];
+        let mut engine = Engine::new(Options { env: Env::new(settings), ..Options::default() });
+        assert!(engine.worker().is_some());
+        engine.finish().unwrap();
+        let told =
+            |name: &str| engine.warnings().iter().any(|warning| warning.starts_with(&format!("`{name}` is ignored")));
+        assert!(settings.iter().all(|(name, _)| told(name)), "{:?}", engine.warnings());
     }
 }

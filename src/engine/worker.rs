@@ -14,9 +14,8 @@ use std::thread::JoinHandle;
 
 use super::beside::begin_beside;
 use super::loaded::{self, How, Loaded};
-use super::{Options, Origin};
-use crate::build::elf::check_library;
-use crate::build::{KernelId, Machine, ToolchainError};
+use super::{Options, Origin, check_artifact};
+use crate::build::{CompileOptions, KernelId, Machine, ToolchainError};
 use crate::kernel::ir::Kernel;
 use crate::load::library::load_entry;
 use crate::load::slot::Mailbox;
@@ -224,6 +223,8 @@ fn work(options: &Options, orders: &Receiver<Order>, mailbox: &Mailbox<Arrival>,
             }
         }
     }
+    // All that it was told of was there by the time it was needed. What it has seen on the way is told all the same.
+    maker.make(Vec::new());
 }
 
 impl Maker<'_> {
@@ -299,9 +300,7 @@ impl Maker<'_> {
 
     /// An artifact of the store, if its library may be opened: one that somebody else made could run code by that alone.
     pub(super) fn sound(&self, artifact: Artifact) -> Option<Artifact> {
-        let Err(objection) = check_library(artifact.library(), artifact.record.recipe.entry()) else {
-            return Some(artifact);
-        };
+        let Err(objection) = check_artifact(&artifact) else { return Some(artifact) };
         let warning = format!("the stored kernel {} is none, and not used: {objection}", artifact.key.short());
         self.post(Vec::new(), News::Warning(warning));
         self.store.set_aside(&artifact.kernel, &artifact.key);
@@ -352,6 +351,9 @@ impl Maker<'_> {
             self.build(missing);
         }
         self.store.add_texts(RENDERER, &self.new_texts);
+        if let (_, Some(wrong)) = CompileOptions::from_env(&self.options.env) {
+            self.post(Vec::new(), News::Warning(wrong.to_string()));
+        }
         for warning in self.store.take_warnings() {
             self.post(Vec::new(), News::Warning(warning.to_string()));
         }

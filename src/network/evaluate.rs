@@ -12,8 +12,7 @@ use crate::engine;
 use crate::expr::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::expr::check::{Kind, Meaning, Scope, Unknown, ValueType, check};
 use crate::expr::parser;
-use crate::kernel::interpret::meaning::constant;
-use crate::kernel::ir::{Const, Kernel, LoopShape, Param, ParamId, Stmt, Storage, Type};
+use crate::kernel::ir::{Const, Kernel, LoopShape, Param, Storage, Type};
 use crate::kernel::lower::Lowerer;
 use crate::model::namespace::{Constant, Namespace, Number};
 use crate::runtime::array::Array;
@@ -127,17 +126,10 @@ impl Constants {
         })
     }
 
-    /// The value that a kernel stores, if it takes no more than the operations of the IR to know it: most constants are a
-    /// number and a unit, and no program has to be made for them.
+    /// The value that a kernel stores, if no program is needed to know it.
     fn folded(&self, kernel: &Kernel) -> Option<Number> {
-        let (true, [Stmt::Store { value, when: None, .. }]) = (kernel.scalar.is_empty(), kernel.vector.as_slice())
-        else {
-            return None;
-        };
-        let param = |id: ParamId| {
-            let Param { name, storage, .. } = kernel.params.get(id.0 as usize)?;
-            let value = self.namespace.constants.get(name)?.value;
-            Some(match (storage, value) {
+        let value = |param: &Param| {
+            Some(match (param.storage, self.namespace.constants.get(&param.name)?.value) {
                 (Storage::Bool, Number::Boolean(value)) => Const::Bool(value),
                 (Storage::I32, Number::Integer(value)) => Const::I32(i32::try_from(value).ok()?),
                 (Storage::I64, Number::Integer(value)) => Const::I64(value),
@@ -145,7 +137,7 @@ impl Constants {
                 _ => return None,
             })
         };
-        Some(match constant(value, &param)? {
+        Some(match engine::stored_constant(kernel, &value)? {
             Const::Bool(value) => Number::Boolean(value),
             Const::I32(value) => Number::Integer(value.into()),
             Const::I64(value) => Number::Integer(value),

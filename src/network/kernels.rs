@@ -35,8 +35,7 @@ impl Network {
     /// # Errors
     /// If the compiler that was asked for cannot be used.
     pub fn finish(&mut self) -> Result<(), Error> {
-        self.engine.wait();
-        Ok(self.engine.take(None, &mut [])?)
+        Ok(self.engine.finish()?)
     }
 
     pub(super) fn start_engine(&mut self) {

@@ -5,9 +5,8 @@
 //! given, each has to be signed by one of them.
 
 use std::collections::BTreeSet;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use zip::read::ZipArchive;
@@ -67,6 +66,18 @@ pub struct Imported {
     pub is_new: bool,
     /// Whether this machine can run it.
     pub runs_here: bool,
+    /// Who has signed it, if anybody has.
+    pub signer: Option<PublicKey>,
+}
+
+/// What is taken from an archive. What the machine cannot run is kept all the same.
+pub struct ImportRules<'a> {
+    /// Only what is signed by one of these keys.
+    pub trusted: Option<&'a [PublicKey]>,
+    /// The machine that the store is for.
+    pub machine: &'a Machine,
+    /// Why the library of an entry that is in order is refused, if it is.
+    pub objection: &'a dyn Fn(&Artifact) -> Option<String>,
 }
 
 /// What became of an archive.
@@ -85,10 +96,9 @@ pub struct ImportReport {
 pub fn export(path: &Path, kernels: &[Artifact], key: Option<&SecretKey>) -> Result<(), ArchiveError> {
     let failed = |cause: io::Error| ArchiveError::Write { path: path.to_path_buf(), cause };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // As open to others as other new files are.
-    let rights = Permissions::from_mode(0o666);
-    let file =
-        tempfile::Builder::new().permissions(rights).tempfile_in(folder).map_err(|cause| failed(plain(cause)))?;
+    // Opened here and not by `tempfile`, for the rights of any new file and for errors without its name.
+    let open = |path: &Path| File::options().write(true).create_new(true).open(path);
+    let file = tempfile::Builder::new().make_in(folder, open).map_err(failed)?;
     let mut archive = ZipWriter::new(BufWriter::new(file));
     for kernel in kernels {
         let signed = key.map(|key| kernel.signed_by(key));
@@ -105,22 +115,11 @@ pub fn export(path: &Path, kernels: &[Artifact], key: Option<&SecretKey>) -> Res
     Ok(())
 }
 
-/// An error without the name of a temporary file.
-fn plain(cause: io::Error) -> io::Error {
-    cause.raw_os_error().map_or(cause, io::Error::from_raw_os_error)
-}
-
-/// Puts the kernels of an archive into a store, which keeps what it has. `trusted`: only what is signed by one of these
-/// keys. What `machine` cannot run is kept all the same.
+/// Puts the kernels of an archive into a store, which keeps what it has.
 ///
 /// # Errors
 /// If the archive cannot be read as one, or the store cannot be written. A single entry that is refused is none.
-pub fn import(
-    store: &Store,
-    path: &Path,
-    trusted: Option<&[PublicKey]>,
-    machine: &Machine,
-) -> Result<ImportReport, ArchiveError> {
+pub fn import(store: &Store, path: &Path, rules: &ImportRules<'_>) -> Result<ImportReport, ArchiveError> {
     let file = File::open(path).map_err(|cause| ArchiveError::Read { path: path.to_path_buf(), cause })?;
     let no_archive = |cause: String| ArchiveError::NotAnArchive { path: path.to_path_buf(), cause };
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| no_archive(error.to_string()))?;
@@ -130,7 +129,7 @@ pub fn import(
     let mut report = ImportReport::default();
     let mut seen = BTreeSet::new();
     for number in 0..archive.len() {
-        let (name, found) = read_entry(&mut archive, number, trusted);
+        let (name, found) = read_entry(&mut archive, number, rules);
         let artifact = match found {
             Ok(artifact) if seen.insert(artifact.key) => artifact,
             Ok(_) => {
@@ -143,9 +142,9 @@ pub fn import(
             }
         };
         let recipe = &artifact.record.recipe;
-        let runs_here = machine.runs(&recipe.target, &recipe.features);
+        let runs_here = rules.machine.runs(&recipe.target, &recipe.features);
         let is_new = store.keep(&artifact).map_err(|cause| ArchiveError::Store { path: store.path.clone(), cause })?;
-        report.imported.push(Imported { key: artifact.key, is_new, runs_here });
+        report.imported.push(Imported { key: artifact.key, is_new, runs_here, signer: artifact.signer() });
     }
     Ok(report)
 }
@@ -154,7 +153,7 @@ pub fn import(
 fn read_entry(
     archive: &mut ZipArchive<BufReader<File>>,
     number: usize,
-    trusted: Option<&[PublicKey]>,
+    rules: &ImportRules<'_>,
 ) -> (String, Result<Artifact, String>) {
     let mut file = match archive.by_index(number) {
         Ok(file) => file,
@@ -174,7 +173,8 @@ fn read_entry(
         Ok(_) => {}
         Err(error) => return (name, Err(error.to_string())),
     }
-    (name, verified(bytes, &key, trusted).map_err(|damage| damage.to_string()))
+    let verified = verified(bytes, &key, rules.trusted).map_err(|damage| damage.to_string());
+    (name, verified.and_then(|artifact| (rules.objection)(&artifact).map_or(Ok(artifact), Err)))
 }
 
 fn verified(bytes: Vec<u8>, key: &Key, trusted: Option<&[PublicKey]>) -> Result<Artifact, Damage> {

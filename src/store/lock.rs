@@ -1,7 +1,7 @@
 //! Who compiles a kernel that several processes need at once. A lock saves work and nothing else: whoever cannot have
 //! one in time compiles anyway.
 //!
-//! A lock is `flock` on a file with the name of the key: it ends with its process, however that ends. The file is
+//! A lock is `flock` on a file with the name of the kernel id: it ends with its process, however that ends. The file is
 //! removed by whoever holds the lock, and whoever gets a lock looks whether its file is still the one with that name,
 //! so that no two hold what they take for the same lock. A process that was forked off shares the open file, but a
 //! lock that is given back is so for all of them; and only the process that took a lock gives it back.
@@ -10,9 +10,8 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use super::directory::{Directory, Error};
-use super::entry::Artifact;
 
-/// How often an owner is asked for: at first, and in the end. Compilers take tens of milliseconds.
+/// How long to wait between two looks: at first, and in the end. Compilers take tens of milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
@@ -22,11 +21,12 @@ const MOST_TURNS: usize = 16;
 /// Who compiles.
 #[derive(Debug)]
 pub enum Claim {
-    /// This one: nobody else who asks gets here before the guard is dropped.
+    /// This one: nobody else who asks gets here before the guard is dropped. Whoever had the claim before has published
+    /// by now, so look into the store first.
     Mine(Guard),
-    /// Another one has compiled it meanwhile.
-    Ready(Box<Artifact>),
-    /// Another one is still at it, or there are no locks here: compile anyway.
+    /// Another one is at it: what it makes is in the store before long.
+    Others,
+    /// There are no locks here: compile anyway.
     Anyway,
 }
 
@@ -84,14 +84,7 @@ pub(super) fn sweep(root: &Directory, locks: &str) -> usize {
     names.iter().filter(free).count()
 }
 
-/// The pauses between tries, which add up to `wait`.
-pub(super) fn pauses(wait: Duration) -> impl Iterator<Item = Duration> {
-    let mut pause = FIRST_PAUSE;
-    let mut left = wait;
-    std::iter::from_fn(move || {
-        let now = pause.min(left);
-        left -= now;
-        pause = (pause * 2).min(LONGEST_PAUSE);
-        (!now.is_zero()).then_some(now)
-    })
+/// How long to wait from one look to the next, for whoever waits for what others have claimed.
+pub fn pauses() -> impl Iterator<Item = Duration> {
+    std::iter::successors(Some(FIRST_PAUSE), |pause| Some((*pause * 2).min(LONGEST_PAUSE)))
 }

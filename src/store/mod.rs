@@ -27,14 +27,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
-use std::time::Duration;
 
 pub use directory::Refusal;
 use directory::{Directory, Rule};
 pub use entry::{Artifact, Damage, Record};
 pub use layers::{Layer, Trust};
 pub use limits::{LimitError, Limits};
-pub use lock::{Claim, Guard};
+pub use lock::{Claim, Guard, pauses};
 pub use manage::{Component, inspect_path};
 use shelf::Trouble;
 pub use signature::{KeyError, PublicKey, SecretKey, public_path};
@@ -213,6 +212,11 @@ impl Store {
         store
     }
 
+    /// Whether somebody has made a store in `path`, of this layout. Where that cannot be seen, opening it says why.
+    pub fn is_made(path: &Path) -> bool {
+        !matches!(path.join(LAYOUT).symlink_metadata(), Err(cause) if cause.kind() == io::ErrorKind::NotFound)
+    }
+
     /// The layers that the options name, and no personal store: what is made is not kept.
     pub fn without_directory(options: StoreOptions) -> Store {
         Store {
@@ -292,29 +296,15 @@ impl Store {
         })
     }
 
-    /// Who is to compile the kernel with this key, which [`Store::get`] did not find: this process, or nobody since
-    /// another one has published it, for which this call waits no longer than `wait`.
-    pub fn claim(&self, kernel: &KernelId, key: &Key, wait: Duration) -> Claim {
+    /// Who is to compile a kernel that [`Store::get`] did not find, in whatever variant: any of them will do for most.
+    /// This call does not wait; who does looks into the store as well each time before it asks again.
+    pub fn claim(&self, kernel: &KernelId) -> Claim {
         let Some(root) = self.root.as_ref().filter(|_| !self.options.read_only) else { return Claim::Anyway };
-        let mut pauses = lock::pauses(wait);
-        loop {
-            let tried = lock::try_lock(root, LOCKS, &key.to_string());
-            // After the lock: whoever had it has published by now.
-            if let Ok(shelf) = shelf::open(root, kernel, false)
-                && let Some(artifact) = self.read(None, &shelf, kernel, key, false)
-            {
-                return Claim::Ready(Box::new(artifact));
-            }
-            match tried {
-                Ok(lock::Try::Got(guard)) => return Claim::Mine(guard),
-                Ok(lock::Try::Busy) => {}
-                // No locks on this file system, or no right to make them.
-                Err(_) => return Claim::Anyway,
-            }
-            match pauses.next() {
-                Some(pause) => std::thread::sleep(pause),
-                None => return Claim::Anyway,
-            }
+        match lock::try_lock(root, LOCKS, &kernel.to_string()) {
+            Ok(lock::Try::Got(guard)) => Claim::Mine(guard),
+            Ok(lock::Try::Busy) => Claim::Others,
+            // No locks on this file system, or no right to make them.
+            Err(_) => Claim::Anyway,
         }
     }
 

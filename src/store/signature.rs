@@ -61,6 +61,24 @@ pub enum KeyError {
         /// What should be there.
         expected: &'static str,
     },
+    /// It is the other one of the two that belong together.
+    #[error("`{}` holds a {found} key, and a {wanted} one is needed here: {hint}", path.display())]
+    WrongKind {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        found: &'static str,
+        /// What it should hold.
+        wanted: &'static str,
+        /// What now.
+        hint: String,
+    },
+    /// A key is there already, and one that is lost cannot be had again.
+    #[error("there is a key file `{}` already: name another file, or remove this one", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// A new one cannot be written.
     #[error("cannot write the key file `{}`: {cause}", path.display())]
     Write {
@@ -113,6 +131,8 @@ impl PublicKey {
             Error::Io(cause) => KeyError::Read { path: path.to_path_buf(), cause },
             Error::Refused(reason) => KeyError::Unsafe { path: path.to_path_buf(), reason },
         };
+        // Before anything is said of the directories above it.
+        std::fs::symlink_metadata(path).map_err(|cause| failed(Error::Io(cause)))?;
         let absolute = std::path::absolute(path).map_err(|cause| failed(Error::Io(cause)))?;
         let name = absolute.file_name().and_then(|name| name.to_str());
         let (Some(folder), Some(name)) = (absolute.parent(), name) else {
@@ -121,7 +141,15 @@ impl PublicKey {
         let content = Directory::open_base(&System::default(), folder, Rule::Site, false)
             .and_then(|folder| folder.read(name, LONGEST_FILE))
             .map_err(failed)?;
-        PublicKey::parse(&String::from_utf8_lossy(&content.bytes), path)
+        let text = String::from_utf8_lossy(&content.bytes);
+        if text.lines().any(|line| digits_after(SECRET, line).is_some()) {
+            let hint = format!(
+                "that is in `{}`, unless it was moved; keep the secret one to yourself",
+                public_path(path).display()
+            );
+            return Err(KeyError::WrongKind { path: path.to_path_buf(), found: "secret", wanted: "public", hint });
+        }
+        PublicKey::parse(&text, path)
     }
 
     /// The keys in a text.
@@ -155,7 +183,10 @@ impl SecretKey {
     /// # Errors
     /// If one of the files is there already or cannot be written.
     pub fn generate(path: &Path) -> Result<SecretKey, KeyError> {
-        let failed = |path: &Path, cause: io::Error| KeyError::Write { path: path.to_path_buf(), cause };
+        let failed = |path: &Path, cause: io::Error| match cause.kind() {
+            io::ErrorKind::AlreadyExists => KeyError::Exists { path: path.to_path_buf() },
+            _ => KeyError::Write { path: path.to_path_buf(), cause },
+        };
         let mut seed = [0; 32];
         let mut filled = 0;
         while filled < seed.len() {
@@ -167,8 +198,8 @@ impl SecretKey {
         }
         let key = SecretKey(SigningKey::from_bytes(&seed));
         let public_path = public_path(path);
-        if public_path.exists() {
-            return Err(failed(&public_path, io::ErrorKind::AlreadyExists.into()));
+        if let Some(taken) = [path, &public_path].into_iter().find(|path| path.symlink_metadata().is_ok()) {
+            return Err(KeyError::Exists { path: taken.to_path_buf() });
         }
         let secret = format!("{SECRET} {}\n", crate::build::Key(seed));
         write_new(path, 0o600, &secret).map_err(|cause| failed(path, cause))?;
@@ -184,11 +215,20 @@ impl SecretKey {
     pub fn read(path: &Path) -> Result<SecretKey, KeyError> {
         let failed = |cause| KeyError::Read { path: path.to_path_buf(), cause };
         let file = std::fs::File::open(path).map_err(failed)?;
-        if file.metadata().map_err(failed)?.mode() & 0o077 != 0 {
-            return Err(KeyError::Readable { path: path.to_path_buf() });
-        }
+        let mode = file.metadata().map_err(failed)?.mode();
         let mut text = String::new();
         io::Read::read_to_string(&mut io::Read::take(file, LONGEST_FILE), &mut text).map_err(failed)?;
+        if text.lines().any(|line| digits_after(PUBLIC, line).is_some()) {
+            let secret = path.with_extension("");
+            let hint = match path.extension() {
+                Some(ending) if ending == "pub" => format!("that is in `{}`, unless it was moved", secret.display()),
+                _ => "that is in the file beside the one that ends in `.pub`".to_string(),
+            };
+            return Err(KeyError::WrongKind { path: path.to_path_buf(), found: "public", wanted: "secret", hint });
+        }
+        if mode & 0o077 != 0 {
+            return Err(KeyError::Readable { path: path.to_path_buf() });
+        }
         let seed = text.lines().next().and_then(|line| digits_after(SECRET, line));
         let seed = seed.ok_or_else(|| KeyError::NoKey { path: path.to_path_buf(), line: 1, expected: "secret key" })?;
         Ok(SecretKey(SigningKey::from_bytes(&seed)))

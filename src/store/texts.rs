@@ -51,8 +51,8 @@ impl Texts {
 
     fn value(&self, name: &[u8; 32]) -> Option<[u8; 32]> {
         // Only lines that are asked for are checked: a few of thousands.
-        let line = self.0.chunks_exact(LINE).rev().find(|line| line[..32] == *name)?;
-        sound(line).map(|(_, value)| value)
+        let mut lines = self.0.chunks_exact(LINE).rev().filter(|line| line[..32] == *name);
+        lines.find_map(sound).map(|(_, value)| value)
     }
 
     /// Which kernels the model with this text needed.
@@ -86,6 +86,21 @@ fn check(line: &[u8]) -> [u8; CHECK] {
     check
 }
 
+/// What a record holds; the lines that are not in order are not there.
+pub(super) fn lines(record: &[u8]) -> Vec<TextLine> {
+    record.chunks_exact(LINE).filter_map(sound).collect()
+}
+
+/// A record with these lines.
+pub(super) fn record(lines: &[TextLine]) -> Vec<u8> {
+    let bytes = lines.iter().flat_map(|(name, value)| {
+        let line = [&name[..], &value[..]].concat();
+        let check = check(&line);
+        line.into_iter().chain(check)
+    });
+    bytes.collect()
+}
+
 impl Store {
     /// What is known of the texts that a renderer (64 digits) makes.
     pub fn texts(&self, renderer: &str) -> Texts {
@@ -100,15 +115,10 @@ impl Store {
     pub fn add_texts(&self, renderer: &str, new: &[TextLine]) {
         // Without it, kernels are found more slowly, and that is all.
         if let Some(root) = self.root.as_ref().filter(|_| !self.options.read_only && !new.is_empty()) {
-            let mut lines: Vec<_> = self.texts(renderer).0.chunks_exact(LINE).filter_map(sound).collect();
+            let mut lines = lines(&self.texts(renderer).0);
             lines.retain(|(name, _)| new.iter().all(|(other, _)| other != name));
             lines.extend(new);
-            let bytes = lines[lines.len().saturating_sub(MOST)..].iter().flat_map(|(name, value)| {
-                let line = [&name[..], &value[..]].concat();
-                let check = check(&line);
-                line.into_iter().chain(check)
-            });
-            let _ = write(root, renderer, &bytes.collect::<Vec<u8>>());
+            let _ = write(root, renderer, &record(&lines[lines.len().saturating_sub(MOST)..]));
         }
     }
 }

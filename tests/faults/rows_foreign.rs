@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 use rustix::process::Pid;
 use saltus::build::Machine;
 use saltus::engine::{Options, Origin, Tier};
-use saltus::store::archive::{export, import};
+use saltus::store::archive::{ImportRules, export, import};
 use saltus::store::{Store, StoreOptions};
 use tempfile::TempDir;
 
@@ -176,7 +176,9 @@ fn prepared(library: &[u8], way: &str) -> (TempDir, Option<TempDir>) {
             let (archive, store) = (directory(), directory());
             let path = archive.path().join("kernels.zip");
             export(&path, &Store::open(bad.path(), StoreOptions::default()).list(), None).expect("an archive");
-            let report = import(&Store::open(store.path(), StoreOptions::default()), &path, None, Machine::this());
+            // By somebody who does not look into it.
+            let rules = ImportRules { trusted: None, machine: Machine::this(), objection: &|_| None };
+            let report = import(&Store::open(store.path(), StoreOptions::default()), &path, &rules);
             assert_eq!(report.expect("a report").imported.len(), KERNELS);
             (store, None)
         }

@@ -216,7 +216,7 @@ fn folders_replaced(_: usize, cases: &mut Cases) {
             let store = open(&entry.directory);
             let found = get(&store, &entry.recipe);
             let right = found.is_none_or(|found| found.library() == b"the bytes of a library");
-            let claimed = store.claim(&entry.recipe.kernel_id(), &entry.recipe.key(), Duration::ZERO);
+            let claimed = store.claim(&entry.recipe.kernel_id());
             drop(claimed);
             let kept = keep(&store, &recipe("another kernel"), b"library").library() == b"library";
             let _ = store.gc(&Limits::default());
@@ -243,7 +243,7 @@ const OPERATIONS: [(&str, Operation); 6] = [
     ("get what is damaged", |store| drop(get(store, &recipe("damaged")))),
     ("claim", |store| {
         let new = recipe("new");
-        if let Claim::Mine(guard) = store.claim(&new.kernel_id(), &new.key(), Duration::ZERO) {
+        if let Claim::Mine(guard) = store.claim(&new.kernel_id()) {
             keep(store, &new, &[7; 3000]);
             drop(guard);
         }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use saltus::build::{CpuFeatures, CpuLevel};
-use saltus::store::archive::{ArchiveError, ImportReport, export, import};
+use saltus::store::archive::{ArchiveError, ImportReport, ImportRules, export, import};
 use saltus::store::{Artifact, PublicKey, SecretKey, Store, StoreOptions};
 use tempfile::TempDir;
 use zip::write::{SimpleFileOptions, ZipWriter};
@@ -17,7 +17,13 @@ fn kernels(count: usize) -> Vec<Artifact> {
 }
 
 fn imported(store: &Store, path: &Path, trusted: Option<&[PublicKey]>) -> ImportReport {
-    import(store, path, trusted, &machine()).unwrap()
+    try_import(store, path, trusted).unwrap()
+}
+
+fn try_import(store: &Store, path: &Path, trusted: Option<&[PublicKey]>) -> Result<ImportReport, ArchiveError> {
+    // The libraries of these tests are none, but for one that says so.
+    let objection = |kernel: &Artifact| (kernel.library() == b"evil").then(|| "it runs code".to_string());
+    import(store, path, &ImportRules { trusted, machine: &machine(), objection: &objection })
 }
 
 /// An archive with these files.
@@ -122,6 +128,24 @@ fn nothing_in_an_archive_is_believed() {
 }
 
 #[test]
+fn libraries_are_looked_at_before_they_are_kept() {
+    let (here, there) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let key = SecretKey::generate(&here.path().join("key")).unwrap();
+    let path = here.path().join("kernels.zip");
+    let evil = keep(&Store::none(), &recipe("evil"), b"evil");
+    let kernels = [&kernels(1)[..], std::slice::from_ref(&evil)].concat();
+    export(&path, &kernels, Some(&key)).unwrap();
+    let store = open(&there);
+    // A signature says who vouches for it, not what it is.
+    for trusted in [None, Some([key.public()])] {
+        let report = imported(&store, &path, trusted.as_ref().map(|keys| &keys[..]));
+        assert_eq!(report.refused, [(format!("{}.kernel", evil.key), "it runs code".to_string())]);
+        assert_eq!(report.imported[0].signer, Some(key.public()));
+    }
+    assert_eq!(store.list().len(), 1);
+}
+
+#[test]
 fn names_that_are_there_twice_count_once() {
     let (here, there) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let kernels = kernels(2);
@@ -151,7 +175,7 @@ fn a_part_of_an_archive_is_none() {
     let store = open(&there);
     for length in (0..whole.len()).step_by(whole.len() / 97) {
         fs::write(&path, &whole[..length]).unwrap();
-        let error = import(&store, &path, None, &machine()).unwrap_err();
+        let error = try_import(&store, &path, None).unwrap_err();
         assert!(matches!(error, ArchiveError::NotAnArchive { .. }), "{length}: {error}");
     }
     // Any other change is refused, or changes nothing that counts.
@@ -159,12 +183,12 @@ fn a_part_of_an_archive_is_none() {
         let mut bytes = whole.clone();
         bytes[at] ^= 1 << (at % 8);
         fs::write(&path, &bytes).unwrap();
-        let Ok(report) = import(&store, &path, None, &machine()) else { continue };
+        let Ok(report) = try_import(&store, &path, None) else { continue };
         assert!(report.imported.iter().all(|found| kernels.iter().any(|kernel| kernel.key == found.key)));
     }
     assert!(store.list().iter().all(|found| kernels.contains(found)));
     assert_quiet(&store);
-    let missing = import(&store, &here.path().join("missing.zip"), None, &machine()).unwrap_err();
+    let missing = try_import(&store, &here.path().join("missing.zip"), None).unwrap_err();
     assert!(matches!(missing, ArchiveError::Read { .. }));
     let nowhere = export(&here.path().join("no/where.zip"), &kernels, None).unwrap_err();
     assert!(matches!(nowhere, ArchiveError::Write { .. }));

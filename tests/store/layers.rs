@@ -301,11 +301,18 @@ fn secret_keys_are_secret() {
     assert!(SecretKey::generate(&path).is_err(), "a key is not overwritten");
     set_mode(&path, 0o640);
     assert!(SecretKey::read(&path).unwrap_err().to_string().contains("chmod 600"));
+    // The wrong one of the two, and what is neither.
     let message = SecretKey::read(&public_path(&path)).unwrap_err().to_string();
-    assert!(message.contains("can be read by others"), "{message}");
-    set_mode(&public_path(&path), 0o600);
-    let message = SecretKey::read(&public_path(&path)).unwrap_err().to_string();
-    assert!(message.ends_with("is no secret key"), "{message}");
+    let hint = format!("holds a public key, and a secret one is needed here: that is in `{}`", path.display());
+    assert!(message.contains(&hint), "{message}");
+    let message = PublicKey::read_trusted(&path).unwrap_err().to_string();
+    let hint =
+        format!("holds a secret key, and a public one is needed here: that is in `{}`", public_path(&path).display());
+    assert!(message.contains(&hint), "{message}");
+    let neither = path.with_file_name("neither");
+    fs::write(&neither, "neither").unwrap();
+    set_mode(&neither, 0o600);
+    assert!(SecretKey::read(&neither).unwrap_err().to_string().ends_with("is no secret key"));
     let (_other_place, _, other) = new_key();
     assert_ne!(key.public(), other.public());
 }

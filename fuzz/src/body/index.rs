@@ -1,8 +1,9 @@
-//! What else is read from disk and not trusted: names in a store, memos of compilers, saved states.
+//! What else is read from disk and not trusted: names in a store, records of texts, memos of compilers, saved states.
 //!
 //! The store has no index: its folders are one. A memo is believed only if the files that it names are unchanged, but
 //! it is JSON that anything may have been written over. A state is a file that a user was given.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -12,7 +13,11 @@ use saltus::build::{KernelId, Key, Machine};
 use saltus::engine::Options;
 use saltus::network::{Model, Network, NeuronGroup, RandomState};
 use saltus::runtime::state_file::StateFile;
+use saltus::store::fuzzing::{decode_texts, encode_texts};
 use saltus::store::{Store, StoreOptions};
+
+/// The first byte of an input that is a record of texts.
+const TEXTS: u8 = b't';
 
 /// Digits of the digest at the end of a state.
 const DIGEST: usize = 64;
@@ -21,6 +26,7 @@ const DIGEST: usize = 64;
 pub fn index(input: &[u8]) {
     let Some((what, rest)) = input.split_first() else { return };
     match what % 4 {
+        _ if *what == TEXTS => texts(rest),
         0 => digests(rest),
         1 => names(rest),
         2 => drop(read_memo(rest)),
@@ -58,6 +64,43 @@ fn names(text: &[u8]) {
         assert!(store.get(&kernel, None, Machine::this()).is_none());
     }
     store.take_warnings().iter().for_each(|warning| drop(warning.to_string()));
+}
+
+/// A record of the texts of kernels, or, if the first byte is odd, what the lines of one say, to which the right digests
+/// are added. What is in order is known, the rest is not there, and what is added is known as well.
+fn texts(input: &[u8]) {
+    const RENDERER: &str = "0f0e0d0c0b0a09080706050403020100f0e0d0c0b0a090807060504030201000";
+    let Some((says_only, rest)) = input.split_first() else { return };
+    let pair = |line: &[u8]| {
+        let (name, value) = line.split_first_chunk::<32>()?;
+        Some((*name, *value.first_chunk::<32>()?))
+    };
+    let is_known = |store: &Store, known: &BTreeMap<[u8; 32], [u8; 32]>| {
+        let texts = store.texts(RENDERER);
+        known.iter().all(|(name, value)| texts.get(name) == Some(KernelId(*value)))
+    };
+    let record = match says_only % 2 {
+        0 => rest.to_vec(),
+        _ => encode_texts(&rest.chunks_exact(64).filter_map(pair).collect::<Vec<_>>()),
+    };
+    let lines = decode_texts(&record);
+    // A line that is in order is one that was written so.
+    let again = encode_texts(&lines);
+    let mut left = record.chunks_exact(80);
+    assert!(again.chunks_exact(80).all(|line| left.any(|other| other == line)), "in their order");
+    let Ok(directory) = tempfile::tempdir() else { return };
+    let store = Store::open(directory.path(), StoreOptions::default());
+    let folder = directory.path().join("v1/texts");
+    fs::create_dir(&folder).expect("a folder");
+    fs::write(folder.join(RENDERER), &record).expect("room for a small file");
+    let mut known: BTreeMap<_, _> = lines.into_iter().collect();
+    assert!(is_known(&store, &known));
+    let new = (*blake3::hash(&record).as_bytes(), [1; 32]);
+    assert_eq!(store.texts(RENDERER).get(&new.0), None);
+    store.add_texts(RENDERER, &[new]);
+    known.insert(new.0, new.1);
+    assert!(is_known(&store, &known));
+    assert!(store.take_warnings().is_empty(), "it is a hint");
 }
 
 /// A state is read or refused, and put into a network or refused.
