@@ -94,8 +94,8 @@ impl Execute for Trial {
             Ok(Ok(results)) => results.compare(&written, call, self),
             Ok(Err(Failure::Late)) => {
                 let (words, milliseconds) = (self.trusted_words(), took.as_secs_f64() * 1e3);
-                let limit = limit.as_secs_f64();
-                Verdict::Wrong(format!("was stopped after {limit:.1} s, where {words} took {milliseconds:.3} ms"))
+                let limit = (limit.as_secs_f64() * 10.0).round() / 10.0;
+                Verdict::Wrong(format!("was stopped after {limit} s, where {words} took {milliseconds:.3} ms"))
             }
             Ok(Err(Failure::Died(reason))) => Verdict::Wrong(reason),
             Err(cause) => Verdict::Unknown(format!("could not be checked: {cause}")),
