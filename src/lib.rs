@@ -9,6 +9,7 @@ pub mod expr;
 pub mod inspect;
 pub mod integrate;
 pub mod kernel;
+pub mod live;
 pub mod load;
 pub mod model;
 pub mod network;

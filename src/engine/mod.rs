@@ -23,6 +23,7 @@ mod worker;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 pub use self::code_object::{CodeObject, Interpreted};
@@ -100,6 +101,8 @@ pub struct Options {
     /// Whether each new kernel has to give the interpreter's bits on the live state, in a process of its own, before it
     /// is used.
     pub check_swap: bool,
+    /// Raised whenever code has arrived, for whoever does something else meanwhile.
+    pub wake: Option<Arc<AtomicBool>>,
     /// What was begun for the next network.
     pub head_start: HeadStart,
     /// Whether kernels that this process has loaded are used again without a look into the store.
@@ -149,6 +152,7 @@ impl Default for Options {
             allow_native: false,
             notice: Notice::default(),
             check_swap: false,
+            wake: None,
             head_start: HeadStart::default(),
             reuse_loaded: true,
         }

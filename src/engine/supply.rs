@@ -91,7 +91,7 @@ impl Engine {
         let (threads, warning) = threads(&options);
         let (worker, mailbox, cancelled) = match options.head_start.take() {
             Some(Started { worker, mailbox, cancelled }) => (Some(worker), mailbox, cancelled),
-            None => (None, Mailbox::new(), Arc::new(AtomicBool::new(false))),
+            None => (None, Mailbox::that_rings(options.wake.clone()), Arc::new(AtomicBool::new(false))),
         };
         Engine {
             how: How::of(&options),
@@ -212,7 +212,7 @@ impl Engine {
             return false;
         }
         self.process = std::process::id();
-        self.mailbox = Mailbox::new();
+        self.mailbox = Mailbox::that_rings(self.options.wake.clone());
         self.cancelled = Arc::new(AtomicBool::new(false));
         let (threads, warning) = threads(&self.options);
         self.threads = Arc::new(threads);
@@ -222,6 +222,11 @@ impl Engine {
 
     fn is_forked(&self) -> bool {
         self.process != std::process::id()
+    }
+
+    /// Whether code may still arrive.
+    pub fn is_waiting(&self) -> bool {
+        self.outstanding > 0
     }
 
     /// Whether code may still arrive, or has to prove itself.

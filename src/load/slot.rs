@@ -82,12 +82,20 @@ struct Shared<T> {
     posted: Mutex<Vec<T>>,
     /// For who waits.
     news: Condvar,
+    /// Raised with each thing that arrives, if somebody wants that.
+    bell: Option<Arc<AtomicBool>>,
 }
 
 impl<T> Mailbox<T> {
     /// An empty one.
     pub fn new() -> Mailbox<T> {
+        Mailbox::that_rings(None)
+    }
+
+    /// An empty one that raises a flag whenever something arrives.
+    pub fn that_rings(bell: Option<Arc<AtomicBool>>) -> Mailbox<T> {
         Mailbox(Arc::new(Shared {
+            bell,
             arrived: AtomicBool::new(false),
             posted: Mutex::new(Vec::new()),
             news: Condvar::new(),
@@ -100,6 +108,9 @@ impl<T> Mailbox<T> {
         posted.push(item);
         self.0.arrived.store(true, Ordering::Release);
         self.0.news.notify_one();
+        if let Some(bell) = &self.0.bell {
+            bell.store(true, Ordering::Release);
+        }
     }
 
     /// All that has arrived, in order. Costs one atomic load if nothing has.

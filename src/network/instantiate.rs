@@ -37,6 +37,11 @@ use crate::runtime::record::Values;
 
 /// Puts a model into memory.
 pub fn instantiate(checked: CheckedModel, options: Options) -> Result<Network, Error> {
+    instantiate_beside(checked, options, None)
+}
+
+/// Puts a model into memory with the synapses of another network, where both have them.
+pub fn instantiate_beside(checked: CheckedModel, options: Options, other: Option<&Network>) -> Result<Network, Error> {
     check_memory(&checked.groups, &checked.monitors)?;
     let mut evaluators = IndexMap::new();
     for (name, body) in &checked.host {
@@ -71,7 +76,7 @@ pub fn instantiate(checked: CheckedModel, options: Options) -> Result<Network, E
         network.apply(assignment)?;
     }
     for synapses in checked.synapses {
-        network.add_synapses(synapses)?;
+        network.add_synapses(synapses, other)?;
     }
     for operation in checked.operations {
         network.add_operation_code(operation)?;
@@ -309,13 +314,21 @@ impl Network {
     }
 
     /// Makes synapses, and everything that runs for them.
-    fn add_synapses(&mut self, mut checked: CheckedSynapses) -> Result<(), Error> {
+    fn add_synapses(&mut self, mut checked: CheckedSynapses, other: Option<&Network>) -> Result<(), Error> {
         let started = Instant::now();
         let number = self.memory.populations.len();
         (checked.source, checked.target) = (self.memory.resolved(checked.source), self.memory.resolved(checked.target));
-        let mut room = Room::new(&checked.model, self.engine.notice().clone());
-        let mut pairs = Pairs::new(checked.source.n());
-        connect(&mut self.memory, &mut self.streams, &checked, &checked.connect, &mut pairs, &mut room)?;
+        let (sources, targets) = (checked.source.n(), checked.target.n());
+        let made = other.and_then(|other| other.pairs_of(&checked.model.group.name, sources, targets));
+        let pairs = match made {
+            Some(pairs) => pairs,
+            None => {
+                let mut room = Room::new(&checked.model, self.engine.notice().clone());
+                let mut pairs = Pairs::new(sources);
+                connect(&mut self.memory, &mut self.streams, &checked, &checked.connect, &mut pairs, &mut room)?;
+                pairs
+            }
+        };
         let n = pairs.count();
         let mut population = make_population(&self.memory, &checked, n);
         population.wire(pairs);

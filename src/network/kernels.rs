@@ -83,6 +83,20 @@ impl Network {
         Ok(())
     }
 
+    /// Whether all code is there that is going to be.
+    ///
+    /// # Errors
+    /// If the compiler that was asked for cannot be used.
+    pub(crate) fn has_code(&mut self) -> Result<bool, Error> {
+        self.take_new_code()?;
+        Ok(!self.engine.is_waiting())
+    }
+
+    /// Waits until more code is there, or nobody makes any.
+    pub(crate) fn wait_for_news(&mut self) {
+        self.engine.wait_for_news(&std::sync::atomic::AtomicBool::new(false));
+    }
+
     #[inline]
     pub(super) fn take_new_code(&mut self) -> Result<(), Error> {
         if self.engine.has_news() { self.swap_new_code() } else { Ok(()) }

@@ -38,6 +38,7 @@ pub mod stream;
 pub mod summary;
 pub mod symbols;
 pub mod synapses;
+pub mod take_over;
 pub mod timed_array;
 
 use std::sync::Arc;
@@ -69,6 +70,7 @@ pub use self::state::{RandomState, State};
 use self::stream::Stream;
 use self::synapses::pathway::Pathway;
 use self::synapses::{CheckedSynapses, Sum};
+pub use self::take_over::TakenOver;
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine::{CodeObject, Engine, Options};
 use crate::kernel::ir::Param;

@@ -43,6 +43,16 @@ impl State {
         Ok(self.0.write(path)?)
     }
 
+    pub(super) fn arrays(&self) -> &IndexMap<String, TypedArray> {
+        &self.0.arrays
+    }
+
+    /// The same with other arrays.
+    pub(super) fn with(mut self, arrays: IndexMap<String, TypedArray>) -> State {
+        self.0.arrays = arrays;
+        self
+    }
+
     /// Time in the simulation, in seconds.
     pub fn t_seconds(&self) -> Option<f64> {
         match self.0.arrays.get("t")?.elements() {

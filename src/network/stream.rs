@@ -86,6 +86,11 @@ struct Column {
 }
 
 impl Network {
+    /// Whether monitors write to disk what they record.
+    pub fn is_streaming(&self) -> bool {
+        self.stream.is_some()
+    }
+
     /// From now on, monitors write what they record to files in a directory, which is made if it is not there, and keep
     /// at most [`CHUNK_BYTES`] of it each, or what a single step records if that is more. What they hold already goes
     /// there too. Parts that an earlier run left there are removed; its archives are replaced at the end.

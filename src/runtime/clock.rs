@@ -114,6 +114,13 @@ impl Clock {
         self.set_interval(t_seconds, t_seconds);
     }
 
+    /// The step that begins at a time; of given times, the next one. None if the time is between two steps.
+    pub fn step_at(&self, t_seconds: f64) -> Option<i64> {
+        let step = self.nearest_step(t_seconds);
+        let begins = self.has_times() || (step as f64 * self.dt - t_seconds).abs() / self.dt <= EPSILON;
+        begins.then_some(step)
+    }
+
     fn nearest_step(&self, t_seconds: f64) -> i64 {
         if let Some(times) = &self.times {
             return times.partition_point(|time| *time < t_seconds) as i64;

@@ -1,0 +1,321 @@
+//! Networks whose model is changed while they run.
+//!
+//! A [`LiveNetwork`] runs a model; whoever has a [`Remote`] of it, from any thread, asks for a [`Change`]. The changed
+//! model is checked as a whole and put into memory beside the one that runs, which goes on while its kernels are looked
+//! up or compiled. When all of them are there, and between two steps, the new network takes over the state by name, and
+//! runs in place of the old one. Whatever fails on the way leaves the old one running and is told to whoever asked.
+//! Every version is kept; going back to one is a change like any other, whose kernels are there already.
+//!
+//! ```
+//! use saltus::{engine::Options, live::{Change, LiveNetwork}, network::{Model, NeuronGroup}};
+//! let cells = NeuronGroup::new("cells", 1, "dv/dt = 1/ms : 1").threshold("v > 5").reset("v = 0");
+//! let mut live = LiveNetwork::new(Model::new().group(cells), Options::interpreted())?;
+//! live.run_for("3*ms")?;
+//! let answer = live.remote().ask(Change::equations("cells", "dv/dt = -1/ms : 1"));
+//! live.run_for("1*ms")?;
+//! assert_eq!(answer.wait().unwrap().what, "equations of cells");
+//! assert!((live.network().values("cells", "v").unwrap()[0] - 2.0).abs() < 1e-9);
+//! # Ok::<(), saltus::network::Error>(())
+//! ```
+
+mod change;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use self::change::Change;
+use crate::engine::Options;
+use crate::network::{self, Ending, Error, Model, Network, RunProgress, TakenOver};
+
+/// A model as it was, is, or will be again.
+#[derive(Clone)]
+pub struct Version {
+    /// What made it, such as `reset of cells`.
+    pub what: String,
+    /// The model.
+    pub model: Arc<Model>,
+    /// From when on it ran, in seconds of the simulation.
+    pub t_seconds: f64,
+    /// The version that going back from it leads to.
+    before: usize,
+}
+
+/// A change that was made.
+#[derive(Clone, Debug)]
+pub struct Swapped {
+    /// What was changed, such as `reset of cells`.
+    pub what: String,
+    /// The version that runs now.
+    pub version: usize,
+    /// When it began to run, in seconds of the simulation.
+    pub t_seconds: f64,
+    /// How long it took from being asked for to running.
+    pub took: Duration,
+    /// What became of the state.
+    pub taken: TakenOver,
+}
+
+/// Why a change was not made: the model as it was runs on.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The change is wrong, or the machine is in the way.
+    #[error(transparent)]
+    Wrong(#[from] Error),
+    /// There is no such version.
+    #[error("there is no version {0}")]
+    NoVersion(usize),
+    /// The network is gone.
+    #[error("the network has ended")]
+    Ended,
+}
+
+/// What came of a change.
+pub type Answer = Result<Swapped, Refused>;
+
+/// An answer that is on its way.
+pub struct Asked(Receiver<Answer>);
+
+impl Asked {
+    /// Waits for it. The network has to run, or to [`attend`](LiveNetwork::attend), on another thread or before.
+    ///
+    /// # Errors
+    /// [`Refused`], if the change was not made.
+    pub fn wait(self) -> Answer {
+        self.0.recv().unwrap_or(Err(Refused::Ended))
+    }
+
+    /// The answer, if it is there.
+    pub fn poll(&self) -> Option<Answer> {
+        self.0.try_recv().ok()
+    }
+}
+
+struct Request {
+    change: Change,
+    asked: Instant,
+    answer: Sender<Answer>,
+}
+
+/// Asks a network for changes, from any thread.
+#[derive(Clone)]
+pub struct Remote {
+    requests: Arc<Mutex<VecDeque<Request>>>,
+    /// Ends the run of the network that runs now after the current step, so that it is attended to.
+    wake: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Remote {
+    /// Asks for a change.
+    pub fn ask(&self, change: Change) -> Asked {
+        let (answer, asked) = channel();
+        let request = Request { change, asked: Instant::now(), answer };
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push_back(request);
+        self.wake.store(true, Ordering::Release);
+        Asked(asked)
+    }
+
+    /// Ends the run after the current step.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.wake.store(true, Ordering::Release);
+    }
+
+    fn next(&self) -> Option<Request> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+/// A changed model in memory, whose kernels are still being made.
+struct Coming {
+    network: Network,
+    model: Arc<Model>,
+    /// The version that going back from it leads to.
+    before: usize,
+    request: Request,
+}
+
+/// A network whose model can be changed while it runs.
+pub struct LiveNetwork {
+    network: Network,
+    versions: Vec<Version>,
+    /// The version that runs.
+    current: usize,
+    options: Options,
+    remote: Remote,
+    coming: Option<Coming>,
+}
+
+impl LiveNetwork {
+    /// Puts a model into memory.
+    ///
+    /// # Errors
+    /// As of [`Network::new`].
+    pub fn new(model: Model, options: Options) -> Result<LiveNetwork, Error> {
+        let network = Network::new(&model, options.clone())?;
+        LiveNetwork::of(model, network, options)
+    }
+
+    /// Takes a network that was made of this model.
+    ///
+    /// # Errors
+    /// [`Error::Streaming`] if it writes to disk what it records.
+    pub fn of(model: Model, mut network: Network, options: Options) -> Result<LiveNetwork, Error> {
+        if network.is_streaming() {
+            return Err(Error::Streaming);
+        }
+        let wake = Arc::new(AtomicBool::new(false));
+        network.set_stop_flag(wake.clone());
+        let version =
+            Version { what: "start".to_string(), model: Arc::new(model), t_seconds: network.t_seconds(), before: 0 };
+        Ok(LiveNetwork {
+            network,
+            versions: vec![version],
+            current: 0,
+            options: Options { wake: Some(wake.clone()), head_start: Default::default(), ..options },
+            remote: Remote { requests: Arc::default(), wake, stop: Arc::default() },
+            coming: None,
+        })
+    }
+
+    /// Asks for changes from elsewhere.
+    pub fn remote(&self) -> Remote {
+        self.remote.clone()
+    }
+
+    /// The network that runs now.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The network that runs now, to read and change values.
+    pub fn network_mut(&mut self) -> &mut Network {
+        &mut self.network
+    }
+
+    /// The network that runs now, to keep; what is being changed is given up.
+    pub fn into_network(self) -> Network {
+        self.network
+    }
+
+    /// All versions, in the order in which they came.
+    pub fn versions(&self) -> &[Version] {
+        &self.versions
+    }
+
+    /// The number of the version that runs.
+    pub fn version(&self) -> usize {
+        self.current
+    }
+
+    /// Runs for a time such as `100*ms`; changes that are asked for meanwhile are made.
+    ///
+    /// # Errors
+    /// As of [`Network::run`]; those of changes are told to who asked for them.
+    pub fn run_for(&mut self, duration: &str) -> Result<Ending, Error> {
+        let duration = network::Value::expression("duration", duration);
+        let seconds = self.network.seconds(&duration)?;
+        self.run(seconds, &mut |_, _| ())
+    }
+
+    /// Runs for `duration_seconds`, and tells now and then how far it is.
+    ///
+    /// # Errors
+    /// As of [`LiveNetwork::run_for`].
+    pub fn run(&mut self, duration_seconds: f64, progress: &mut dyn FnMut(RunProgress, &str)) -> Result<Ending, Error> {
+        let end = self.network.t_seconds() + duration_seconds;
+        self.remote.stop.store(false, Ordering::Release);
+        loop {
+            self.attend();
+            if self.remote.stop.load(Ordering::Acquire) {
+                return Ok(Ending::Stopped);
+            }
+            let left = end - self.network.t_seconds();
+            let what = self.versions[self.current].what.clone();
+            match self.network.run(left.max(0.0), &mut |far| progress(far, &what))? {
+                Ending::Complete => {
+                    self.attend();
+                    return Ok(Ending::Complete);
+                }
+                Ending::Stopped => {}
+            }
+        }
+    }
+
+    /// Makes the changes that were asked for, as far as their kernels are there; a run does so by itself.
+    pub fn attend(&mut self) {
+        // First, so that whoever asks from here on is heard in the next run.
+        self.remote.wake.store(false, Ordering::Release);
+        loop {
+            match self.coming.take() {
+                Some(mut coming) => match coming.network.has_code() {
+                    Ok(true) => self.swap(coming),
+                    Ok(false) => {
+                        self.coming = Some(coming);
+                        return;
+                    }
+                    Err(error) => answer(&coming.request, Err(error.into())),
+                },
+                None => {
+                    let Some(request) = self.remote.next() else { return };
+                    match self.changed(&request.change) {
+                        Ok((model, before, network)) => self.coming = Some(Coming { network, model, before, request }),
+                        Err(refused) => answer(&request, Err(refused)),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until every change that was asked for is made or refused.
+    pub fn attend_all(&mut self) {
+        self.attend();
+        while let Some(coming) = &mut self.coming {
+            coming.network.wait_for_news();
+            self.attend();
+        }
+    }
+
+    /// The changed model, in memory beside the one that runs.
+    fn changed(&self, change: &Change) -> Result<(Arc<Model>, usize, Network), Refused> {
+        let current = &self.versions[self.current];
+        let (model, before) = match change {
+            Change::Revert(number) => {
+                let number = number.unwrap_or(current.before);
+                let version = self.versions.get(number).ok_or(Refused::NoVersion(number))?;
+                (version.model.clone(), version.before)
+            }
+            change => (Arc::new(change.applied(&current.model)?), self.current),
+        };
+        let checked = match network::check(&model, &[])? {
+            (Some(checked), _) => checked,
+            (None, diagnostics) => return Err(Error::Model(diagnostics).into()),
+        };
+        let mut network = Network::beside(checked, self.options.clone(), &self.network)?;
+        network.set_stop_flag(self.remote.wake.clone());
+        Ok((model, before, network))
+    }
+
+    fn swap(&mut self, coming: Coming) {
+        let Coming { mut network, model, before, request } = coming;
+        match network.take_over(&mut self.network) {
+            Ok(taken) => {
+                self.network = network;
+                let (what, t_seconds) = (request.change.to_string(), self.network.t_seconds());
+                self.versions.push(Version { what: what.clone(), model, t_seconds, before });
+                self.current = self.versions.len() - 1;
+                let took = request.asked.elapsed();
+                answer(&request, Ok(Swapped { what, version: self.current, t_seconds, took, taken }));
+            }
+            Err(error) => answer(&request, Err(error.into())),
+        }
+    }
+}
+
+fn answer(request: &Request, answer: Answer) {
+    // Whoever asked may have gone.
+    drop(request.answer.send(answer));
+}
