@@ -33,8 +33,11 @@ impl Env {
 
     /// How long one run of a compiler may take, if the user says so.
     pub fn compile_time_limit(&self) -> Option<Duration> {
-        let seconds = self.get(TIME_LIMIT)?.to_str()?.parse::<f64>().ok()?;
-        Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero())
+        /// No compiler takes longer, and a moment so far ahead can be told.
+        const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+        let seconds = self.get(TIME_LIMIT)?.to_str()?.trim().parse::<f64>().ok()?;
+        let limit = Duration::try_from_secs_f64(seconds.min(LONGEST.as_secs_f64())).ok()?;
+        (seconds > 0.0 && !limit.is_zero()).then_some(limit)
     }
 
     /// The program that a shell would run for `name`.

@@ -100,7 +100,10 @@ fn answers_in_time(candidate: &Candidate, search_path: &OsStr, directory: &Path)
     Ok(())
 }
 
-/// What a compiler answers; who is ended by a signal, or says more than anybody reads, has no answer.
+/// The most bytes of an answer: a long help is one, talk without end is none.
+const MOST_SAID: u64 = 4 << 20;
+
+/// What a compiler answers, or its beginning; who is ended by a signal, or says too much, has no answer.
 fn ask(
     candidate: &Candidate,
     arguments: &[&OsStr],
@@ -111,7 +114,7 @@ fn ask(
     let mut command = bare_command(&candidate.program, search_path, directory);
     command.args(&candidate.arguments).args(arguments);
     let ended = process::run(command, candidate.limit, &directory.join(log))?;
-    if ended.status.signal().is_none() && ended.is_whole() {
+    if ended.status.signal().is_none() && ended.printed <= MOST_SAID {
         return Ok(ended.output);
     }
     let output = ended.beginning();

@@ -167,11 +167,6 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// Whether the output is all that it printed.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.printed <= MAX_OUTPUT
-    }
-
     /// The beginning of what it printed, for a message.
     pub(crate) fn beginning(&self) -> String {
         beginning(&self.output, self.printed)

@@ -25,7 +25,7 @@ pub fn cache(arguments: &Cache) -> Result<(), Failure> {
     }
     let path = directory(arguments.cache_dir.as_deref())?;
     let makes_it = matches!(arguments.command, CacheCommand::Path | CacheCommand::Import { .. });
-    if arguments.cache_dir.is_some() && !makes_it && !Store::is_made(&path) {
+    if arguments.cache_dir.is_some() && arguments.cache_layer.is_empty() && !makes_it && !Store::is_made(&path) {
         return Err(no_store(&path));
     }
     // What is not there is not made for having nothing taken out of it.

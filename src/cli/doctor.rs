@@ -2,8 +2,6 @@
 //!
 //! Nothing is changed: the store is only looked at, and the kernel that is compiled as a trial is not kept.
 
-use std::path::Path;
-
 use super::args::{self, Tier};
 use super::cache::level;
 use super::doctor_store::store;
@@ -14,9 +12,9 @@ use super::say;
 use super::table::{Align, pairs, table};
 use super::version;
 use crate::build::compile::compile;
-use crate::build::toolchain::{Place, discover, discover_for, survey};
+use crate::build::toolchain::{Place, discover, discover_for, discover_quick, survey};
 use crate::build::{CompileOptions, Compiled, Env, Machine, OptLevel, Recipe, Toolchain, ToolchainError};
-use crate::engine::{Options, QUICK};
+use crate::engine::{Options, QUICK, QUICK_TIME};
 use crate::kernel::text::parse_kernel;
 use crate::load::library::{Way, load_by};
 use crate::render::{Language, render};
@@ -70,7 +68,9 @@ struct Search {
 /// A table of what is there, and a line with what is not.
 fn compilers(options: &Options, chosen: Option<Toolchain>) -> String {
     let env = &options.env;
-    let quick = quick(env);
+    // Whoever says how kernels are to be made gets none that were made otherwise, not even for a moment.
+    let is_exact = options.cc.is_some() || options.opt_level.is_some() || options.strict;
+    let quick = if is_exact { None } else { quick(env) };
     let searches = [
         Search { purpose: "C", places: survey(Language::C, env, options.cc.as_deref(), None), chosen },
         Search {
@@ -112,7 +112,7 @@ fn compilers(options: &Options, chosen: Option<Toolchain>) -> String {
 
 /// The compiler of preliminary code, if one is installed.
 fn quick(env: &Env) -> Option<Result<Toolchain, ToolchainError>> {
-    match discover_for(Language::C, env, Some(Path::new(QUICK)), None) {
+    match discover_quick(env, None, QUICK_TIME) {
         Err(ToolchainError::Missing { .. }) => None,
         found => Some(found),
     }

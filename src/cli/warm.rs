@@ -113,11 +113,13 @@ fn warm_one(source: &Source<'_>, options: &Options) -> Result<Warmed, Failure> {
         Source::File(path) => file::read(path)?,
         Source::Catalog(name, text) => Arc::new(File { name: format!("catalog/{name}"), text: (*text).to_string() }),
     };
+    let options = options.clone().begin();
+    options.expect(text.text.as_bytes());
     let loaded = load_text(text, &Changes::default())?;
     let mut network = Network::from_checked(loaded.checked, options.clone())?;
     network.finish()?;
     let warnings = network.engine_warnings().to_vec();
-    let (all, missing) = (network.kernel_reports().count(), missing(&network, options));
+    let (all, missing) = (network.kernel_reports().count(), missing(&network, &options));
     if missing > 0 {
         let reasons: String = warnings.iter().map(|warning| format!("\n{}", say::without_number(warning))).collect();
         let kernels = counted(all, ("kernel", "kernels"));

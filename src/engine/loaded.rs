@@ -2,8 +2,8 @@
 //! text. Only so many are kept, those that were asked for last.
 //!
 //! What is asked for is the kernel as such, by a digest of the whole of it: no name or array of a network is in it. So a
-//! thread can put here what a model will need while that is still being read. Nobody waits long for another thread here, so that a
-//! process that was forked off while one had the lock cannot wait for ever.
+//! thread can put here what a model will need while that is still being read. Nobody waits long for another thread here,
+//! so that a process that was forked off while one had the lock cannot wait for ever.
 
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;

@@ -34,7 +34,7 @@ const NICENESS: i32 = 5;
 pub const QUICK: &str = "tcc";
 
 /// What takes longer to compile a kernel, or to answer a question, is no quick compiler.
-const QUICK_TIME: Duration = Duration::from_secs(1);
+pub const QUICK_TIME: Duration = Duration::from_secs(1);
 
 /// How long another process may take to compile what this one needs as well. Then both do.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -27,7 +27,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 pub use self::code_object::{CodeObject, Interpreted};
-pub use self::making::QUICK;
+pub use self::making::{QUICK, QUICK_TIME};
 pub use self::native::{Evaluate, native};
 pub use self::once::{run_once, run_once_over, select_once, stored_constant};
 pub use self::policy::{CpuPolicy, UnknownCpu};

@@ -31,6 +31,8 @@ pub fn native(function: &NativeFunction, options: &Options) -> Result<Evaluate, 
         // As of any kernel: nothing that was stored runs by being opened.
         let is_sound = check_library(artifact.library(), ENTRY_SYMBOL).is_ok();
         if !is_sound {
+            let key = artifact.key.short();
+            options.notice.tell(&format!("the stored function {key} would run code by being opened, and is not used"));
             store.set_aside(&artifact.kernel, &artifact.key);
         }
         is_sound

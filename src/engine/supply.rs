@@ -53,7 +53,7 @@ impl HeadStart {
     pub(super) fn expect(&self, model: &[u8]) {
         // Without it, kernels are loaded a little later, and that is all.
         if let Some(Ok(started)) = self.0.as_ref().map(|started| started.try_lock())
-            && let Some(started) = started.as_ref()
+            && let Some(started) = started.as_ref().filter(|started| started.worker.is_here())
         {
             started.worker.expect(model);
         }
@@ -403,8 +403,11 @@ impl Engine {
     pub fn abandon(&mut self) {
         /// How often it is looked whether another one was started meanwhile.
         const LOOK: Duration = Duration::from_millis(1);
+        /// Who does not end by then waits for something else than a compiler, such as a disk.
+        const LONGEST: Duration = Duration::from_secs(2);
         self.cancel();
-        while self.worker.as_ref().is_some_and(|worker| !worker.has_ended()) {
+        let ends = Instant::now() + LONGEST;
+        while self.worker.as_ref().is_some_and(|worker| !worker.has_ended()) && Instant::now() < ends {
             stop_all();
             std::thread::sleep(LOOK);
         }
@@ -489,6 +492,7 @@ mod tests {
         engine.finish().unwrap();
         assert_eq!(engine.warnings(), ["of the first one"]);
     }
+
     #[test]
     fn settings_that_are_nonsense_are_told_though_no_code_is_asked_for() {
         let settings = [("SALTUS_COMPILE_TIMEOUT", "-1"), ("SALTUS_CACHE_MAX_AGE", "soon")];

@@ -2,7 +2,7 @@
 //!
 //! It is told of the text of a model before that is read, to load what this needed the last time; of each kernel as soon
 //! as there is one, so that what the store has is loaded by the time the network is in memory; and then of all code objects
-//! with their numbers: from then on it posts. Every number gets one last arrival,
+//! with their numbers: from then on it posts code. Every number gets one last arrival,
 //! whatever happens, and perhaps a preliminary one before: code that a quick compiler made.
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use crate::load::library::load_entry;
 use crate::load::slot::Mailbox;
 use crate::render::{self, Source, render};
 use crate::runtime::abi::ABI_VERSION;
-use crate::store::{Artifact, IrDigest, Store, TextLine, Texts};
+use crate::store::{Artifact, IrDigest, ModelDigest, Store, TextLine, Texts};
 
 /// A kernel to make code for.
 pub struct Job {
@@ -69,7 +69,7 @@ pub struct Ready {
 }
 
 enum Order {
-    Expect(IrDigest),
+    Expect(ModelDigest),
     Foresee(Arc<Kernel>, IrDigest),
     Start(Vec<Job>, Option<f64>),
 }
@@ -190,7 +190,7 @@ pub(super) struct Maker<'a> {
     texts: Texts,
     new_texts: Vec<TextLine>,
     /// The text of the model.
-    model: Option<IrDigest>,
+    model: Option<ModelDigest>,
 }
 
 fn work(options: &Options, orders: &Receiver<Order>, mailbox: &Mailbox<Arrival>, cancelled: &AtomicBool) {
@@ -234,12 +234,12 @@ impl Maker<'_> {
     }
 
     /// Loads what the model with this text needed the last time.
-    fn expect(&mut self, model: IrDigest) {
+    fn expect(&mut self, model: ModelDigest) {
         self.model = Some(model);
         let Some(how) = self.how.as_ref().filter(|_| !self.is_exact()) else { return };
         for ir in self.texts.expected(&model) {
             let id = self.texts.get(&self.name(&ir));
-            // What is wrong with it is told if it is needed.
+            // What cannot be loaded is tried again, and told, if it is needed.
             if let Some(Ok(loaded)) = id.filter(|_| loaded::recall(&ir, how).is_none()).and_then(|id| self.find(&id)) {
                 self.remember(&ir, &loaded);
             }
@@ -330,10 +330,6 @@ impl Maker<'_> {
                 sought.elements = sought.elements.max(elements);
             }
         }
-        if let Some(model) = self.model {
-            let needed: Vec<IrDigest> = self.known.iter().map(|(ir, _)| *ir).collect();
-            self.new_texts.extend(self.texts.expect(&model, &needed));
-        }
         let mut missing = Vec::new();
         for mut sought in std::mem::take(&mut self.sought).into_values().filter(|sought| !sought.numbers.is_empty()) {
             match sought.found.take() {
@@ -351,6 +347,10 @@ impl Maker<'_> {
             self.build(missing);
         }
         self.store.add_texts(RENDERER, &self.new_texts);
+        if let Some(model) = self.model {
+            let needed: Vec<IrDigest> = self.known.iter().map(|(ir, _)| *ir).collect();
+            self.store.add_expected(RENDERER, &self.texts.expect(&model, &needed));
+        }
         if let (_, Some(wrong)) = CompileOptions::from_env(&self.options.env) {
             self.post(Vec::new(), News::Warning(wrong.to_string()));
         }

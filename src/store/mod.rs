@@ -39,7 +39,7 @@ use shelf::Trouble;
 pub use signature::{KeyError, PublicKey, SecretKey, public_path};
 pub use sweep::{GcReport, Use};
 pub use system::{Fault, System};
-pub use texts::{IrDigest, TextLine, Texts};
+pub use texts::{IrDigest, ModelDigest, TextLine, Texts};
 
 use crate::build::{Env, KernelId, Key, Machine, Recipe};
 

@@ -4,22 +4,28 @@
 //! A record is of one renderer, which its name tells: another program makes other texts. It is a hint with a digest for
 //! each line: what is damaged is not there, and what two processes write at once is lost for one of them.
 //!
-//! The same lines tell which kernels a model needed the last time, by a digest of its text: they can be loaded while the
-//! model is still being read. Whether it needs them is found out as if nothing had been expected.
+//! Another record, of few lines, tells which kernels a model needed before, by a digest of its text: they can be loaded
+//! while the model is still being read. Whether it needs them is found out as if nothing had been expected.
 
 use super::Store;
 use super::directory::Directory;
 use crate::build::KernelId;
 
-/// The folder of the records.
+/// The folder of the records of kernels.
 const TEXTS: &str = "texts";
+
+/// The folder of the records of models.
+const MODELS: &str = "models";
 
 /// Name, value, and the first bytes of a digest of both.
 const LINE: usize = 32 + 32 + CHECK;
 const CHECK: usize = 16;
 
-/// The most lines of a record; the oldest go.
+/// The most lines of a record of kernels; the oldest go.
 const MOST: usize = 4096;
+
+/// The most lines of a record of models: it is written anew with each model that was not seen before.
+const MOST_OF_MODELS: usize = 512;
 
 /// The most records: those of programs that are not used any more go with the next line.
 const MOST_RECORDS: usize = 8;
@@ -27,50 +33,56 @@ const MOST_RECORDS: usize = 8;
 /// The most kernels that are expected of one text.
 const MOST_EXPECTED: usize = 64;
 
-/// A digest of a kernel of the IR, or of the text of a model.
+/// A digest of a kernel of the IR.
 pub type IrDigest = [u8; 32];
+
+/// A digest of the text of a model, and of everything besides it that decides which kernels it needs.
+pub type ModelDigest = [u8; 32];
 
 /// A line of a record, by a name: digest of a kernel of the IR and kernel id, or the place of an expected kernel and the
 /// digest of its IR.
 pub type TextLine = ([u8; 32], [u8; 32]);
 
-/// What is known of texts: the lines of a record.
+/// What is known of the texts of kernels, and of models.
 #[derive(Debug, Default)]
-pub struct Texts(Vec<u8>);
+pub struct Texts {
+    kernels: Vec<u8>,
+    models: Vec<u8>,
+}
 
 impl Texts {
-    /// Whether nothing is known.
+    /// Whether nothing is known of kernels.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.kernels.is_empty()
     }
 
     /// The id of a kernel of the IR.
     pub fn get(&self, ir: &IrDigest) -> Option<KernelId> {
-        self.value(ir).map(KernelId)
+        value(&self.kernels, ir).map(KernelId)
     }
 
-    fn value(&self, name: &[u8; 32]) -> Option<[u8; 32]> {
-        // Only lines that are asked for are checked: a few of thousands.
-        let mut lines = self.0.chunks_exact(LINE).rev().filter(|line| line[..32] == *name);
-        lines.find_map(sound).map(|(_, value)| value)
+    /// Which kernels a model needed.
+    pub fn expected(&self, model: &ModelDigest) -> Vec<IrDigest> {
+        (0..MOST_EXPECTED).map_while(|k| value(&self.models, &place(model, k))).collect()
     }
 
-    /// Which kernels the model with this text needed.
-    pub fn expected(&self, text: &IrDigest) -> Vec<IrDigest> {
-        (0..MOST_EXPECTED).map_while(|k| self.value(&place(text, k))).collect()
-    }
-
-    /// The lines that say that the model with this text needs these kernels, if that is not known.
-    pub fn expect(&self, text: &IrDigest, needed: &[IrDigest]) -> Vec<TextLine> {
-        let known = self.expected(text);
+    /// The lines that say that a model needs these kernels as well, as far as that is not known.
+    pub fn expect(&self, model: &ModelDigest, needed: &[IrDigest]) -> Vec<TextLine> {
+        let known = self.expected(model);
         let new = needed.iter().filter(|ir| !known.contains(ir)).take(MOST_EXPECTED - known.len());
-        (known.len()..).zip(new).map(|(k, ir)| (place(text, k), *ir)).collect()
+        (known.len()..).zip(new).map(|(k, ir)| (place(model, k), *ir)).collect()
     }
 }
 
+fn value(record: &[u8], name: &[u8; 32]) -> Option<[u8; 32]> {
+    // Only lines that are asked for are checked: a few of thousands.
+    let mut lines = record.chunks_exact(LINE).rev().filter(|line| line[..32] == *name);
+    lines.find_map(sound).map(|(_, value)| value)
+}
+
 /// The name of the place of an expected kernel.
-fn place(text: &IrDigest, k: usize) -> IrDigest {
-    *blake3::Hasher::new().update(text).update(&[k as u8]).finalize().as_bytes()
+fn place(model: &ModelDigest, k: usize) -> [u8; 32] {
+    *blake3::Hasher::new().update(model).update(&[k as u8]).finalize().as_bytes()
 }
 
 /// What a line says, if it is as it was written.
@@ -104,35 +116,48 @@ pub(super) fn record(lines: &[TextLine]) -> Vec<u8> {
 impl Store {
     /// What is known of the texts that a renderer (64 digits) makes.
     pub fn texts(&self, renderer: &str) -> Texts {
-        let read = |root: &Directory| root.child(TEXTS, false)?.read(renderer, (MOST * LINE) as u64);
+        Texts { kernels: self.record(TEXTS, renderer, MOST), models: self.record(MODELS, renderer, MOST_OF_MODELS) }
+    }
+
+    fn record(&self, folder: &str, renderer: &str, most: usize) -> Vec<u8> {
+        let read = |root: &Directory| root.child(folder, false)?.read(renderer, (most * LINE) as u64);
         match self.root.as_ref().map(read) {
-            Some(Ok(content)) => Texts(content.bytes),
-            _ => Texts::default(),
+            Some(Ok(content)) => content.bytes,
+            _ => Vec::new(),
         }
     }
 
-    /// Adds to what is known.
+    /// Adds to what is known of kernels.
     pub fn add_texts(&self, renderer: &str, new: &[TextLine]) {
+        self.add_lines(TEXTS, renderer, MOST, new);
+    }
+
+    /// Adds to what is known of models.
+    pub fn add_expected(&self, renderer: &str, new: &[TextLine]) {
+        self.add_lines(MODELS, renderer, MOST_OF_MODELS, new);
+    }
+
+    fn add_lines(&self, folder: &str, renderer: &str, most: usize, new: &[TextLine]) {
         // Without it, kernels are found more slowly, and that is all.
         if let Some(root) = self.root.as_ref().filter(|_| !self.options.read_only && !new.is_empty()) {
-            let mut lines = lines(&self.texts(renderer).0);
+            let mut lines = lines(&self.record(folder, renderer, most));
             lines.retain(|(name, _)| new.iter().all(|(other, _)| other != name));
             lines.extend(new);
-            let _ = write(root, renderer, &record(&lines[lines.len().saturating_sub(MOST)..]));
+            let _ = write(root, folder, renderer, &record(&lines[lines.len().saturating_sub(most)..]));
         }
     }
 }
 
-fn write(root: &Directory, renderer: &str, bytes: &[u8]) -> Result<(), super::directory::Error> {
-    let (texts, temporary) = (root.child(TEXTS, true)?, root.child(super::TEMPORARY, true)?);
-    let names = texts.names().unwrap_or_default();
+fn write(root: &Directory, folder: &str, renderer: &str, bytes: &[u8]) -> Result<(), super::directory::Error> {
+    let (records, temporary) = (root.child(folder, true)?, root.child(super::TEMPORARY, true)?);
+    let names = records.names().unwrap_or_default();
     if names.len() >= MOST_RECORDS {
         for name in names.iter().filter(|name| *name != renderer) {
-            texts.remove(name);
+            records.remove(name);
         }
     }
     let name = temporary.write_new(bytes)?;
-    if let Err(errno) = temporary.replace(&name, &texts, renderer) {
+    if let Err(errno) = temporary.replace(&name, &records, renderer) {
         temporary.remove(&name);
         return Err(errno.into());
     }
@@ -157,7 +182,7 @@ mod tests {
         store.add_texts("another", &lines[..1]);
         let known = |renderer: &str| {
             let texts = store.texts(renderer);
-            lines.iter().filter_map(|(name, _)| Some((*name, texts.value(name)?))).collect::<Vec<_>>()
+            lines.iter().filter_map(|(name, _)| Some((*name, texts.get(name)?.0))).collect::<Vec<_>>()
         };
         assert_eq!(known("one"), lines);
         assert_eq!(known("another"), lines[..1]);
@@ -188,7 +213,7 @@ mod tests {
         };
         store.add_texts("one", &(0..MOST + 10).map(line).collect::<Vec<_>>());
         let known = store.texts("one");
-        assert_eq!(known.0.len(), MOST * LINE);
+        assert_eq!(known.kernels.len(), MOST * LINE);
         assert!(known.get(&line(MOST + 9).0).is_some() && known.get(&line(9).0).is_none());
         for k in 0..20 {
             store.add_texts(&format!("renderer {k}"), &[line(k)]);
@@ -204,7 +229,7 @@ mod tests {
         let irs: Vec<IrDigest> = (0..200).map(|k| [k; 32]).collect();
         let expect = |text: u8, needed: &[IrDigest]| {
             let new = store.texts("one").expect(&[text; 32], needed);
-            store.add_texts("one", &new);
+            store.add_expected("one", &new);
             new.len()
         };
         assert_eq!(expect(1, &irs[..3]), 3);
@@ -217,5 +242,13 @@ mod tests {
         assert!(store.texts("one").expected(&[3; 32]).is_empty());
         expect(1, &irs);
         assert_eq!(store.texts("one").expected(&[1; 32]).len(), MOST_EXPECTED);
+        // Models come and go, kernels stay.
+        store.add_texts("one", &[([1; 32], [2; 32])]);
+        for text in 10..40 {
+            expect(text, &irs);
+        }
+        let known = store.texts("one");
+        assert_eq!((known.models.len(), known.get(&[1; 32])), (MOST_OF_MODELS * LINE, Some(KernelId([2; 32]))));
+        assert!(known.expected(&[1; 32]).is_empty() && known.expected(&[39; 32]).len() == MOST_EXPECTED);
     }
 }

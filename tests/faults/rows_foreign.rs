@@ -41,8 +41,9 @@ fn outcome_of(tier: Tier, origin: Origin, words: &str, store: &Path, layer: &str
 
 /// The records of a store, and those that it may have but need not.
 fn names_of_records(store: &Path) -> Vec<PathBuf> {
-    let own =
-        files(store).into_iter().filter(|path| ["v1/toolchains", "v1/texts"].iter().any(|at| path.starts_with(at)));
+    let own = files(store)
+        .into_iter()
+        .filter(|path| ["v1/toolchains", "v1/texts", "v1/models"].iter().any(|at| path.starts_with(at)));
     own.chain(["v1/swept", "trusted-keys"].map(PathBuf::from)).collect()
 }
 
@@ -75,7 +76,7 @@ fn records(_: usize, cases: &mut Cases) {
 
 /// Libraries with a kernel that does nothing, and what would run before it: text, arguments of the linker (with `{at}`),
 /// and what is said.
-const LIBRARIES: [(&str, &str, &[&str], &str); 11] = [
+const LIBRARIES: [(&str, &str, &[&str], &str); 12] = [
     ("a constructor", "__attribute__((constructor)) static void start(void) { trap(); }", &[], RUNS),
     ("a destructor", "__attribute__((destructor)) static void end(void) { trap(); }", &[], RUNS),
     ("an initialiser", "void start(void) { trap(); }", &["-Wl,-init=start"], RUNS),
@@ -92,6 +93,7 @@ const LIBRARIES: [(&str, &str, &[&str], &str); 11] = [
         &[],
         RUNS,
     ),
+    ("a choice of functions behind a size that is told twice", CHOICE, &[], "says a thing twice"),
 ];
 
 const RUNS: &str = "runs code when it is loaded";
@@ -142,6 +144,28 @@ fn with_wrong_sections(mut library: Vec<u8>) -> Vec<u8> {
     library
 }
 
+/// Says first that there are no relocations; the dynamic linker believes what is said last.
+fn with_sizes_twice(mut library: Vec<u8>) -> Vec<u8> {
+    const PT_DYNAMIC: usize = 2;
+    /// DT_RELASZ and DT_PLTRELSZ.
+    const SIZES: [u8; 2] = [8, 2];
+    let number = |library: &[u8], at: usize, length: usize| {
+        library[at..at + length].iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))
+    };
+    let (table, size, count) = (number(&library, 0x20, 8), number(&library, 0x36, 2), number(&library, 0x38, 2));
+    let segment = (0..count).map(|k| table + k * size).find(|at| number(&library, *at, 4) == PT_DYNAMIC);
+    let segment = segment.expect("a dynamic table");
+    let (at, length) = (number(&library, segment + 8, 8), number(&library, segment + 32, 8));
+    let entries = &mut library[at..at + length];
+    entries.copy_within(..length - 16 * SIZES.len(), 16 * SIZES.len());
+    for (entry, tag) in entries.chunks_exact_mut(16).zip(SIZES) {
+        entry.fill(0);
+        entry[0] = tag;
+    }
+    assert_eq!(entries[length - 16..], [0; 16], "room for one more");
+    library
+}
+
 /// How a library comes to who runs: in the own store, in one that was filled from an archive, in a layer.
 const WAYS: [&str; 3] = ["own", "archive", "layer"];
 
@@ -154,6 +178,8 @@ fn libraries(_: usize, cases: &mut Cases) {
         };
         if what.contains("wrong table") {
             library = with_wrong_sections(library);
+        } else if what.contains("twice") {
+            library = with_sizes_twice(library);
         }
         for (way, tier) in WAYS.into_iter().flat_map(|way| TIERS.map(|tier| (way, tier))) {
             let (store, layer) = prepared(&library, way);
