@@ -24,6 +24,8 @@ pub struct Arguments {
 pub enum Command {
     /// Run a model file
     Run(Run),
+    /// Run a model file, and change what runs whenever the file is saved
+    Watch(Run),
     /// Say what is wrong with a model file, without running it
     Check(Check),
     /// Show the kernels of a model

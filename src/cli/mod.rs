@@ -21,6 +21,7 @@ pub mod schema;
 pub mod table;
 pub mod version;
 pub mod warm;
+pub mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -71,6 +72,7 @@ fn parse(arguments: Vec<OsString>) -> clap::error::Result<Arguments> {
 fn dispatch(command: &Command, start: Instant) -> Result<u8, Failure> {
     match command {
         Command::Run(arguments) => Ok(if run::run(arguments, start)? { 0 } else { INTERRUPTED }),
+        Command::Watch(arguments) => Ok(if watch::watch(arguments, start)? { 0 } else { INTERRUPTED }),
         Command::Check(arguments) => Ok(if check::check(arguments)? { 0 } else { WRONG }),
         Command::Inspect(arguments) => inspect::inspect(arguments).map(|()| 0),
         Command::Warm(arguments) => warm::warm(arguments),

@@ -65,6 +65,19 @@ pub fn options(machine: &Machine, language: Language, tier: Tier) -> Result<Opti
     Ok(Options { cpu, ..options })
 }
 
+/// The options of the engine for a run.
+pub(super) fn run_options(arguments: &Run) -> Result<Options, Failure> {
+    let options = Options {
+        threads: arguments.threads,
+        allow_native: arguments.allow_native,
+        check_swap: arguments.check_swap,
+        notice: if arguments.quiet { Notice::default() } else { Notice::to(say::problem) },
+        ..options(&arguments.machine, arguments.kernels.lang, arguments.tier)?
+    };
+    check_cpu(&options)?;
+    Ok(options)
+}
+
 /// Kernels for other processors cannot run here.
 fn check_cpu(options: &Options) -> Result<(), Failure> {
     if options.cpu.runs_here() || options.tier == engine::Tier::Interpreter {
@@ -81,15 +94,7 @@ fn check_cpu(options: &Options) -> Result<(), Failure> {
 /// Runs; `Ok(false)` if it was interrupted.
 pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let format = plot_format(arguments.plot.as_deref())?;
-    let options = Options {
-        threads: arguments.threads,
-        allow_native: arguments.allow_native,
-        check_swap: arguments.check_swap,
-        notice: if arguments.quiet { Notice::default() } else { Notice::to(say::problem) },
-        ..options(&arguments.machine, arguments.kernels.lang, arguments.tier)?
-    };
-    check_cpu(&options)?;
-    let options = options.begin();
+    let options = run_options(arguments)?.begin();
     let text = file::read(&arguments.model)?;
     options.expect(text.text.as_bytes());
     let Loaded { file, checked, warnings } = load_text(text, &arguments.changes)?;
@@ -112,7 +117,7 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let prepared = Instant::now();
 
     let progress = !arguments.quiet && std::io::stderr().is_terminal();
-    catch_interrupts(stop);
+    catch_interrupts(move || stop.store(true, Ordering::Relaxed));
     let is_complete = run_all(&mut network, progress).map_err(refused)?;
     let finished = Instant::now();
     if !is_complete {
@@ -212,7 +217,7 @@ fn refused_compiler(error: network::Error, machine: &Machine) -> Failure {
 }
 
 /// Writes everything that was asked for.
-fn write(result: &RunResult, arguments: &Run, format: Option<PlotFormat>) -> Result<(), Failure> {
+pub(super) fn write(result: &RunResult, arguments: &Run, format: Option<PlotFormat>) -> Result<(), Failure> {
     if let Some(path) = &arguments.json {
         json::write(result, path)?;
     }
@@ -234,13 +239,13 @@ fn write(result: &RunResult, arguments: &Run, format: Option<PlotFormat>) -> Res
     say::answer(&text)
 }
 
-fn plot_format(path: Option<&Path>) -> Result<Option<PlotFormat>, Failure> {
+pub(super) fn plot_format(path: Option<&Path>) -> Result<Option<PlotFormat>, Failure> {
     let Some(path) = path else { return Ok(None) };
     path.to_string_lossy().parse().map(Some).map_err(|error: plot::UnknownPlotFormat| Failure::Usage(error.to_string()))
 }
 
 /// A long run whose results cannot be written would be lost: the places for them are tried before it starts.
-fn check_places(arguments: &Run, model: &ModelFile) -> Result<(), Failure> {
+pub(super) fn check_places(arguments: &Run, model: &ModelFile) -> Result<(), Failure> {
     let files = [("--json", &arguments.json), ("--plot", &arguments.plot), ("--save-state", &arguments.save_state)];
     let mut taken: Vec<(&str, PathBuf)> = Vec::new();
     for (option, file) in files {
@@ -258,12 +263,14 @@ fn check_places(arguments: &Run, model: &ModelFile) -> Result<(), Failure> {
 }
 
 /// The first Ctrl-C ends the run after the current step, the second one ends the program.
-fn catch_interrupts(stop: Arc<AtomicBool>) {
+pub(super) fn catch_interrupts(stop: impl Fn() + Send + 'static) {
+    let mut is_second = false;
     let caught = ctrlc::set_handler(move || {
-        if stop.swap(true, Ordering::Relaxed) {
+        if std::mem::replace(&mut is_second, true) {
             crate::build::stop_all();
             std::process::exit(130);
         }
+        stop();
     });
     if let Err(error) = caught {
         // There may be no thread for it. The run does not depend on it.

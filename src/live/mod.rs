@@ -23,12 +23,12 @@ mod change;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-pub use self::change::Change;
+pub use self::change::{Change, differences};
 use crate::engine::Options;
-use crate::network::{self, Ending, Error, Model, Network, RunProgress, TakenOver};
+use crate::network::{self, Ending, Error, Model, Network, Run, TakenOver};
 
 /// A model as it was, is, or will be again.
 #[derive(Clone)]
@@ -99,10 +99,17 @@ struct Request {
     answer: Sender<Answer>,
 }
 
+#[derive(Default)]
+struct Inbox {
+    requests: VecDeque<Request>,
+    /// Nobody attends to them any more.
+    is_closed: bool,
+}
+
 /// Asks a network for changes, from any thread.
 #[derive(Clone)]
 pub struct Remote {
-    requests: Arc<Mutex<VecDeque<Request>>>,
+    inbox: Arc<Mutex<Inbox>>,
     /// Ends the run of the network that runs now after the current step, so that it is attended to.
     wake: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
@@ -113,9 +120,18 @@ impl Remote {
     pub fn ask(&self, change: Change) -> Asked {
         let (answer, asked) = channel();
         let request = Request { change, asked: Instant::now(), answer };
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push_back(request);
-        self.wake.store(true, Ordering::Release);
+        let mut inbox = self.inbox();
+        if !inbox.is_closed {
+            inbox.requests.push_back(request);
+            self.wake.store(true, Ordering::Release);
+        }
+        drop(inbox);
         Asked(asked)
+    }
+
+    /// Lets whoever looks see the network after the current step.
+    pub fn wake(&self) {
+        self.wake.store(true, Ordering::Release);
     }
 
     /// Ends the run after the current step.
@@ -125,7 +141,11 @@ impl Remote {
     }
 
     fn next(&self) -> Option<Request> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.inbox().requests.pop_front()
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -145,6 +165,8 @@ pub struct LiveNetwork {
     /// The version that runs.
     current: usize,
     options: Options,
+    /// The runs that are planned for the model.
+    runs: Vec<Run>,
     remote: Remote,
     coming: Option<Coming>,
 }
@@ -176,9 +198,17 @@ impl LiveNetwork {
             versions: vec![version],
             current: 0,
             options: Options { wake: Some(wake.clone()), head_start: Default::default(), ..options },
-            remote: Remote { requests: Arc::default(), wake, stop: Arc::default() },
+            runs: Vec::new(),
+            remote: Remote { inbox: Arc::default(), wake, stop: Arc::default() },
             coming: None,
         })
+    }
+
+    /// Plans runs; a change of the whole model may bring others.
+    #[must_use]
+    pub fn planned(mut self, runs: Vec<Run>) -> LiveNetwork {
+        self.runs = runs;
+        self
     }
 
     /// Asks for changes from elsewhere.
@@ -196,8 +226,12 @@ impl LiveNetwork {
         &mut self.network
     }
 
-    /// The network that runs now, to keep; what is being changed is given up.
+    /// The network that runs now, to keep. What is being changed, and what is asked for from here on, is refused.
     pub fn into_network(self) -> Network {
+        let mut inbox = self.remote.inbox();
+        inbox.is_closed = true;
+        inbox.requests.clear();
+        drop(inbox);
         self.network
     }
 
@@ -218,31 +252,41 @@ impl LiveNetwork {
     pub fn run_for(&mut self, duration: &str) -> Result<Ending, Error> {
         let duration = network::Value::expression("duration", duration);
         let seconds = self.network.seconds(&duration)?;
-        self.run(seconds, &mut |_, _| ())
+        self.run(seconds, &mut |_| ())
     }
 
-    /// Runs for `duration_seconds`, and tells now and then how far it is.
+    /// Runs for `duration_seconds`; `look` sees the network at the beginning, between two steps whenever somebody
+    /// [wakes](Remote::wake) it, and at the end.
     ///
     /// # Errors
     /// As of [`LiveNetwork::run_for`].
-    pub fn run(&mut self, duration_seconds: f64, progress: &mut dyn FnMut(RunProgress, &str)) -> Result<Ending, Error> {
+    pub fn run(&mut self, duration_seconds: f64, look: &mut dyn FnMut(&Network)) -> Result<Ending, Error> {
         let end = self.network.t_seconds() + duration_seconds;
-        self.remote.stop.store(false, Ordering::Release);
         loop {
             self.attend();
-            if self.remote.stop.load(Ordering::Acquire) {
+            look(&self.network);
+            if self.remote.stop.swap(false, Ordering::AcqRel) {
                 return Ok(Ending::Stopped);
             }
             let left = end - self.network.t_seconds();
-            let what = self.versions[self.current].what.clone();
-            match self.network.run(left.max(0.0), &mut |far| progress(far, &what))? {
-                Ending::Complete => {
-                    self.attend();
-                    return Ok(Ending::Complete);
-                }
-                Ending::Stopped => {}
+            if self.network.run(left.max(0.0), &mut |_| ())? == Ending::Complete {
+                self.attend();
+                look(&self.network);
+                return Ok(Ending::Complete);
             }
         }
+    }
+
+    /// Carries out one of the planned runs of the model as it is now, with the changes of values before it.
+    ///
+    /// # Errors
+    /// As of [`LiveNetwork::run_for`].
+    ///
+    /// # Panics
+    /// If there is no such run.
+    pub fn run_planned(&mut self, k: usize, look: &mut dyn FnMut(&Network)) -> Result<Ending, Error> {
+        let duration_seconds = self.network.begin_planned(k)?;
+        self.run(duration_seconds, look)
     }
 
     /// Makes the changes that were asked for, as far as their kernels are there; a run does so by itself.
@@ -290,7 +334,7 @@ impl LiveNetwork {
             }
             change => (Arc::new(change.applied(&current.model)?), self.current),
         };
-        let checked = match network::check(&model, &[])? {
+        let checked = match network::check(&model, &self.runs)? {
             (Some(checked), _) => checked,
             (None, diagnostics) => return Err(Error::Model(diagnostics).into()),
         };

@@ -83,6 +83,16 @@ impl Network {
         Ok(())
     }
 
+    /// How many steps of the model have passed.
+    pub(crate) fn steps(&self) -> u64 {
+        self.memory.clocks.first().map_or(0, |clock| clock.step() as u64)
+    }
+
+    /// Monitors of events: name, how many events there were, how many cells are watched.
+    pub(crate) fn event_counts(&self) -> impl Iterator<Item = (String, u64, usize)> {
+        self.event_monitors.iter().map(|m| (m.name.clone(), m.total, m.source.n()))
+    }
+
     /// Whether all code is there that is going to be.
     ///
     /// # Errors

@@ -233,11 +233,17 @@ impl Network {
     /// # Panics
     /// If there is no such run.
     pub fn run_planned(&mut self, k: usize, progress: Progress<'_>) -> Result<Ending, Error> {
+        let duration_seconds = self.begin_planned(k)?;
+        self.run(duration_seconds, progress)
+    }
+
+    /// Makes the changes of values before a planned run; returns how long it is, in seconds.
+    pub(crate) fn begin_planned(&mut self, k: usize) -> Result<f64, Error> {
         let CheckedRun { duration_seconds, set } = self.runs[k].clone();
         for assignment in &set {
             self.apply(assignment)?;
         }
-        self.run(duration_seconds, progress)
+        Ok(duration_seconds)
     }
 
     /// How many synapses each synapses object has.

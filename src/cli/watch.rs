@@ -1,0 +1,296 @@
+//! `saltus watch`: runs a model file, and changes what runs whenever the file is saved.
+//!
+//! A thread hears of each save, reads the file, says what is wrong with it or asks the network for the change, and says
+//! in one line what came of it; the run goes on meanwhile. On a terminal, a line below shows how fast the run is, how
+//! often cells spike, and what the kernels run on.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
+use notify::{EventKind, RecursiveMode, Watcher};
+
+use super::args::{Changes, Run};
+use super::failure::Failure;
+use super::load::{Loaded, load_text};
+use super::output::format::{counted, duration, simulated};
+use super::report::{self, Stopwatch};
+use super::run;
+use super::say;
+use crate::diag::{Diagnostics, File};
+use crate::live::{Change, LiveNetwork, Refused, Remote, Swapped, differences};
+use crate::model::file;
+use crate::network::{self, Ending, Model, Network};
+
+/// How often the line is drawn anew.
+const REDRAW: Duration = Duration::from_millis(250);
+
+/// Runs; `Ok(false)` if it was interrupted.
+pub fn watch(arguments: &Run, start: Instant) -> Result<bool, Failure> {
+    let format = run::plot_format(arguments.plot.as_deref())?;
+    let options = run::run_options(arguments)?.begin();
+    let text = file::read(&arguments.model)?;
+    options.expect(text.text.as_bytes());
+    let content = text.text.clone();
+    let Loaded { file, checked, warnings } = load_text(text, &arguments.changes)?;
+    run::check_places(arguments, &file)?;
+    if !warnings.0.is_empty() {
+        say::problem(&warnings.to_string());
+    }
+    let parsed = Instant::now();
+    let (model, runs) = network::from_file(&file, &mut Diagnostics::default());
+    let network = Network::from_checked(checked, options.clone())?;
+    let mut live = LiveNetwork::of(model.clone(), network, options)?.planned(runs);
+    let prepared = Instant::now();
+    let screen = Screen::new(!arguments.quiet && std::io::stderr().is_terminal());
+    let watched = Watched { path: &arguments.model, changes: &arguments.changes, screen: &screen };
+    let (saved, saves) = channel();
+    let watcher = listen(&arguments.model, saved)?;
+    let remote = live.remote();
+    let stopping = remote.clone();
+    run::catch_interrupts(move || stopping.stop());
+    let is_over = AtomicBool::new(false);
+    let (ending, mut network) = thread::scope(|scope| {
+        let editing = remote.clone();
+        let editor = scope.spawn(move || watched.follow(&saves, content, model, &editing));
+        let clock = scope.spawn(|| {
+            while screen.is_shown() && !is_over.load(Ordering::Acquire) {
+                thread::park_timeout(REDRAW);
+                remote.wake();
+            }
+        });
+        let ending = run_all(&mut live, &screen);
+        is_over.store(true, Ordering::Release);
+        clock.thread().unpark();
+        // Nobody hears of further saves, and what was asked for and is not there yet is refused.
+        drop(watcher);
+        let network = live.into_network();
+        drop((clock.join(), editor.join()));
+        (ending, network)
+    });
+    screen.clear();
+    let is_complete = ending? == Ending::Complete;
+    let finished = Instant::now();
+    if !is_complete {
+        network.abandon_code();
+    }
+    network.finish()?;
+    for warning in network.engine_warnings() {
+        say::warning(warning);
+    }
+    let name = file.name.as_ref().map(|name| name.as_str().to_string());
+    let with_state = arguments.json.is_some() || arguments.out.is_some();
+    let result = report::result(name, &mut network, Stopwatch { start, parsed, prepared, finished }, with_state);
+    run::write(&result, arguments, format)?;
+    Ok(is_complete)
+}
+
+fn run_all(live: &mut LiveNetwork, screen: &Screen) -> Result<Ending, network::Error> {
+    let mut seen = Seen::default();
+    let mut k = 0;
+    // Another form of the model may have more runs, or fewer.
+    while k < live.network().planned_runs().len() {
+        if live.run_planned(k, &mut |network| screen.show(network, &mut seen))? == Ending::Stopped {
+            return Ok(Ending::Stopped);
+        }
+        k += 1;
+    }
+    Ok(Ending::Complete)
+}
+
+/// The folder that a file is in: editors put another file in its place.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Sends the moment of each save.
+fn listen(path: &Path, saved: std::sync::mpsc::Sender<Instant>) -> Result<impl Watcher, Failure> {
+    let name = path.file_name().map(ToOwned::to_owned);
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let Ok(event) = event else { return };
+        let is_whole = matches!(
+            event.kind,
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+                | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both))
+        );
+        if is_whole && event.paths.iter().any(|path| path.file_name().map(ToOwned::to_owned) == name) {
+            // At the end nobody listens any more.
+            let _ = saved.send(Instant::now());
+        }
+    })
+    .context("the system does not tell when files are saved")?;
+    let folder = folder(path);
+    let watched = watcher.watch(folder, RecursiveMode::NonRecursive);
+    watched.with_context(|| format!("cannot watch `{}`", folder.display()))?;
+    Ok(watcher)
+}
+
+/// A file that is watched.
+struct Watched<'a> {
+    path: &'a Path,
+    changes: &'a Changes,
+    screen: &'a Screen,
+}
+
+impl Watched<'_> {
+    /// Makes a change of each save.
+    fn follow(&self, saves: &Receiver<Instant>, mut content: String, mut model: Model, remote: &Remote) {
+        while let Ok(mut saved) = saves.recv() {
+            // Who saves twice in a row means the last one.
+            while let Ok(later) = saves.try_recv() {
+                saved = later;
+            }
+            let text = match file::read(self.path) {
+                Ok(text) => text,
+                Err(error) => {
+                    self.screen.tell(&Failure::from(error));
+                    continue;
+                }
+            };
+            if text.text == content {
+                continue;
+            }
+            content.clone_from(&text.text);
+            let Some(changed) = self.changed(text) else { continue };
+            let differences = differences(&model, &changed);
+            if differences.is_empty() {
+                self.screen.say("nothing that runs has changed");
+                continue;
+            }
+            let what = differences.join(", ");
+            match remote.ask(Change::model(changed.clone())).wait() {
+                Ok(Swapped { t_seconds, taken, .. }) => {
+                    let took = duration(saved.elapsed().as_secs_f64());
+                    let at = simulated(t_seconds);
+                    self.screen.say(&format!("{what}: swapped in {took} at t = {at}; {taken}"));
+                    model = changed;
+                }
+                Err(Refused::Ended) => return,
+                Err(refused) => self.screen.say(&format!("{what}: not swapped; the run goes on as it was\n{refused}")),
+            }
+        }
+    }
+
+    /// The model as the file says it now; none after saying what is wrong.
+    fn changed(&self, text: Arc<File>) -> Option<Model> {
+        let loaded = match load_text(text, self.changes) {
+            Ok(loaded) => loaded,
+            Err(failure) => {
+                self.screen.tell(&failure);
+                return None;
+            }
+        };
+        if !loaded.warnings.0.is_empty() {
+            self.screen.say(&loaded.warnings.to_string());
+        }
+        Some(network::from_file(&loaded.file, &mut Diagnostics::default()).0)
+    }
+}
+
+/// Where things are said, and the line below them.
+struct Screen {
+    line: Option<ProgressBar>,
+}
+
+/// What was seen last, to tell how fast things go.
+#[derive(Default)]
+struct Seen {
+    at: Option<Instant>,
+    t_seconds: f64,
+    steps: u64,
+    spikes: BTreeMap<String, u64>,
+}
+
+impl Screen {
+    fn new(is_shown: bool) -> Screen {
+        let line = is_shown.then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.with_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Screen { line }
+    }
+
+    fn is_shown(&self) -> bool {
+        self.line.is_some()
+    }
+
+    fn say(&self, text: &str) {
+        match &self.line {
+            Some(line) => line.suspend(|| say::problem(text)),
+            None => say::problem(text),
+        }
+    }
+
+    /// Says what is wrong with a save.
+    fn tell(&self, failure: &Failure) {
+        let tell = || {
+            failure.report();
+            say::problem("the run goes on as it was");
+        };
+        match &self.line {
+            Some(line) => line.suspend(tell),
+            None => tell(),
+        }
+    }
+
+    fn clear(&self) {
+        if let Some(line) = &self.line {
+            line.finish_and_clear();
+        }
+    }
+
+    fn show(&self, network: &Network, seen: &mut Seen) {
+        let Some(line) = &self.line else { return };
+        let now = Instant::now();
+        let (t_seconds, steps) = (network.t_seconds(), network.steps());
+        let mut spikes = BTreeMap::new();
+        let mut text = format!("t = {}", simulated((t_seconds * 1e4).round() / 1e4));
+        if let Some(before) = seen.at {
+            let wall = now.duration_since(before).as_secs_f64();
+            if wall < REDRAW.as_secs_f64() / 2.0 {
+                return;
+            }
+            let rate = steps.saturating_sub(seen.steps) as f64 / wall;
+            let _ = write!(text, "  {rate:.0} steps/s");
+        }
+        let passed = t_seconds - seen.t_seconds;
+        for (name, total, cells) in network.event_counts() {
+            if let Some(before) = seen.spikes.get(&name).filter(|_| passed > 0.0) {
+                let rate = total.saturating_sub(*before) as f64 / passed / cells.max(1) as f64;
+                let _ = write!(text, "  {name} {rate:.1} Hz");
+            }
+            spikes.insert(name, total);
+        }
+        let _ = write!(text, "  {}", tiers(network));
+        line.set_message(text);
+        *seen = Seen { at: Some(now), t_seconds, steps, spikes };
+    }
+}
+
+/// How many kernels are compiled, and the names of those that are not.
+fn tiers(network: &Network) -> String {
+    let (mut compiled, mut interpreted) = (0, Vec::new());
+    for report in network.kernel_reports() {
+        match report.swaps.is_empty() {
+            true => interpreted.push(report.name),
+            false => compiled += 1,
+        }
+    }
+    let all = counted(compiled, ("kernel", "kernels")) + " compiled";
+    match interpreted.is_empty() {
+        true => all,
+        false => format!("{all}, interpreted: {}", interpreted.join(", ")),
+    }
+}
