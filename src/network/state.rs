@@ -150,6 +150,11 @@ impl Network {
         if self.stream.is_some() {
             return Err(Error::Streaming);
         }
+        Ok(self.snapshot(true))
+    }
+
+    /// The state, between two steps; `bulk`: with what only grows, which are synapses and what monitors recorded.
+    pub(super) fn snapshot(&self, bulk: bool) -> State {
         let mut out = Writer::default();
         out.put("t".into(), vec![self.t_seconds]);
         let clocks = &self.memory.clocks;
@@ -160,7 +165,7 @@ impl Network {
             for (name, array) in population.arrays.iter().filter(|(name, _)| population.is_state(name)) {
                 out.put(format!("{prefix}/{name}"), elements(array));
             }
-            if let Some(wiring) = &population.wiring {
+            if let Some(wiring) = population.wiring.as_ref().filter(|_| bulk) {
                 out.put(format!("{prefix}/i"), population.cells_at(Side::Pre));
                 out.put(format!("{prefix}/j"), population.cells_at(Side::Post));
                 for name in wiring.delays.keys() {
@@ -187,6 +192,26 @@ impl Network {
                 pending.iter().map(|(_, number)| *number as u32).collect::<Vec<u32>>(),
             );
         }
+        if bulk {
+            self.put_records(&mut out);
+        }
+        let StreamsState { generator, uniforms, normals } = self.streams.state();
+        out.put("random/words".into(), generator.words.to_vec());
+        out.put("random/position".into(), vec![generator.position as i64]);
+        out.put("random/second_normal".into(), generator.second_normal.into_iter().collect::<Vec<f64>>());
+        out.put("random/uniforms".into(), uniforms);
+        out.put("random/normals".into(), normals);
+        let sizes = self.memory.populations.iter().map(|p| (p.group.name.clone(), json!(p.n())));
+        let mut file = StateFile::new(json!({
+            "t_seconds": self.t_seconds,
+            "groups": serde_json::Map::from_iter(sizes),
+            "monitors": self.monitor_names,
+        }));
+        file.arrays = out.0;
+        State(file)
+    }
+
+    fn put_records(&self, out: &mut Writer) {
         for monitor in &self.event_monitors {
             let prefix = format!("monitors/{}", monitor.name);
             out.put(format!("{prefix}/count"), monitor.count.iter().map(|c| *c as i64).collect::<Vec<i64>>());
@@ -203,20 +228,6 @@ impl Network {
             out.put(format!("monitors/{}/t", monitor.name), monitor.t.clone());
             out.put(format!("monitors/{}/rate", monitor.name), monitor.rate.clone());
         }
-        let StreamsState { generator, uniforms, normals } = self.streams.state();
-        out.put("random/words".into(), generator.words.to_vec());
-        out.put("random/position".into(), vec![generator.position as i64]);
-        out.put("random/second_normal".into(), generator.second_normal.into_iter().collect::<Vec<f64>>());
-        out.put("random/uniforms".into(), uniforms);
-        out.put("random/normals".into(), normals);
-        let sizes = self.memory.populations.iter().map(|p| (p.group.name.clone(), json!(p.n())));
-        let mut file = StateFile::new(json!({
-            "t_seconds": self.t_seconds,
-            "groups": serde_json::Map::from_iter(sizes),
-            "monitors": self.monitor_names,
-        }));
-        file.arrays = out.0;
-        Ok(State(file))
     }
 
     /// Goes back to a state; the next run goes on from there. `random`: whether the random numbers go back too, so that
@@ -235,11 +246,16 @@ impl Network {
         let arrays = &state.0.arrays;
         self.compare(arrays)?;
         let reader = Reader(arrays);
-        let streams = reader.streams()?;
         self.compare_synapses(&reader)?;
         self.compare_records(&reader)?;
-        self.compare_events(&reader)?;
-        let sources = self.spike_sources(&reader)?;
+        self.put_back(&reader, random, true)
+    }
+
+    /// Goes back to what a [`snapshot`](Network::snapshot) holds, of this network or one like it.
+    pub(super) fn put_back(&mut self, reader: &Reader<'_>, random: RandomState, bulk: bool) -> Result<(), Error> {
+        let streams = reader.streams()?;
+        self.compare_events(reader)?;
+        let sources = self.spike_sources(reader)?;
         if random == RandomState::Restore {
             self.streams.set_state(&streams).map_err(|error| Error::State(error.to_string()))?;
         }
@@ -254,7 +270,7 @@ impl Network {
         for (number, source) in sources {
             self.memory.populations[number].spikes = Some(source);
         }
-        for number in 0..self.memory.populations.len() {
+        for number in (0..self.memory.populations.len()).filter(|_| bulk) {
             let Some(wiring) = &self.memory.populations[number].wiring else { continue };
             let (sources, delays) = (wiring.source.n(), wiring.delays.keys().cloned().collect::<Vec<String>>());
             let prefix = format!("groups/{}", self.memory.populations[number].group.name);
@@ -288,6 +304,13 @@ impl Network {
             let index = populations[pathway.synapses].index(pathway.program.side());
             pathway.flight.restore(index, has_cells, steps.iter().copied().zip(numbers.iter().copied()));
         }
+        if bulk {
+            self.put_records_back(reader)?;
+        }
+        self.follow_clocks()
+    }
+
+    fn put_records_back(&mut self, reader: &Reader<'_>) -> Result<(), Error> {
         for monitor in &mut self.event_monitors {
             let prefix = format!("monitors/{}", monitor.name);
             monitor.count = reader.i64(&format!("{prefix}/count"))?.iter().map(|c| *c as u64).collect();
@@ -308,7 +331,7 @@ impl Network {
             let (t, rate) = (values("t")?.to_vec(), values("rate")?.to_vec());
             monitor.set(t, rate);
         }
-        self.follow_clocks()
+        Ok(())
     }
 
     /// Says what a state has that the network has not, or the other way round.
@@ -482,7 +505,7 @@ pub enum RandomState {
 }
 
 /// Arrays of a state, each of which is there and of the right type.
-struct Reader<'a>(&'a IndexMap<String, TypedArray>);
+pub(super) struct Reader<'a>(pub(super) &'a IndexMap<String, TypedArray>);
 
 impl<'a> Reader<'a> {
     fn get(&self, name: &str) -> Result<&'a Elements, Error> {

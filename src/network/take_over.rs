@@ -6,17 +6,20 @@
 //! What the model itself says, such as lengths of steps and given spikes, is this model's.
 
 use std::fmt;
+use std::mem::discriminant;
 
 use indexmap::{IndexMap, IndexSet};
 
 use super::check::CheckedModel;
 use super::error::Error;
 use super::instantiate::instantiate_beside;
-use super::state::{RandomState, State};
+use super::monitor::{Column, Columns, Origin};
+use super::state::{RandomState, Reader, State};
 use super::synapses::wiring::Pairs;
 use super::{Action, Network, Scheduled};
 use crate::engine::Options;
 use crate::runtime::clock::Clock;
+use crate::runtime::record::Values;
 use crate::runtime::state_file::{Elements, TypedArray};
 
 /// What did not go over as it was.
@@ -116,11 +119,74 @@ impl Network {
     /// # Errors
     /// As of [`Network::restore_by_name`].
     pub fn take_over(&mut self, old: &mut Network) -> Result<TakenOver, Error> {
-        let taken = self.restore_by_name(&old.store()?, RandomState::Restore)?;
+        let taken = match self.has_synapses_of(old) {
+            // Nothing that may be large is copied.
+            true if !old.is_running && !old.is_streaming() => {
+                let (fresh, given) = (self.snapshot(false), old.snapshot(false));
+                let adapter = Adapter { fresh: fresh.arrays(), given: given.arrays(), network: self };
+                let (adapted, mut taken) = adapter.adapted()?;
+                self.put_back(&Reader(&adapted), RandomState::Restore, false)?;
+                self.take_delays(old);
+                self.take_records(old, &mut taken);
+                taken
+            }
+            _ => self.restore_by_name(&old.store()?, RandomState::Restore)?,
+        };
         self.set_profiling(old.is_profiling);
         self.take_operations(old);
         self.warnings.extend(std::mem::take(&mut old.warnings));
         Ok(taken)
+    }
+
+    /// Whether synapses of the same names are as many: those of a network [beside](Network::beside) another are the same.
+    fn has_synapses_of(&self, old: &Network) -> bool {
+        let counts = old.synapse_counts();
+        self.synapse_counts().iter().all(|(name, n)| counts.get(name).is_none_or(|other| other == n))
+    }
+
+    /// Delays may have been changed while it ran.
+    fn take_delays(&mut self, old: &mut Network) {
+        for population in self.memory.populations.iter_mut().filter(|p| p.is_synapses()) {
+            if let Some(other) = old.memory.populations.iter_mut().find(|p| p.group.name == population.group.name) {
+                population.take_delays(other);
+            }
+        }
+    }
+
+    /// What monitors of one name and kind recorded goes on.
+    fn take_records(&mut self, old: &mut Network, taken: &mut TakenOver) {
+        let (mut known, mut gone) = (Vec::new(), Vec::new());
+        for new in &mut self.event_monitors {
+            let Some(old) = old.event_monitors.iter_mut().find(|m| m.name == new.name) else { continue };
+            let goes_on = new.count.len() == old.count.len() && same_types(&new.variables, &old.variables);
+            known.push((new.name.clone(), goes_on));
+            if goes_on {
+                let rows = old.t.len();
+                new.variables.iter_mut().for_each(|(name, column)| take_column(column, name, &mut old.variables, rows));
+                (new.count, new.total, new.written) = (std::mem::take(&mut old.count), old.total, old.written);
+                (new.i, new.t) = (std::mem::take(&mut old.i), std::mem::take(&mut old.t));
+            }
+        }
+        for new in &mut self.state_monitors {
+            let Some(old) = old.state_monitors.iter_mut().find(|m| m.name == new.name) else { continue };
+            let goes_on = new.record.len() == old.record.len() && same_types(&new.variables, &old.variables);
+            known.push((new.name.clone(), goes_on));
+            if goes_on {
+                let rows = old.t.len() * new.record.len();
+                new.variables.iter_mut().for_each(|(name, column)| take_column(column, name, &mut old.variables, rows));
+                (new.t, new.written) = (std::mem::take(&mut old.t), old.written);
+            }
+        }
+        for new in &mut self.rate_monitors {
+            let Some(old) = old.rate_monitors.iter_mut().find(|m| m.name == new.name) else { continue };
+            known.push((new.name.clone(), true));
+            new.set(std::mem::take(&mut old.t), std::mem::take(&mut old.rate));
+        }
+        let is_known = |name: &&String| known.iter().any(|(known, _)| known == *name);
+        gone.extend(old.monitor_names.iter().filter(|name| !self.monitor_names.contains(name)).cloned());
+        taken.added.extend(self.monitor_names.iter().filter(|name| !is_known(name)).cloned());
+        taken.anew.extend(known.iter().filter(|(_, goes_on)| !goes_on).map(|(name, _)| name.clone()));
+        taken.removed.extend(gone);
     }
 
     /// Operations of the user's go on at their times.
@@ -333,6 +399,34 @@ impl<'a> Adapter<'a> {
         // A new column, of which nothing was recorded before.
         let rows = Self::len(self.given, &format!("monitors/{monitor}/t")).unwrap_or(0);
         nothing(own.elements(), rows * self.columns_here(monitor))
+    }
+}
+
+/// Whether columns of one name have one type.
+fn same_types(new: &Columns, old: &Columns) -> bool {
+    new.iter().all(|(name, (_, column))| {
+        old.get(name).is_none_or(|(_, other)| discriminant(&column.values) == discriminant(&other.values))
+    })
+}
+
+/// What was recorded of a variable, or nothing for as many rows.
+fn take_column(new: &mut (Origin, Column), name: &str, old: &mut Columns, rows: usize) {
+    new.1.values = match old.get_mut(name) {
+        Some((_, old)) => {
+            let emptied = old.values.emptied();
+            std::mem::replace(&mut old.values, emptied)
+        }
+        None => no_values(&new.1.values, rows),
+    };
+}
+
+fn no_values(like: &Values, len: usize) -> Values {
+    match like {
+        Values::Bool(_) => Values::Bool(vec![false; len]),
+        Values::I32(_) => Values::I32(vec![0; len]),
+        Values::I64(_) => Values::I64(vec![0; len]),
+        Values::F32(_) => Values::F32(vec![f32::NAN; len]),
+        Values::F64(_) => Values::F64(vec![f64::NAN; len]),
     }
 }
 

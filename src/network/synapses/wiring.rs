@@ -326,6 +326,22 @@ impl Population {
         }
     }
 
+    /// Takes the delays of the same synapses as they were in another network.
+    pub fn take_delays(&mut self, other: &mut Population) {
+        other.follow_delays();
+        let (Some(own), Some(theirs)) = (&mut self.wiring, &other.wiring) else { return };
+        for (name, delays) in &mut own.delays {
+            let Some(given) = theirs.delays.get(name) else { continue };
+            *delays = given.clone();
+            if let (Some(array), Some(given)) = (self.arrays.get_mut(name), other.arrays.get(name))
+                && array.len() == given.len()
+            {
+                array.as_f64_mut().copy_from_slice(given.as_f64());
+            }
+        }
+        own.version += 1;
+    }
+
     /// Makes the array that code knows by this name, if it is one of those that are made when asked for; `lasting`: it
     /// stays, else it goes with [`Population::release`].
     pub fn provide(&mut self, name: &str, lasting: bool) {
