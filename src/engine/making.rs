@@ -69,7 +69,8 @@ impl Maker<'_> {
         if !self.is_worth_it(&tasks, &builder.costs()) {
             return self.post(tasks.into_iter().flat_map(|task| task.numbers).collect(), News::NotWorthIt);
         }
-        let is_background = *tier == Tier::Auto;
+        // Whoever wants to be woken waits for all of it, and for the best at once.
+        let is_background = *tier == Tier::Auto && self.options.wake.is_none();
         if is_background {
             lower_priority(NICENESS);
         }
