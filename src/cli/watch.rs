@@ -55,6 +55,9 @@ pub fn watch(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let watched = Watched { path: &arguments.model, changes: &arguments.changes, screen: &screen };
     let (saved, saves) = channel();
     let watcher = listen(&arguments.model, saved)?;
+    if !arguments.quiet {
+        screen.say(&format!("watching `{}`; Ctrl-C ends the run", arguments.model.display()));
+    }
     let remote = live.remote();
     let stopping = remote.clone();
     run::catch_interrupts(move || stopping.stop());
