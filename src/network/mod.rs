@@ -28,6 +28,7 @@ mod kernels;
 pub mod memory;
 pub mod model;
 pub mod monitor;
+pub mod origin;
 pub mod population;
 pub mod propagator;
 pub mod rate;
@@ -67,6 +68,7 @@ use self::run::Halt;
 pub use self::run::{Ending, Progress, RunProgress};
 pub use self::state::{RandomState, State};
 use self::stream::Stream;
+use self::summary::Profiled;
 use self::synapses::pathway::Pathway;
 use self::synapses::{CheckedSynapses, Sum};
 use crate::diag::{Diagnostic, Diagnostics, Text};
@@ -113,6 +115,8 @@ pub struct Network {
     stop: Arc<AtomicBool>,
     is_running: bool,
     is_profiling: bool,
+    /// What runs took while they were measured.
+    profiled: Profiled,
     /// Why the run is to end after the current step.
     halt: Option<Halt>,
     warnings: Diagnostics,
@@ -213,6 +217,7 @@ impl Network {
             stop: Arc::new(AtomicBool::new(false)),
             is_running: false,
             is_profiling: false,
+            profiled: Profiled::default(),
             halt: None,
             warnings: Diagnostics::default(),
         }

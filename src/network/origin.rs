@@ -1,0 +1,270 @@
+//! What of a model each kernel of a network was made from: the text as it was written, and the statements that stand for
+//! it.
+
+use super::{Action, Network};
+use crate::expr::ast::{Statement, UnaryOp};
+use crate::integrate::Integration;
+use crate::kernel::ir::{Kernel, Param, Stmt};
+use crate::model::equations::EquationKind;
+use crate::model::group::{Refractory, Role};
+
+/// A part of a model, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// What it is, such as `equations` or `on_pre`.
+    pub what: String,
+    /// The text.
+    pub text: String,
+}
+
+/// What a kernel was made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Made {
+    /// The object that it is part of: a group, synapses, an operation, a monitor.
+    pub of: String,
+    /// The method of integration, of the kernel that takes a step of equations.
+    pub method: Option<&'static str>,
+    /// The text of the model; nothing for what the model only implies, such as recording.
+    pub written: Vec<Written>,
+    /// What the kernel does for an element, in order: statements of the model's language, and for a threshold its
+    /// condition.
+    pub statements: Vec<String>,
+}
+
+/// Whose array a parameter of a kernel is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A group or synapses.
+    Group(String),
+    /// A constant of the model.
+    Constants,
+    /// A clock: time, length and number of the step.
+    Clock,
+    /// Values over time.
+    Timed(String),
+    /// The kernel itself: what the host has evaluated for it, or what it computes for a monitor.
+    Kernel,
+}
+
+impl Owner {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Owner::Group(name) | Owner::Timed(name) => name,
+            Owner::Constants => "constants",
+            Owner::Clock => "clock",
+            Owner::Kernel => "kernel",
+        }
+    }
+}
+
+impl Network {
+    /// What each kernel was made from, in the order of [`code_objects`](Network::code_objects).
+    pub fn made_from(&self) -> Vec<Made> {
+        let mut all = Vec::new();
+        for (number, code) in self.code.iter().enumerate() {
+            let made = self.made(number);
+            for (k, object) in code.objects().enumerate() {
+                // Arguments of calls, and whatever has no trees any more, are told by the comments of the kernel.
+                let is_told = k == 0 && !made.statements.is_empty();
+                let statements = if is_told { made.statements.clone() } else { comments(object.kernel()) };
+                all.push(Made { statements, ..made.clone() });
+            }
+        }
+        for (population, updater) in self.propagators.iter().enumerate() {
+            let Some(updater) = updater.as_ref().filter(|updater| updater.every_step) else { continue };
+            let of = &self.memory.populations[population];
+            let made = Made {
+                of: of.group.name.clone(),
+                method: Some(of.integration.method.name()),
+                written: self.equations(population, |_| true),
+                statements: Vec::new(),
+            };
+            all.extend(updater.code.objects().map(|o| Made { statements: comments(o.kernel()), ..made.clone() }));
+        }
+        all
+    }
+
+    /// Whose array a parameter of a kernel of this population is.
+    pub fn owner(&self, population: usize, param: &Param) -> Owner {
+        let name = param.name.as_str();
+        let own = &self.memory.populations[population];
+        let of_group = |number: usize| Owner::Group(self.memory.populations[number].group.name.clone());
+        if let Some(link) = own.links.values().find(|link| link.param == name) {
+            return of_group(link.population);
+        }
+        match own.group.variables.get(name).map(|variable| &variable.role) {
+            Some(Role::Time | Role::Dt | Role::StepNumber) => return Owner::Clock,
+            Some(_) => return of_group(population),
+            None => {}
+        }
+        if self.memory.constants.namespace.constants.contains_key(name) {
+            return Owner::Constants;
+        }
+        let timed = name.strip_prefix('_').and_then(|name| name.rsplit_once('_'));
+        if let Some((array, _)) = timed.filter(|(array, _)| self.memory.timed.contains_key(*array)) {
+            return Owner::Timed(array.to_string());
+        }
+        let is_computed = ["_recorded_", "_host_", "_argument_", "_condition_", "_row"];
+        if is_computed.iter().any(|start| name.starts_with(start)) { Owner::Kernel } else { of_group(population) }
+    }
+
+    /// What the code of this number was made from; without statements if there are no trees of them any more.
+    fn made(&self, number: usize) -> Made {
+        let Some(scheduled) = self.schedule.iter().find(|s| self.code_of(s.action) == Some(number)) else {
+            return Made::default();
+        };
+        let of = scheduled.owner.clone();
+        let made = Made { of, ..Made::default() };
+        match scheduled.action {
+            Action::StateUpdate { population, .. } => {
+                let own = &self.memory.populations[population];
+                let Integration { method, block, .. } = &own.integration;
+                let mut written = self.equations(population, |_| true);
+                written.extend(self.refractory(population));
+                let mut statements = Vec::new();
+                if let Some((refractory, _)) = &own.group.refractory {
+                    statements.push(match refractory {
+                        Refractory::Time(time) => {
+                            format!("not_refractory = timestep(t - lastspike, dt) >= timestep({time}, dt)")
+                        }
+                        Refractory::While(condition) => {
+                            let negated = condition.clone().unary(UnaryOp::Not);
+                            format!("not_refractory = not_refractory or {negated}")
+                        }
+                    });
+                }
+                statements.extend(printed(&block.statements));
+                Made { method: Some(method.name()), written, statements, ..made }
+            }
+            Action::Threshold { population, event, .. } => {
+                let event = &self.memory.populations[population].group.events[event];
+                let what =
+                    if event.name == "spike" { "threshold".to_string() } else { format!("event {}", event.name) };
+                let written = vec![Written { what, text: event.text.as_str().to_string() }];
+                Made { written, statements: vec![event.condition.to_string()], ..made }
+            }
+            Action::Reset { population, event, .. } => {
+                let group = &self.memory.populations[population].group;
+                let name = &group.events[event].name;
+                let code = group.event_code.iter().find(|code| code.event == event);
+                let what = if name == "spike" { "reset".to_string() } else { format!("after {name}") };
+                let written = code.map(|code| Written { what, text: code.text.as_str().to_string() });
+                let statements = code.map_or(Vec::new(), |code| printed(&code.statements));
+                Made { written: written.into_iter().collect(), statements, ..made }
+            }
+            Action::Propagate { pathway } => {
+                let program = &self.pathways[pathway].program;
+                let what = format!("on_{}", program.code.name);
+                let mut written = Vec::new();
+                if !program.event_driven.is_empty() {
+                    written
+                        .push(Written { what: "equations".to_string(), text: program.equations.as_str().to_string() });
+                }
+                written.push(Written { what, text: program.code.text.as_str().to_string() });
+                let mut statements = printed(&program.event_driven);
+                if !statements.is_empty() {
+                    statements.push("lastupdate = t".to_string());
+                }
+                statements.extend(printed(&program.code.statements));
+                Made { written, statements, ..made }
+            }
+            Action::Sum { sum } => {
+                let (population, variable) = (self.sums[sum].synapses, self.sums[sum].variable.clone());
+                let is_it = |name: &str| name.starts_with(&format!("{variable}_"));
+                Made { written: self.equations(population, is_it), ..made }
+            }
+            Action::Operate { source, .. } if scheduled.place.name.ends_with("_subexpression_update") => {
+                let own = &self.memory.populations[source.population].group;
+                let is_it = |name: &str| own.evaluated_once.iter().any(|once| once == name);
+                Made { written: self.equations(source.population, is_it), ..made }
+            }
+            Action::RecordState { .. } | Action::RecordEvents { .. } => {
+                Made { written: self.recorded_equations(number), ..made }
+            }
+            _ => made,
+        }
+    }
+
+    /// The number of the code that an action runs.
+    fn code_of(&self, action: Action) -> Option<usize> {
+        match action {
+            Action::StateUpdate { code, .. }
+            | Action::Threshold { code, .. }
+            | Action::Reset { code, .. }
+            | Action::Operate { code, .. } => Some(code),
+            Action::Propagate { pathway } => Some(self.pathways[pathway].code),
+            Action::Sum { sum } => Some(self.sums[sum].code),
+            Action::RecordEvents { monitor } => self.event_monitors[monitor].code,
+            Action::RecordState { monitor } => self.state_monitors[monitor].code,
+            Action::RecordRate { .. } | Action::Generate { .. } | Action::Call { .. } => None,
+        }
+    }
+
+    /// The lines of a population's equations that define these names, and comments between them if those are all.
+    fn equations(&self, population: usize, is_meant: impl Fn(&str) -> bool) -> Vec<Written> {
+        let equations = &self.memory.populations[population].group.equations;
+        let whole = equations.text.as_str();
+        let text = if equations.lines.keys().all(|name| is_meant(name)) {
+            whole.trim().to_string()
+        } else {
+            let lines = equations.lines.values().filter(|line| is_meant(&line.name));
+            let lines = lines.map(|line| line_around(whole, line.name_span.start as usize));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        if text.is_empty() { Vec::new() } else { vec![Written { what: "equations".to_string(), text }] }
+    }
+
+    fn refractory(&self, population: usize) -> Option<Written> {
+        let (_, text) = self.memory.populations[population].group.refractory.as_ref()?;
+        Some(Written { what: "refractory".to_string(), text: text.as_str().to_string() })
+    }
+
+    /// The subexpressions that the code of this number computes for a monitor.
+    fn recorded_equations(&self, number: usize) -> Vec<Written> {
+        let (population, code) = (self.code_population[number], &self.code[number]);
+        let lines = &self.memory.populations[population].group.equations.lines;
+        let is_recorded = |name: &str| {
+            let is_expression = lines.get(name).is_some_and(|line| matches!(line.kind, EquationKind::Subexpression(_)));
+            is_expression && code.arrays.contains_key(&format!("_recorded_{name}"))
+        };
+        self.equations(population, is_recorded)
+    }
+}
+
+/// The whole line of a text that has this place in it, and those that it goes on in: up to its unit.
+fn line_around(text: &str, at: usize) -> &str {
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let unit = text[at..].find(':').map_or(text.len(), |unit| at + unit);
+    let end = text[unit..].find('\n').map_or(text.len(), |end| unit + end);
+    text[start..end].trim()
+}
+
+fn printed(statements: &[Statement]) -> Vec<String> {
+    statements.iter().map(ToString::to_string).collect()
+}
+
+/// The statements that a kernel was lowered from, each once.
+fn comments(kernel: &Kernel) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for stmt in kernel.scalar.iter().chain(&kernel.vector) {
+        if let Stmt::Comment(text) = stmt
+            && !found.contains(text)
+        {
+            found.push(text.clone());
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line_around;
+
+    #[test]
+    fn a_line_of_equations_goes_on_up_to_its_unit() {
+        let text = "# of cells\ndv/dt = (a +\n    b)/tau : 1 # leaks\nw = 2*v : 1";
+        assert_eq!(line_around(text, 12), "dv/dt = (a +\n    b)/tau : 1 # leaks");
+        assert_eq!(line_around(text, text.len() - 11), "w = 2*v : 1");
+    }
+}
