@@ -307,7 +307,7 @@ pub fn terminal(syntax: Syntax, text: &str) -> String {
     coloured
 }
 
-/// A text as HTML, each piece that has a colour in a `span` of its class: `c`, `k`, `t`, `n`, `q`, `f` or `d`.
+/// A text as HTML, each piece that has a colour in a `span` of its class: `c`, `k`, `t`, `l`, `q`, `f` or `d`.
 pub fn html(syntax: Syntax, text: &str) -> String {
     let mut marked = String::with_capacity(2 * text.len());
     for (class, piece) in pieces(syntax, text) {
@@ -316,7 +316,7 @@ pub fn html(syntax: Syntax, text: &str) -> String {
             Class::Comment => Some("c"),
             Class::Keyword => Some("k"),
             Class::Type => Some("t"),
-            Class::Number => Some("n"),
+            Class::Number => Some("l"),
             Class::Quoted => Some("q"),
             Class::Call => Some("f"),
             Class::Directive => Some("d"),
