@@ -142,20 +142,21 @@ pub fn kernels(network: &Network, language: Language) -> Vec<KernelView> {
     let objects = network.code_by_population().into_iter().zip(network.made_from());
     let view = |((number, object), made): ((usize, &crate::engine::CodeObject), Made)| {
         let kernel = object.kernel();
-        let parameters = kernel.params.iter().map(|param| ParameterView {
+        let parameters = kernel.params.iter().zip(&made.owners).map(|(param, owner)| ParameterView {
             name: param.name.clone(),
             storage: param.storage,
             elements: network.elements(number, param),
             written: param.written,
-            owner: network.owner(number, param),
+            owner: owner.clone(),
         });
+        let parameters = parameters.collect();
         KernelView {
             name: object.name.clone(),
             kind: object.kind,
             made,
             kernel: kernel.clone(),
             source: render(kernel, language),
-            parameters: parameters.collect(),
+            parameters,
             functions: functions(kernel),
             report: reports.next(),
             calls: object.calls(),

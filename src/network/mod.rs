@@ -99,6 +99,8 @@ pub struct Network {
     /// Names of Poisson inputs, and the clocks of their targets.
     poisson_inputs: Vec<(String, usize)>,
     operations: Vec<HostOperation>,
+    /// Texts of regular operations and Poisson inputs, by number of their code, and what they are.
+    operation_texts: Vec<(usize, &'static str, Text)>,
     pathways: Vec<Pathway>,
     sums: Vec<Sum>,
     /// What is computed when a run begins.
@@ -204,6 +206,7 @@ impl Network {
             stream: None,
             poisson_inputs: Vec::new(),
             operations: Vec::new(),
+            operation_texts: Vec::new(),
             pathways: Vec::new(),
             sums: Vec::new(),
             bounds: Vec::new(),

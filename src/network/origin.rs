@@ -1,7 +1,9 @@
 //! What of a model each kernel of a network was made from: the text as it was written, and the statements that stand for
 //! it.
 
+use super::code::Code;
 use super::{Action, Network};
+use crate::engine::CodeObject;
 use crate::expr::ast::{Statement, UnaryOp};
 use crate::integrate::Integration;
 use crate::kernel::ir::{Kernel, Param, Stmt};
@@ -29,6 +31,8 @@ pub struct Made {
     /// What the kernel does for an element, in order: statements of the model's language, and for a threshold its
     /// condition.
     pub statements: Vec<String>,
+    /// Whose array each of the kernel's parameters is.
+    pub owners: Vec<Owner>,
 }
 
 /// Whose array a parameter of a kernel is.
@@ -42,7 +46,7 @@ pub enum Owner {
     Clock,
     /// Values over time.
     Timed(String),
-    /// The kernel itself: what the host has evaluated for it, or what it computes for a monitor.
+    /// The kernel's own: what the host has evaluated for it, or is to, and what it computes for a monitor.
     Kernel,
 }
 
@@ -62,32 +66,39 @@ impl Network {
     /// What each kernel was made from, in the order of [`code_objects`](Network::code_objects).
     pub fn made_from(&self) -> Vec<Made> {
         let mut all = Vec::new();
-        for (number, code) in self.code.iter().enumerate() {
+        for (number, (code, population)) in self.code.iter().zip(&self.code_population).enumerate() {
             let made = self.made(number);
             for (k, object) in code.objects().enumerate() {
                 // Arguments of calls, and whatever has no trees any more, are told by the comments of the kernel.
                 let is_told = k == 0 && !made.statements.is_empty();
                 let statements = if is_told { made.statements.clone() } else { comments(object.kernel()) };
-                all.push(Made { statements, ..made.clone() });
+                all.push(Made { statements, owners: self.owners(*population, code, object), ..made.clone() });
             }
         }
         for (population, updater) in self.propagators.iter().enumerate() {
             let Some(updater) = updater.as_ref().filter(|updater| updater.every_step) else { continue };
             let of = &self.memory.populations[population];
-            let made = Made {
-                of: of.group.name.clone(),
-                method: Some(of.integration.method.name()),
-                written: self.equations(population, |_| true),
-                statements: Vec::new(),
-            };
-            all.extend(updater.code.objects().map(|o| Made { statements: comments(o.kernel()), ..made.clone() }));
+            for object in updater.code.objects() {
+                all.push(Made {
+                    of: of.group.name.clone(),
+                    method: Some(of.integration.method.name()),
+                    written: self.equations(population, |_| true),
+                    statements: comments(object.kernel()),
+                    owners: self.owners(population, &updater.code, object),
+                });
+            }
         }
         all
     }
 
-    /// Whose array a parameter of a kernel of this population is.
-    pub fn owner(&self, population: usize, param: &Param) -> Owner {
-        let name = param.name.as_str();
+    fn owners(&self, population: usize, code: &Code, object: &CodeObject) -> Vec<Owner> {
+        let is_own = |param: &Param| code.arrays.contains_key(&param.name);
+        let owner = |param| if is_own(param) { Owner::Kernel } else { self.owner(population, &param.name) };
+        object.kernel().params.iter().map(owner).collect()
+    }
+
+    /// Whose array a name means to a kernel of this population that has none of its own by this name.
+    fn owner(&self, population: usize, name: &str) -> Owner {
         let own = &self.memory.populations[population];
         let of_group = |number: usize| Owner::Group(self.memory.populations[number].group.name.clone());
         if let Some(link) = own.links.values().find(|link| link.param == name) {
@@ -98,15 +109,14 @@ impl Network {
             Some(_) => return of_group(population),
             None => {}
         }
-        if self.memory.constants.namespace.constants.contains_key(name) {
+        if self.memory.constants.arrays.contains_key(name) {
             return Owner::Constants;
         }
         let timed = name.strip_prefix('_').and_then(|name| name.rsplit_once('_'));
-        if let Some((array, _)) = timed.filter(|(array, _)| self.memory.timed.contains_key(*array)) {
-            return Owner::Timed(array.to_string());
+        match timed.filter(|(array, _)| self.memory.timed.contains_key(*array)) {
+            Some((array, _)) => Owner::Timed(array.to_string()),
+            None => of_group(population),
         }
-        let is_computed = ["_recorded_", "_host_", "_argument_", "_condition_", "_row"];
-        if is_computed.iter().any(|start| name.starts_with(start)) { Owner::Kernel } else { of_group(population) }
     }
 
     /// What the code of this number was made from; without statements if there are no trees of them any more.
@@ -182,7 +192,12 @@ impl Network {
             Action::RecordState { .. } | Action::RecordEvents { .. } => {
                 Made { written: self.recorded_equations(number), ..made }
             }
-            _ => made,
+            _ => {
+                let given = self.operation_texts.iter().find(|(code, ..)| *code == number);
+                let written =
+                    given.map(|(_, what, text)| Written { what: (*what).to_string(), text: text.as_str().to_string() });
+                Made { written: written.into_iter().collect(), ..made }
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 pub mod page;
 mod stored;
-mod text;
+pub mod text;
 
 use super::args::{Changes, Inspect};
 use super::failure::Failure;
