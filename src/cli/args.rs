@@ -153,7 +153,7 @@ pub struct Run {
     /// Write the state at the end to a file, to go on from later
     #[arg(long, value_name = "FILE")]
     pub save_state: Option<PathBuf>,
-    /// Measure how long each object takes and print a table
+    /// Measure how long each object and each kernel takes, and print tables
     #[arg(long)]
     pub profile: bool,
     /// Use a compiled kernel only after its first call, in a process of its own, gave the interpreter's bits

@@ -276,20 +276,22 @@ impl CodeObject {
     #[inline]
     fn execute(&mut self, call: &mut Call) {
         match &self.way {
+            // SAFETY: `bind` was promised arrays that fit; lists come from slices.
+            Way::Whole => unsafe { self.slot.execute(self.arrays.as_ptr(), call) },
+            Way::Divided(..) => self.execute_by(&self.way, call),
             Way::Measured(_) => self.execute_measured(call),
-            way => self.execute_by(way, call),
         }
         self.flags |= call.flags;
     }
 
-    #[inline]
+    #[inline(never)]
     fn execute_by(&self, way: &Way, call: &mut Call) {
         match way {
             Way::Divided(threads, least) if !self.on_trial && call.end - call.begin >= 2 * *least as i64 => {
                 // SAFETY: as below; `divide` saw that the kernel may be divided.
                 unsafe { execute_divided(&self.slot, &self.arrays, call, threads, *least) }
             }
-            // SAFETY: `bind` was promised arrays that fit; lists come from slices.
+            // SAFETY: as in `execute`.
             _ => unsafe { self.slot.execute(self.arrays.as_ptr(), call) },
         }
     }

@@ -317,8 +317,8 @@ pub enum Reason {
     /// Only the interpreter was asked for.
     #[error("only the interpreter was asked for")]
     NotAsked,
-    /// It is not known yet what comes of it, or came of it after the last step.
-    #[error("the run was over before it was ready")]
+    /// It is not known yet what comes of it, or was not before the last step.
+    #[error("its code was not ready")]
     NotReady,
     /// The interpreter would be done before the compiler.
     #[error("the run is shorter than compiling takes")]

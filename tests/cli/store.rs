@@ -31,6 +31,16 @@ fn inspect_tells_what_is_stored() {
 }
 
 #[test]
+fn inspect_looks_into_layers_too() {
+    let place = Place::new();
+    place.run(&["warm", "base.toml", "--cache-dir", "layer"]);
+    let stored = |arguments: &[&str]| row(&place.run(arguments), "cells_stateupdater").swap_remove(5);
+    assert_eq!(stored(&["inspect", "base.toml"]), "no");
+    assert_eq!(stored(&["inspect", "base.toml", "--cache-layer", "layer"]), "yes");
+    assert!(!place.path("store").exists(), "looking makes no store");
+}
+
+#[test]
 fn inspect_runs_a_model_to_tell_what_its_kernels_take() {
     let place = Place::new();
     let said = place.run(&["inspect", "base.toml", "--run", "2*ms", "--tier", "compiled"]);

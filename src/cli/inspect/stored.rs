@@ -5,11 +5,13 @@ use crate::engine::Options;
 use crate::inspect::KernelView;
 use crate::store::{Artifact, Store, StoreOptions};
 
-/// The store that options name. Looking at a store does not make one.
+/// The store that options name, with what is below it. Looking at a store does not make one.
 pub fn open(options: &Options) -> Store {
-    options.store_directory().map_or_else(Store::none, |directory| {
-        Store::open(&directory, StoreOptions { read_only: true, ..StoreOptions::default() })
-    })
+    let Some(directory) = options.store_directory() else { return Store::none() };
+    let (store_options, warnings) = options.store_options();
+    let store = Store::open(&directory, StoreOptions { read_only: true, ..store_options });
+    warnings.into_iter().for_each(|warning| store.warn(warning));
+    store
 }
 
 /// Who a kernel is, and what is stored of it.
