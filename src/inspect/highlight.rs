@@ -232,10 +232,14 @@ fn piece(words: &Words, rest: &str, line_begins: bool) -> (Class, usize) {
         return (Class::Comment, line());
     }
     if words.has_blocks && rest.starts_with("/*") {
-        return (Class::Comment, rest.find("*/").map_or(rest.len(), |end| end + 2));
+        return (Class::Comment, rest[2..].find("*/").map_or(rest.len(), |end| end + 4));
     }
     if first == '"' {
         return (Class::Quoted, rest[1..].find(['"', '\n']).map_or(rest.len(), |end| end + 2));
+    }
+    if rest.starts_with("..") {
+        // No number begins with the second point.
+        return (Class::Plain, 2);
     }
     if first.is_ascii_digit() || first == '.' && second.is_some_and(|c| c.is_ascii_digit()) {
         return (Class::Number, number(rest));
@@ -344,13 +348,14 @@ mod tests {
         for (syntax, text, expected) in [
             (Syntax::C, "const i64 n = 0x1.8p-3;", &[(Keyword, "const"), (Type, "i64"), (Number, "0x1.8p-3")][..]),
             (Syntax::C, "a = 0x1e+2; /* b */c", &[(Number, "0x1e"), (Number, "2"), (Comment, "/* b */")]),
+            (Syntax::C, "/*/ 1 */ 2", &[(Comment, "/*/ 1 */"), (Number, "2")]),
             (Syntax::C, "#define A 1\nif (x)", &[(Directive, "#define A 1"), (Keyword, "if")]),
             (
                 Syntax::Rust,
                 "    #[inline]\nfor i in 0..3",
                 &[(Directive, "#[inline]"), (Keyword, "for"), (Keyword, "in"), (Number, "0"), (Number, "3")],
             ),
-            (Syntax::Rust, "x.1e-3f64 + \"a\"", &[(Number, ".1e-3f64"), (Quoted, "\"a\"")]),
+            (Syntax::Rust, "x * 1e-3f64 + \"a\"", &[(Number, "1e-3f64"), (Quoted, "\"a\"")]),
             (
                 Syntax::Ir,
                 "let _x: f64 = exp(v[e]) # e",
