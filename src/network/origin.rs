@@ -2,13 +2,15 @@
 //! it.
 
 use super::code::Code;
+use super::synapses::pathway::Program;
 use super::{Action, Network};
+use crate::diag::Text;
 use crate::engine::CodeObject;
 use crate::expr::ast::{Statement, UnaryOp};
 use crate::integrate::Integration;
 use crate::kernel::ir::{Kernel, Param, Stmt};
 use crate::model::equations::EquationKind;
-use crate::model::group::{Refractory, Role};
+use crate::model::group::{EventCode, Refractory, Role, SPIKE};
 
 /// A part of a model, as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,12 @@ pub struct Written {
     pub what: String,
     /// The text.
     pub text: String,
+}
+
+impl Written {
+    fn new(what: impl Into<String>, text: &Text) -> Written {
+        Written { what: what.into(), text: text.as_str().to_string() }
+    }
 }
 
 /// What a kernel was made from.
@@ -28,8 +36,8 @@ pub struct Made {
     pub method: Option<&'static str>,
     /// The text of the model; nothing for what the model only implies, such as recording.
     pub written: Vec<Written>,
-    /// What the kernel does for an element, in order: statements of the model's language, and for a threshold its
-    /// condition.
+    /// What the kernel does for an element, in order: statements of the model's language; for a threshold its condition,
+    /// and for a monitor what it records.
     pub statements: Vec<String>,
     /// Whose array each of the kernel's parameters is.
     pub owners: Vec<Owner>,
@@ -69,9 +77,11 @@ impl Network {
         for (number, (code, population)) in self.code.iter().zip(&self.code_population).enumerate() {
             let made = self.made(number);
             for (k, object) in code.objects().enumerate() {
-                // Arguments of calls, and whatever has no trees any more, are told by the comments of the kernel.
-                let is_told = k == 0 && !made.statements.is_empty();
-                let statements = if is_told { made.statements.clone() } else { comments(object.kernel()) };
+                // Arguments of calls, and whatever has no trees any more, are told by the comments of the kernel, unless
+                // they are a condition's.
+                let remembered = comments(object.kernel());
+                let is_told = k == 0 && !made.statements.is_empty() || remembered.is_empty();
+                let statements = if is_told { made.statements.clone() } else { remembered };
                 all.push(Made { statements, owners: self.owners(*population, code, object), ..made.clone() });
             }
         }
@@ -125,80 +135,90 @@ impl Network {
             return Made::default();
         };
         let of = scheduled.owner.clone();
-        let made = Made { of, ..Made::default() };
         match scheduled.action {
-            Action::StateUpdate { population, .. } => {
-                let own = &self.memory.populations[population];
-                let Integration { method, block, .. } = &own.integration;
-                let mut written = self.equations(population, |_| true);
-                written.extend(self.refractory(population));
-                let mut statements = Vec::new();
-                if let Some((refractory, _)) = &own.group.refractory {
-                    statements.push(match refractory {
-                        Refractory::Time(time) => {
-                            format!("not_refractory = timestep(t - lastspike, dt) >= timestep({time}, dt)")
-                        }
-                        Refractory::While(condition) => {
-                            let negated = condition.clone().unary(UnaryOp::Not);
-                            format!("not_refractory = not_refractory or {negated}")
-                        }
-                    });
-                }
-                statements.extend(printed(&block.statements));
-                Made { method: Some(method.name()), written, statements, ..made }
-            }
+            Action::StateUpdate { population, .. } => self.made_step(of, population),
             Action::Threshold { population, event, .. } => {
                 let event = &self.memory.populations[population].group.events[event];
-                let what =
-                    if event.name == "spike" { "threshold".to_string() } else { format!("event {}", event.name) };
-                let written = vec![Written { what, text: event.text.as_str().to_string() }];
-                Made { written, statements: vec![event.condition.to_string()], ..made }
+                let what = if event.name == SPIKE { "threshold".to_string() } else { format!("event {}", event.name) };
+                let written = vec![Written::new(what, &event.text)];
+                Made { of, written, statements: vec![event.condition.to_string()], ..Made::default() }
             }
-            Action::Reset { population, event, .. } => {
-                let group = &self.memory.populations[population].group;
-                let name = &group.events[event].name;
-                let code = group.event_code.iter().find(|code| code.event == event);
-                let what = if name == "spike" { "reset".to_string() } else { format!("after {name}") };
-                let written = code.map(|code| Written { what, text: code.text.as_str().to_string() });
-                let statements = code.map_or(Vec::new(), |code| printed(&code.statements));
-                Made { written: written.into_iter().collect(), statements, ..made }
-            }
-            Action::Propagate { pathway } => {
-                let program = &self.pathways[pathway].program;
-                let what = format!("on_{}", program.code.name);
-                let mut written = Vec::new();
-                if !program.event_driven.is_empty() {
-                    written
-                        .push(Written { what: "equations".to_string(), text: program.equations.as_str().to_string() });
-                }
-                written.push(Written { what, text: program.code.text.as_str().to_string() });
-                let mut statements = printed(&program.event_driven);
-                if !statements.is_empty() {
-                    statements.push("lastupdate = t".to_string());
-                }
-                statements.extend(printed(&program.code.statements));
-                Made { written, statements, ..made }
-            }
+            Action::Reset { population, event, .. } => self.made_after_event(of, population, event, number),
+            Action::Propagate { pathway } => self.made_pathway(of, &self.pathways[pathway].program),
             Action::Sum { sum } => {
-                let (population, variable) = (self.sums[sum].synapses, self.sums[sum].variable.clone());
-                let is_it = |name: &str| name.starts_with(&format!("{variable}_"));
-                Made { written: self.equations(population, is_it), ..made }
+                let is_it = |name: &str| scheduled.place.name.ends_with(&format!("_summed_variable_{name}"));
+                Made { of, written: self.equations(self.sums[sum].synapses, is_it), ..Made::default() }
             }
-            Action::Operate { source, .. } if scheduled.place.name.ends_with("_subexpression_update") => {
-                let own = &self.memory.populations[source.population].group;
-                let is_it = |name: &str| own.evaluated_once.iter().any(|once| once == name);
-                Made { written: self.equations(source.population, is_it), ..made }
+            Action::Operate { source, .. } => {
+                let given = self.operation_texts.iter().find(|(code, ..)| *code == number);
+                let written = match given {
+                    Some((_, what, text)) => vec![Written::new(*what, text)],
+                    None => {
+                        let once = &self.memory.populations[source.population].group.evaluated_once;
+                        self.equations(source.population, |name| once.iter().any(|other| other == name))
+                    }
+                };
+                Made { of, written, ..Made::default() }
             }
             Action::RecordState { .. } | Action::RecordEvents { .. } => {
-                Made { written: self.recorded_equations(number), ..made }
+                let recorded = self.code[number].arrays.keys().filter_map(|name| name.strip_prefix("_recorded_"));
+                let statements = recorded.map(str::to_string).collect();
+                Made { of, written: self.recorded_equations(number), statements, ..Made::default() }
             }
-            _ => {
-                let given = self.operation_texts.iter().find(|(code, ..)| *code == number);
-                let written =
-                    given.map(|(_, what, text)| Written { what: (*what).to_string(), text: text.as_str().to_string() });
-                Made { written: written.into_iter().collect(), ..made }
-            }
+            Action::RecordRate { .. } | Action::Generate { .. } | Action::Call { .. } => Made { of, ..Made::default() },
         }
+    }
+
+    /// A step of a population's equations.
+    fn made_step(&self, of: String, population: usize) -> Made {
+        let own = &self.memory.populations[population];
+        let Integration { method, block, .. } = &own.integration;
+        let mut written = self.equations(population, |_| true);
+        let mut statements = Vec::new();
+        if let Some((refractory, text)) = &own.group.refractory {
+            written.push(Written::new("refractory", text));
+            statements.push(match refractory {
+                Refractory::Time(time) => {
+                    format!("not_refractory = timestep(t - lastspike, dt) >= timestep({time}, dt)")
+                }
+                Refractory::While(condition) => {
+                    format!("not_refractory = not_refractory or {}", condition.clone().unary(UnaryOp::Not))
+                }
+            });
+        }
+        statements.extend(printed(&block.statements));
+        Made { of, method: Some(method.name()), written, statements, owners: Vec::new() }
+    }
+
+    /// The code of this number, which runs after an event. There may be several for one event.
+    fn made_after_event(&self, of: String, population: usize, event: usize, number: usize) -> Made {
+        let group = &self.memory.populations[population].group;
+        let is_before = |s: &&super::Scheduled| match s.action {
+            Action::Reset { population: p, event: e, code } => (p, e) == (population, event) && code < number,
+            _ => false,
+        };
+        let before = self.schedule.iter().filter(is_before).count();
+        let has_code = |code: &&EventCode| code.event == event && !code.statements.is_empty();
+        let Some(code) = group.event_code.iter().filter(has_code).nth(before) else {
+            return Made { of, ..Made::default() };
+        };
+        let name = &group.events[event].name;
+        let what = if name == SPIKE { "reset".to_string() } else { format!("after {name}") };
+        let written = vec![Written::new(what, &code.text)];
+        Made { of, written, statements: printed(&code.statements), ..Made::default() }
+    }
+
+    /// The effects of events at one end of synapses.
+    fn made_pathway(&self, of: String, program: &Program) -> Made {
+        let mut written = Vec::new();
+        let mut statements = printed(&program.event_driven);
+        if !statements.is_empty() {
+            written.push(Written::new("equations", &program.equations));
+            statements.push("lastupdate = t".to_string());
+        }
+        written.push(Written::new(format!("on_{}", program.code.name), &program.code.text));
+        statements.extend(printed(&program.code.statements));
+        Made { of, written, statements, ..Made::default() }
     }
 
     /// The number of the code that an action runs.
@@ -228,11 +248,6 @@ impl Network {
             lines.collect::<Vec<_>>().join("\n")
         };
         if text.is_empty() { Vec::new() } else { vec![Written { what: "equations".to_string(), text }] }
-    }
-
-    fn refractory(&self, population: usize) -> Option<Written> {
-        let (_, text) = self.memory.populations[population].group.refractory.as_ref()?;
-        Some(Written { what: "refractory".to_string(), text: text.as_str().to_string() })
     }
 
     /// The subexpressions that the code of this number computes for a monitor.
