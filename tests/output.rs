@@ -9,8 +9,8 @@ use indexmap::IndexMap;
 use npyz::{Deserialize, NpyFile, Order};
 use saltus::cli::output::plot::PlotFormat;
 use saltus::cli::output::result::{
-    Elements, KernelReport, MonitorData, Origin, RateData, Recorded, RunResult, SpikeData, StateData, SwapReport,
-    Timing, Values,
+    Elements, KernelReport, MonitorData, Origin, Profile, ProfileRow, RateData, Recorded, RunResult, SpikeData,
+    StateData, SwapReport, Timing, Values,
 };
 use saltus::cli::output::{OutputError, json, npz, plot, summary::summary};
 
@@ -96,6 +96,7 @@ fn small() -> RunResult {
             kernel("cells_stateupdater", Origin::Built, Some(0.0625)),
             kernel("others_stateupdater", Origin::Interpreter, None),
         ],
+        profile: None,
     }
 }
 
@@ -111,6 +112,32 @@ fn json_is_what_the_format_says() {
     let text = json_text(&small());
     assert_eq!(text.matches('\n').count(), 1);
     insta::assert_snapshot!("json", text.replace("},\"", "},\n\"").replace(json::SIMULATOR, "saltus VERSION"));
+}
+
+#[test]
+fn a_profile_follows_the_kernels() {
+    let row = |name: &str, runs_on| ProfileRow {
+        name: name.to_owned(),
+        calls: 10,
+        seconds: 2e-6,
+        ns_per_call: 200.0,
+        ns_per_step: 100.0,
+        runs_on,
+        reason: runs_on.map(|_| "no C compiler".to_owned()),
+    };
+    let profile = Profile {
+        steps: 20,
+        seconds: 4e-6,
+        kernel_seconds: 1.5e-6,
+        objects: vec![row("cells_stateupdater", None)],
+        kernels: vec![row("cells_stateupdater", Some("interpreter"))],
+    };
+    let text = json_text(&RunResult { profile: Some(profile), ..small() });
+    let shown = r#""calls":10,"seconds":2e-6,"ns_per_call":200.0,"ns_per_step":100.0"#;
+    let expected = format!(
+        r#"],"profile":{{"steps":20,"seconds":4e-6,"kernel_seconds":1.5e-6,"objects":[{{"name":"cells_stateupdater",{shown}}}],"kernels":[{{"name":"cells_stateupdater",{shown},"runs_on":"interpreter","reason":"no C compiler"}}]}}}}"#
+    );
+    assert!(text.trim_end().ends_with(&expected), "{text}");
 }
 
 #[test]

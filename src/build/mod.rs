@@ -4,6 +4,7 @@
 //! of a kernel, its [`Key`] is the digest of that, and [`compile::compile`] turns a recipe into a library. Only this
 //! module starts processes. It knows nothing of models, of the store or of how a kernel is called.
 
+pub mod assembly;
 pub mod compile;
 pub mod costs;
 pub mod cpu;

@@ -155,7 +155,7 @@ pub struct Run {
     /// Write the state at the end to a file, to go on from later
     #[arg(long, value_name = "FILE")]
     pub save_state: Option<PathBuf>,
-    /// Measure how long each object takes and print a table
+    /// Measure how long each object and each kernel takes, and print tables
     #[arg(long)]
     pub profile: bool,
     /// Use a compiled kernel only after its first call, in a process of its own, gave the interpreter's bits
@@ -192,15 +192,33 @@ pub struct Inspect {
     /// Show the kernel IR
     #[arg(long, group = "what")]
     pub ir: bool,
-    /// Show parameters with types and sizes
+    /// Show what of the model a kernel is made from, and the statements that stand for it
+    #[arg(long, group = "what")]
+    pub statements: bool,
+    /// Show parameters with types and sizes, and whose they are
     #[arg(long, group = "what")]
     pub params: bool,
+    /// Show the functions that a kernel calls, and how exact they are
+    #[arg(long, group = "what")]
+    pub functions: bool,
+    /// Show the machine code, from the store or else by the compiler
+    #[arg(long, group = "what")]
+    pub assembly: bool,
     /// Show in which order objects run within a step
     #[arg(long, group = "what")]
     pub schedule: bool,
     /// Show the constants that the model knows, with their values in SI units
     #[arg(long, group = "what")]
     pub namespace: bool,
+    /// Write a page with all of it
+    #[arg(long, value_name = "FILE", conflicts_with = "what")]
+    pub html: Option<PathBuf>,
+    /// Run the model for so long, such as `100*ms`, to tell what its kernels took
+    #[arg(long, value_name = "EXPR", conflicts_with = "what")]
+    pub run: Option<String>,
+    /// How kernels run then
+    #[arg(long, value_enum, default_value_t = Tier::Auto, requires = "run")]
+    pub tier: Tier,
     #[command(flatten)]
     #[allow(missing_docs, reason = "the group has its own")]
     pub kernels: Kernels,

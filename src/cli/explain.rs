@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::cache::short_version;
 use super::output::format::counted;
 use super::table::pairs;
+use crate::build::Recipe;
 use crate::store::Artifact;
 
 /// Everything that goes into the key of a kernel.
@@ -46,18 +47,22 @@ const COMPILED_WITH: &str = "compiled";
 
 /// The fields of a key by name.
 fn fields(artifact: &Artifact) -> Vec<(&'static str, String)> {
-    let recipe = &artifact.record.recipe;
+    fields_of(&artifact.record.recipe, &artifact.record.compiler)
+}
+
+/// The fields that make the key of a recipe, by name; `compiler` is how its compiler names itself.
+pub fn fields_of(recipe: &Recipe, compiler: &str) -> Vec<(&'static str, String)> {
     let lines = counted(recipe.source.lines().count(), ("line", "lines"));
     vec![
         ("language", recipe.language.name().to_owned()),
         ("kernel ABI", recipe.abi_version.to_string()),
         ("numeric policy", recipe.numeric_policy.to_string()),
-        ("compiler", format!("{}, content {}", short_version(&artifact.record.compiler), recipe.compiler.short())),
+        ("compiler", format!("{}, content {}", short_version(compiler), recipe.compiler.short())),
         ("level", format!("{:?}", recipe.opt_level)),
         ("target", recipe.target.clone()),
         ("features", recipe.features.to_string()),
         ("arguments", recipe.arguments.join(" ")),
-        ("source", format!("{lines}, kernel {}", artifact.kernel.short())),
+        ("source", format!("{lines}, kernel {}", recipe.kernel_id().short())),
         (
             COMPILED_WITH,
             recipe

@@ -12,6 +12,7 @@ pub mod failure;
 pub mod inspect;
 pub mod load;
 pub mod output;
+pub mod page;
 pub mod places;
 pub mod progress;
 pub mod report;

@@ -1,14 +1,15 @@
 //! From a network that has run to the data that is written.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::output::result::{
-    Elements, KernelReport, MonitorData, Origin, RateData, Recorded, RunResult, SpikeData, StateData, SwapReport,
-    Timing,
+    Elements, KernelReport, MonitorData, Origin, Profile, ProfileRow, RateData, Recorded, RunResult, SpikeData,
+    StateData, SwapReport, Timing,
 };
 use crate::engine;
 use crate::network::Network;
 use crate::network::monitor::Column;
+use crate::network::summary::{KernelProfile, ProfilingSummary};
 use crate::unit::Dimension;
 
 /// What the clock on the wall said.
@@ -48,7 +49,42 @@ pub fn result(model: Option<String>, network: &mut Network, watch: Stopwatch, wi
         final_state: final_state.into_iter().map(|(name, state)| (name, state.into_iter().collect())).collect(),
         timing,
         kernels,
+        profile: network.profiling_summary().map(|summary| profile(&summary)),
     }
+}
+
+/// What was measured, as it is written.
+pub fn profile(summary: &ProfilingSummary) -> Profile {
+    let row = |name: &str, time: Duration, calls: u64| ProfileRow {
+        name: name.to_string(),
+        calls,
+        seconds: time.as_secs_f64(),
+        ns_per_call: time.as_nanos() as f64 / calls.max(1) as f64,
+        ns_per_step: summary.per_step(time),
+        ..ProfileRow::default()
+    };
+    let kernel = |kernel: &KernelProfile| ProfileRow {
+        runs_on: Some(kernel.runs_on.name()),
+        reason: kernel.reason.as_ref().map(ToString::to_string),
+        ..row(&kernel.name, kernel.calls.time, kernel.calls.count)
+    };
+    Profile {
+        steps: summary.steps,
+        seconds: summary.time.as_secs_f64(),
+        kernel_seconds: summary.kernel_time().as_secs_f64(),
+        objects: summary.objects.iter().map(|entry| row(&entry.name, entry.time, entry.calls)).collect(),
+        kernels: summary.kernels.iter().map(kernel).collect(),
+    }
+}
+
+/// Says which kernels never left the interpreter although that was not asked for, and why; one warning for each reason.
+pub fn warnings_of(summary: &ProfilingSummary) -> Vec<String> {
+    let warning = |(reason, names): (&engine::Reason, Vec<&str>)| {
+        let word = if names.len() == 1 { "kernel" } else { "kernels" };
+        let list: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        format!("the {word} {} never left the interpreter: {reason}", list.join(", "))
+    };
+    summary.never_compiled().into_iter().map(warning).collect()
 }
 
 fn kernel_report(report: engine::Report, at: &impl Fn(Instant) -> f64) -> KernelReport {

@@ -148,7 +148,14 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
         state.write(path)?;
     }
     if let Some(profile) = network.profiling_summary() {
-        say::answer(&profile.to_string())?;
+        report::warnings_of(&profile).iter().for_each(|warning| say::warning(warning));
+        let text = profile.to_string();
+        // Beside results in JSON, which a program reads.
+        if arguments.json.as_deref() == Some(Path::new("-")) {
+            say::problem(text.trim_end())
+        } else {
+            say::answer(&text)?
+        }
     }
     if !is_complete {
         say::problem("interrupted: results are those up to the last whole step");

@@ -27,6 +27,7 @@ use super::report::{self, Stopwatch};
 use super::run;
 use super::say;
 use crate::diag::{Diagnostics, File};
+use crate::engine::RunsOn;
 use crate::live::{Change, LiveNetwork, Refused, Remote, Swapped, differences};
 use crate::model::file;
 use crate::network::{self, Ending, Model, Network};
@@ -284,16 +285,13 @@ impl Screen {
 
 /// How many kernels are compiled, and the names of those that are not.
 fn tiers(network: &Network) -> String {
-    let (mut compiled, mut interpreted) = (0, Vec::new());
+    let (mut compiled, mut others) = (0, Vec::new());
     for report in network.kernel_reports() {
-        match report.swaps.is_empty() {
-            true => interpreted.push(report.name),
-            false => compiled += 1,
+        match report.runs_on() {
+            RunsOn::Compiled => compiled += 1,
+            _ => others.push(report.name),
         }
     }
     let all = counted(compiled, ("kernel", "kernels")) + " compiled";
-    match interpreted.is_empty() {
-        true => all,
-        false => format!("{all}, interpreted: {}", interpreted.join(", ")),
-    }
+    if others.is_empty() { all } else { format!("{all}, not yet: {}", others.join(", ")) }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use super::loaded::digest;
 use super::proof::Trial;
@@ -62,8 +63,33 @@ pub struct CodeObject {
     /// Whether the slot has a kernel on trial.
     on_trial: bool,
     flags: u64,
-    /// Threads to divide a call among, and how many elements make it worth that; none if the kernel cannot be divided.
-    divided: Option<(Arc<Threads>, usize)>,
+    way: Way,
+}
+
+/// How a code object carries out a call.
+enum Way {
+    /// In one piece.
+    Whole,
+    /// Among threads, if the elements are worth that: at least so many for each.
+    Divided(Arc<Threads>, usize),
+    /// In one of these ways, with a look at the clock before and after.
+    Measured(Box<Measured>),
+}
+
+/// What the calls of a code object took.
+struct Measured {
+    /// How calls are carried out.
+    way: Way,
+    calls: Calls,
+}
+
+/// Calls of a kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// How long they took together.
+    pub time: Duration,
+    /// How many they were.
+    pub count: u64,
 }
 
 /// What the interpreter is called in the slot of a code object; kernels are called by their keys.
@@ -109,7 +135,7 @@ impl CodeObject {
             elements: 0,
             on_trial: false,
             flags: 0,
-            divided: None,
+            way: Way::Whole,
         }
     }
 
@@ -177,8 +203,34 @@ impl CodeObject {
 
     /// The same, wherever each part has so many elements, but for what is missing to whole lines of the cache.
     pub fn divide(&mut self, threads: &Arc<Threads>, least: usize) {
-        let may = threads.count() > 1 && may_be_divided(&self.kernel);
-        self.divided = may.then(|| (Arc::clone(threads), least.max(1).next_multiple_of(CHUNK_MULTIPLE)));
+        let way = match threads.count() > 1 && may_be_divided(&self.kernel) {
+            true => Way::Divided(Arc::clone(threads), least.max(1).next_multiple_of(CHUNK_MULTIPLE)),
+            false => Way::Whole,
+        };
+        match &mut self.way {
+            Way::Measured(measured) => measured.way = way,
+            own => *own = way,
+        }
+    }
+
+    /// Measures calls from now on, if they are not measured already.
+    pub fn measure(&mut self) {
+        if !matches!(self.way, Way::Measured(_)) {
+            let way = std::mem::replace(&mut self.way, Way::Whole);
+            self.way = Way::Measured(Box::new(Measured { way, calls: Calls::default() }));
+        }
+    }
+
+    /// Measures nothing any more, and forgets what was measured.
+    pub fn stop_measuring(&mut self) {
+        if let Way::Measured(measured) = &mut self.way {
+            self.way = std::mem::replace(&mut measured.way, Way::Whole);
+        }
+    }
+
+    /// What calls took while they were measured.
+    pub fn calls(&self) -> Option<Calls> {
+        if let Way::Measured(measured) = &self.way { Some(measured.calls) } else { None }
     }
 
     /// Runs over the elements `0..n`.
@@ -223,15 +275,36 @@ impl CodeObject {
 
     #[inline]
     fn execute(&mut self, call: &mut Call) {
-        match &self.divided {
-            Some((threads, least)) if !self.on_trial && call.end - call.begin >= 2 * *least as i64 => {
-                // SAFETY: as below; `divide_among` saw that the kernel may be divided.
-                unsafe { execute_divided(&self.slot, &self.arrays, call, threads, *least) }
-            }
+        match &self.way {
             // SAFETY: `bind` was promised arrays that fit; lists come from slices.
-            _ => unsafe { self.slot.execute(self.arrays.as_ptr(), call) },
+            Way::Whole => unsafe { self.slot.execute(self.arrays.as_ptr(), call) },
+            Way::Divided(..) => self.execute_by(&self.way, call),
+            Way::Measured(_) => self.execute_measured(call),
         }
         self.flags |= call.flags;
+    }
+
+    #[inline(never)]
+    fn execute_by(&self, way: &Way, call: &mut Call) {
+        match way {
+            Way::Divided(threads, least) if !self.on_trial && call.end - call.begin >= 2 * *least as i64 => {
+                // SAFETY: as below; `divide` saw that the kernel may be divided.
+                unsafe { execute_divided(&self.slot, &self.arrays, call, threads, *least) }
+            }
+            // SAFETY: as in `execute`.
+            _ => unsafe { self.slot.execute(self.arrays.as_ptr(), call) },
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn execute_measured(&mut self, call: &mut Call) {
+        let Way::Measured(mut measured) = std::mem::replace(&mut self.way, Way::Whole) else { return };
+        let before = Instant::now();
+        self.execute_by(&measured.way, call);
+        measured.calls.time += before.elapsed();
+        measured.calls.count += 1;
+        self.way = Way::Measured(measured);
     }
 
     /// Places of the text where an integer was divided by zero since this was last asked.

@@ -31,6 +31,8 @@ pub struct Loaded {
     pub kernel: KernelId,
     /// How long the compiler took, now or when it was made.
     pub compile_seconds: f64,
+    /// How the compiler names itself.
+    pub compiler: Arc<str>,
     /// Whether a compiler did its best.
     pub is_optimised: bool,
 }
@@ -43,6 +45,7 @@ impl Loaded {
             key: artifact.key,
             kernel: artifact.kernel,
             compile_seconds: artifact.record.compile_seconds,
+            compiler: artifact.record.compiler.as_str().into(),
             is_optimised: artifact.record.recipe.opt_level > OptLevel::O0,
         }
     }

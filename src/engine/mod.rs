@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-pub use self::code_object::{CodeObject, Interpreted};
+pub use self::code_object::{Calls, CodeObject, Interpreted};
 pub use self::making::{QUICK, QUICK_TIME};
 pub use self::native::{Evaluate, native};
 pub use self::once::{run_once, run_once_over, select_once, stored_constant};
@@ -274,8 +274,68 @@ pub struct Report {
     pub origin: Origin,
     /// How long the compiler took, if there is a compiled kernel.
     pub compile_seconds: Option<f64>,
+    /// How the compiler names itself that has made it, if there is one.
+    pub compiler: Option<Arc<str>>,
     /// When which kernel began to run in the place of another one; the interpreter at first.
     pub swaps: Vec<Swap>,
+    /// Why no optimised kernel has run, as long as none has.
+    pub reason: Option<Reason>,
+}
+
+impl Report {
+    /// What runs it now.
+    pub fn runs_on(&self) -> RunsOn {
+        match self.swaps.last() {
+            None => RunsOn::Interpreter,
+            Some(swap) if swap.is_preliminary => RunsOn::Preliminary,
+            Some(_) => RunsOn::Compiled,
+        }
+    }
+}
+
+/// What runs a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunsOn {
+    /// The interpreter.
+    Interpreter,
+    /// Plain code, until an optimised kernel is ready.
+    Preliminary,
+    /// An optimised kernel.
+    Compiled,
+}
+
+impl RunsOn {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            RunsOn::Interpreter => "interpreter",
+            RunsOn::Preliminary => "preliminary",
+            RunsOn::Compiled => "compiled",
+        }
+    }
+}
+
+/// Why no optimised kernel runs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// Only the interpreter was asked for.
+    #[error("only the interpreter was asked for")]
+    NotAsked,
+    /// It is not known yet what comes of it, or was not before the last step.
+    #[error("its code was not ready")]
+    NotReady,
+    /// The interpreter would be done before the compiler.
+    #[error("the run is shorter than compiling takes")]
+    NotWorthIt,
+    /// There is no compiler, or it failed.
+    #[error("{0}")]
+    Failed(String),
+    /// It did not prove itself.
+    #[error("it {0}")]
+    Unproven(String),
+    /// It was made for another processor.
+    #[error("it was made for another processor")]
+    OtherProcessor,
 }
 
 /// When a kernel was swapped in.

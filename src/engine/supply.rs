@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use super::loaded::{self, How};
 use super::proof::{Trial, Verdict};
 use super::worker::{Arrival, Job, News, Ready, Worker};
-use super::{CodeObject, EngineError, Moment, Notice, Options, Origin, Report, Swap, Threads, Tier, shape_name};
+use super::{
+    CodeObject, EngineError, Moment, Notice, Options, Origin, Reason, Report, Swap, Threads, Tier, shape_name,
+};
 use crate::build::stop_all;
 use crate::load::slot::Mailbox;
 
@@ -162,7 +164,9 @@ impl Engine {
                 kernel: None,
                 origin: Origin::Interpreter,
                 compile_seconds: None,
+                compiler: None,
                 swaps: Vec::new(),
+                reason: Some(if self.options.tier == Tier::Interpreter { Reason::NotAsked } else { Reason::NotReady }),
             });
             let recalled = match self.options.tier {
                 Tier::Interpreter => None,
@@ -270,13 +274,13 @@ impl Engine {
                         }
                     }
                 }
-                News::NotWorthIt => self.interpreted += numbers.len(),
+                News::NotWorthIt => self.leave(&numbers, Reason::NotWorthIt),
                 News::Failed(reason) => {
-                    self.interpreted += numbers.len();
+                    self.leave(&numbers, Reason::Failed(reason.clone()));
                     self.warn(reason);
                 }
                 News::Refused(error) => {
-                    self.interpreted += numbers.len();
+                    self.leave(&numbers, Reason::Failed(error.to_string()));
                     refused = Some(error);
                 }
                 News::Warning(warning) => self.warn(warning),
@@ -292,10 +296,17 @@ impl Engine {
         }
     }
 
+    /// Notes why these stay on the interpreter.
+    fn leave(&mut self, numbers: &[usize], reason: Reason) {
+        self.interpreted += numbers.len();
+        numbers.iter().for_each(|number| self.reports[*number].reason = Some(reason.clone()));
+    }
+
     /// Puts code into its place, or lets it prove itself there first.
     fn install(&mut self, object: &mut CodeObject, number: usize, ready: Ready, is_preliminary: bool, moment: Moment) {
         if !self.options.cpu.runs_here() {
             // It was made for the store.
+            self.reports[number].reason = Some(Reason::OtherProcessor);
             return self.note(number, &ready);
         }
         let (code, name) = (ready.loaded.code.clone(), ready.loaded.key.short());
@@ -316,6 +327,7 @@ impl Engine {
         let swap = Swap { key: ready.loaded.key, is_preliminary, at: Instant::now(), moment };
         self.reports[number].swaps.push(swap);
         if !is_preliminary {
+            self.reports[number].reason = None;
             self.note(number, ready);
         }
     }
@@ -326,6 +338,7 @@ impl Engine {
         report.kernel = Some(ready.loaded.kernel);
         report.origin = ready.origin;
         report.compile_seconds = Some(ready.loaded.compile_seconds);
+        report.compiler = Some(ready.loaded.compiler.clone());
     }
 
     /// Swaps in what has proved itself, and leaves out what has not.
@@ -346,6 +359,9 @@ impl Engine {
                 }
                 Verdict::Wrong(what) | Verdict::Unknown(what) => {
                     object.swap(trial.trusted(), trial.trusted_name(), moment.step);
+                    if !is_preliminary {
+                        self.reports[number].reason = Some(Reason::Unproven(what.clone()));
+                    }
                     let (name, key) = (&self.reports[number].name, ready.loaded.key.short());
                     let trusted = trial.trusted_words();
                     let warning = format!("the kernel {key} of `{name}` {what}; {trusted} goes on in its place");

@@ -236,6 +236,7 @@ impl Network {
         })?;
         // `t` and `dt` are the group's, however often the code runs (as in Brian2).
         let code = self.add_code(source, &name, "stateupdate", lowered, IndexMap::new())?;
+        self.operation_texts.push((code, "operation", text));
         self.place(&slot, order, &name, &owner, clock, Action::Operate { source, code });
         Ok(())
     }
@@ -256,6 +257,7 @@ impl Network {
         self.foresee_last();
         self.poisson_inputs.push((name.clone(), clock));
         let code = self.code.len() - 1;
+        self.operation_texts.push((code, "weight", text));
         self.place(&slot, order, &name, &name, clock, Action::Operate { source: target, code });
         Ok(())
     }

@@ -80,6 +80,10 @@ impl Network {
             }
         }
         all_code(&self.code, &self.propagators).for_each(CodeObject::prepare);
+        if self.is_profiling {
+            // Those that took the place of others are not measured yet.
+            all_code_mut(&mut self.code, &mut self.propagators).for_each(CodeObject::measure);
+        }
         Ok(())
     }
 

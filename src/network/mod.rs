@@ -28,6 +28,7 @@ mod kernels;
 pub mod memory;
 pub mod model;
 pub mod monitor;
+pub mod origin;
 pub mod population;
 pub mod propagator;
 pub mod rate;
@@ -68,6 +69,7 @@ use self::run::Halt;
 pub use self::run::{Ending, Progress, RunProgress};
 pub use self::state::{RandomState, State};
 use self::stream::Stream;
+use self::summary::Profiled;
 use self::synapses::pathway::Pathway;
 use self::synapses::{CheckedSynapses, Sum};
 pub use self::take_over::TakenOver;
@@ -99,6 +101,8 @@ pub struct Network {
     /// Names of Poisson inputs, and the clocks of their targets.
     poisson_inputs: Vec<(String, usize)>,
     operations: Vec<HostOperation>,
+    /// Texts of regular operations and Poisson inputs, by number of their code, and what they are.
+    operation_texts: Vec<(usize, &'static str, Text)>,
     pathways: Vec<Pathway>,
     sums: Vec<Sum>,
     /// What is computed when a run begins.
@@ -115,6 +119,8 @@ pub struct Network {
     stop: Arc<AtomicBool>,
     is_running: bool,
     is_profiling: bool,
+    /// What runs took while they were measured.
+    profiled: Profiled,
     /// Why the run is to end after the current step.
     halt: Option<Halt>,
     warnings: Diagnostics,
@@ -202,6 +208,7 @@ impl Network {
             stream: None,
             poisson_inputs: Vec::new(),
             operations: Vec::new(),
+            operation_texts: Vec::new(),
             pathways: Vec::new(),
             sums: Vec::new(),
             bounds: Vec::new(),
@@ -215,6 +222,7 @@ impl Network {
             stop: Arc::new(AtomicBool::new(false)),
             is_running: false,
             is_profiling: false,
+            profiled: Profiled::default(),
             halt: None,
             warnings: Diagnostics::default(),
         }

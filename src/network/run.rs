@@ -97,12 +97,16 @@ impl Network {
         self.is_running = true;
         let report = Report::new(progress, start, duration_seconds);
         let environment = default_environment();
+        let before = self.is_profiling.then(|| self.begin_profile());
         let ending = match (self.clock_classes(), self.is_profiling) {
             (classes, false) if classes.len() == 1 => self.run_single::<false>(report),
             (classes, true) if classes.len() == 1 => self.run_single::<true>(report),
             (classes, false) => self.run_several::<false>(&classes, report),
             (classes, true) => self.run_several::<true>(&classes, report),
         };
+        if let Some(before) = before {
+            self.end_profile(before);
+        }
         drop(environment);
         self.is_running = false;
         let ending = match (ending, self.halt.take()) {

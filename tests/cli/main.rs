@@ -9,3 +9,4 @@ mod place;
 mod runs;
 mod store;
 mod texts;
+mod watch;

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::place::{Place, origins, parsed, results, row, stderr};
 
 #[test]
@@ -26,6 +28,62 @@ fn inspect_tells_what_is_stored() {
     assert_eq!(row(&without, name)[3..6], [row(&after, name)[3].as_str(), "-", "other"]);
     let reason = "no C compiler: looked for `cc`, `gcc`, `clang` and `zig` in an empty `PATH`";
     assert!(without.ends_with(&format!("3 kernels; no keys: {reason}\n")), "{without}");
+}
+
+#[test]
+fn inspect_looks_into_layers_too() {
+    let place = Place::new();
+    place.run(&["warm", "base.toml", "--cache-dir", "layer"]);
+    let stored = |arguments: &[&str]| row(&place.run(arguments), "cells_stateupdater").swap_remove(5);
+    assert_eq!(stored(&["inspect", "base.toml"]), "no");
+    assert_eq!(stored(&["inspect", "base.toml", "--cache-layer", "layer"]), "yes");
+    assert!(!place.path("store").exists(), "looking makes no store");
+}
+
+#[test]
+fn inspect_runs_a_model_to_tell_what_its_kernels_take() {
+    let place = Place::new();
+    let said = place.run(&["inspect", "base.toml", "--run", "2*ms", "--tier", "compiled"]);
+    let (before, rest) = said.split_once("\n\n").expect("an overview");
+    let (swaps, profile) = rest.split_once("\n\n").expect("what runs them");
+    for name in ["cells_stateupdater", "cells_spike_thresholder"] {
+        assert_eq!(row(before, name)[5], "yes", "the run has kept it");
+        let swapped = row(swaps, name);
+        assert_eq!(swapped[1..3], ["compiled", "built"], "{swaps}");
+        assert_eq!(
+            (&swapped[3], swapped[swapped.len() - 4..].join(" ")),
+            (&row(before, name)[4], "t = 0 ms".to_string())
+        );
+        let kernels = profile.split_once("\n\n").expect("objects, then kernels").1;
+        let measured = row(kernels, name);
+        assert_eq!((measured[1].as_str(), measured[6].as_str()), ("compiled", "20"), "{kernels}");
+    }
+    assert!(profile.lines().last().expect("a line").starts_with("20 steps of "), "{profile}");
+
+    let output =
+        place.saltus(&["inspect", "base.toml", "--run", "2*ms", "--html", "page.html"]).env("PATH", "").output();
+    let output = output.expect("an end");
+    let warning = "warning: the kernel `cells_spike_resetter` never left the interpreter: ";
+    assert!(!stderr(&output).contains(warning) && output.status.success(), "the store has it: {}", stderr(&output));
+    let page = fs::read_to_string(place.path("page.html")).expect("a page");
+    assert!(page.contains("2 ms simulated in 20 steps of ") && page.contains("<dt>runs on</dt>"), "{page}");
+}
+
+#[test]
+fn profiles_are_among_the_results() {
+    let place = Place::new();
+    let arguments = ["run", "base.toml", "-q", "--json", "-", "--profile", "--tier", "interpreter"];
+    let output = place.saltus(&arguments).output().expect("an end");
+    let json = parsed(std::str::from_utf8(&output.stdout).expect("UTF-8"));
+    let profile = &json["profile"];
+    assert_eq!((&profile["steps"], profile["kernels"].as_array().map(Vec::len)), (&200.into(), Some(3)), "{profile}");
+    assert_eq!(profile["kernels"][0]["reason"], "only the interpreter was asked for");
+    let said = stderr(&output);
+    assert!(said.starts_with("object ") && said.contains("\n200 steps of "), "beside the results: {said}");
+    place.run(&["run", "base.toml", "-q", "--out", "results", "--profile"]);
+    let file = fs::read_to_string(place.path("results/run.json")).expect("a summary");
+    assert_eq!(parsed(&file)["profile"]["steps"], 200);
+    assert_eq!(parsed(&place.json("base.toml", &[]))["profile"], Value::Null, "only where it was asked for");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Operations, stopping, taking objects out of a run, progress, several networks.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use saltus::engine::Options;
+use saltus::engine::{Options, Reason, RunsOn};
 use saltus::network::{
     Assignment, Error, Model, Monitor, Network, NetworkOperation, NeuronGroup, Operation, RandomState,
     SpikeGeneratorGroup, Subgroup,
@@ -233,11 +234,46 @@ fn profiles_name_every_object_that_ran() {
     network.set_profiling(true);
     network.run_for("0.5*ms").expect("a run");
     let profile = network.profiling_summary().expect("profiling is on");
-    let mut names: Vec<&str> = profile.0.iter().map(|entry| entry.name.as_str()).collect();
+    let mut names: Vec<&str> = profile.objects.iter().map(|entry| entry.name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["g_spike_resetter", "g_spike_thresholder", "g_stateupdater", "s"]);
-    assert!(profile.0.iter().all(|entry| entry.calls == 5));
+    assert!(profile.objects.iter().all(|entry| entry.calls == 5));
     assert!(profile.to_string().starts_with("object"), "{profile}");
+}
+
+#[test]
+fn profiles_tell_kernels_from_the_host() {
+    // Two clocks, drawn numbers, whose arguments are computed by a kernel of their own, and a kernel that runs for events.
+    let noisy = NeuronGroup::new("noisy", 3, "dv/dt = -v/ms + poisson(1 + v)/ms : 1")
+        .method("euler")
+        .dt("0.2*ms")
+        .threshold("v > 0")
+        .reset("v = 0");
+    let model = Model::new().group(chain(2)).group(noisy);
+    let mut network = network(&model);
+    network.set_profiling(true);
+    network.run_for("0.6*ms").expect("a run");
+    network.run_for("0.4*ms").expect("another one");
+    let profile = network.profiling_summary().expect("profiling is on");
+    assert_eq!(profile.steps, 10, "of the shorter steps");
+    let calls = |name: &str| {
+        let kernel = profile.kernels.iter().find(|kernel| kernel.name == name);
+        let kernel = kernel.unwrap_or_else(|| panic!("no kernel `{name}` in\n{profile}"));
+        assert_eq!((kernel.runs_on, &kernel.reason), (RunsOn::Interpreter, &Some(Reason::NotAsked)), "{name}");
+        kernel.calls.count
+    };
+    let updaters = ["g_stateupdater", "noisy_stateupdater", "noisy_stateupdater_arguments"].map(calls);
+    assert_eq!(updaters, [10, 5, 5]);
+    assert!(calls("noisy_spike_resetter") <= 5, "only when somebody has spiked");
+    let objects: Duration = profile.objects.iter().map(|entry| entry.time).sum();
+    assert!(profile.kernel_time() <= objects && objects <= profile.time, "{profile}");
+    assert!(profile.never_compiled().is_empty(), "that was asked for");
+    network.set_profiling(true);
+    let profile = network.profiling_summary().expect("profiling is on");
+    assert!(profile.steps == 0 && profile.kernels.is_empty(), "forgotten:\n{profile}");
+    network.set_profiling(false);
+    network.run_for("0.4*ms").expect("a run");
+    assert!(network.code_objects().all(|object| object.calls().is_none()));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::data::Spread;
 use crate::cli::output::format::duration;
+use crate::cli::page::escaped;
 
 /// A bar: a time, its range, and which colour it has.
 pub struct Bar {
@@ -84,11 +85,6 @@ fn short(seconds: f64) -> String {
     let digits = exponent.rem_euclid(3);
     let value = if exponent > 0 { 10_f64.powi(exponent) } else { 10_f64.powi(digits) };
     format!("{value} {unit}")
-}
-
-/// Text that stands in SVG as it is.
-pub fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! The report as one HTML page that needs nothing else, and its main chart as a picture of its own.
 
 use serde::Serialize;
-use tera::{Context, Tera};
 
-use super::chart::{Bar, bars, escaped, range};
+use super::chart::{Bar, bars, range};
 use super::data::{KernelTimes, ModelTimes, Report, Spread, State};
 use super::text::{Detail, Table, summary, tables};
+use crate::cli::page::{self, escaped};
 
 const PAGE: &str = include_str!("../../../templates/bench/latency.html.tera");
 /// Colours of charts, in light and in dark.
@@ -33,6 +33,7 @@ struct Shown {
 
 #[derive(Serialize)]
 struct Page<'a> {
+    page: &'static str,
     style: &'static str,
     summary: String,
     report: &'a Report,
@@ -46,12 +47,9 @@ struct Page<'a> {
 /// # Panics
 /// Never: the template is part of the program and a test renders it.
 pub fn html(report: &Report) -> String {
-    let mut tera = Tera::default();
-    // What a compiler or a processor calls itself may be anything; charts and styles are inserted as they are.
-    tera.autoescape_on(vec![".html"]);
-    tera.add_raw_template("latency.html", PAGE).expect("the template is well-formed");
-    let shown = |Table { title, note, words, headings, rows }| Shown { title, note, words, headings, rows };
-    let page = Page {
+    let table = |Table { title, note, words, headings, rows }| Shown { title, note, words, headings, rows };
+    let shown = Page {
+        page: page::STYLE,
         style: STYLE,
         summary: summary(report),
         report,
@@ -61,10 +59,9 @@ pub fn html(report: &Report) -> String {
             .map(|kernel| draw(&kernel.title, &kernel_bars(report, kernel), report))
             .collect(),
         models: model_charts(report),
-        tables: tables(report, Detail::Full).into_iter().map(shown).collect(),
+        tables: tables(report, Detail::Full).into_iter().map(table).collect(),
     };
-    let context = Context::from_serialize(&page).expect("a page is a structure with names");
-    tera.render("latency.html", &context).expect("the template knows its context")
+    page::render(PAGE, &shown)
 }
 
 fn draw(title: &str, drawn: &[Bar], report: &Report) -> Drawn {

@@ -1,4 +1,5 @@
-//! The result as JSON: `model`, `simulator`, `monitors`, `synapses`, `final`, `timing`, `kernels`.
+//! The result as JSON: `model`, `simulator`, `monitors`, `synapses`, `final`, `timing`, `kernels`, and
+//! `profile` if one was asked for.
 //!
 //! Recorded values are `[element][time]`. Floats are the shortest text that reads back to the same bits, with the sign
 //! of zero; what is not finite is `null`. Values are written from where they are, without a second copy.
@@ -57,6 +58,9 @@ impl Serialize for Document<'_> {
         map.serialize_entry("final", &FinalState(result))?;
         map.serialize_entry("timing", &result.timing)?;
         map.serialize_entry("kernels", &result.kernels)?;
+        if let Some(profile) = &result.profile {
+            map.serialize_entry("profile", profile)?;
+        }
         map.end()
     }
 }

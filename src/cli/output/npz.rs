@@ -15,7 +15,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::json::{FinalState, SIMULATOR, in_order};
-use super::result::{KernelReport, MonitorData, Recorded, RunResult, Timing};
+use super::result::{KernelReport, MonitorData, Profile, Recorded, RunResult, Timing};
 use super::{OutputError, file};
 use crate::runtime::archive;
 use crate::runtime::npy::Dtype;
@@ -46,6 +46,7 @@ pub fn write_run_file(result: &RunResult, directory: &Path) -> Result<(), Output
         final_state: FinalState(result),
         timing: &result.timing,
         kernels: &result.kernels,
+        profile: result.profile.as_ref(),
     };
     file::write_whole(&directory.join(RUN_FILE), |writer| {
         serde_json::to_writer(&mut *writer, &summary)?;
@@ -66,6 +67,8 @@ struct RunFile<'a> {
     final_state: FinalState<'a>,
     timing: &'a Timing,
     kernels: &'a [KernelReport],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<&'a Profile>,
 }
 
 #[derive(Serialize)]

@@ -28,6 +28,44 @@ pub struct RunResult {
     pub timing: Timing,
     /// The kernels that ran at every step.
     pub kernels: Vec<KernelReport>,
+    /// How long objects and kernels took, if that was measured.
+    pub profile: Option<Profile>,
+}
+
+/// How long the steps of a run took, and what in them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Profile {
+    /// How many steps there were of the shortest kind.
+    pub steps: u64,
+    /// How long all of them took, in seconds.
+    pub seconds: f64,
+    /// How long the kernels in them took; the rest is the host's.
+    pub kernel_seconds: f64,
+    /// The objects of the schedule, the most expensive first.
+    pub objects: Vec<ProfileRow>,
+    /// The kernels, the most expensive first.
+    pub kernels: Vec<ProfileRow>,
+}
+
+/// How long an object or a kernel took.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ProfileRow {
+    /// Its name.
+    pub name: String,
+    /// How often it ran.
+    pub calls: u64,
+    /// How long, in seconds.
+    pub seconds: f64,
+    /// Nanoseconds a call.
+    pub ns_per_call: f64,
+    /// Nanoseconds a step.
+    pub ns_per_step: f64,
+    /// Of a kernel: what ran it in the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runs_on: Option<&'static str>,
+    /// Of a kernel: why no optimised code has run it, if none has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What one monitor recorded.
