@@ -283,3 +283,73 @@ fn operations_and_changes_of_many_askers_are_all_seen_to() {
     let times: Vec<f64> = calls.lock().expect("no panic").iter().map(|t| (t * 1e6).round() / 1e3).collect();
     assert_eq!(times, [0.0, 1.0, 2.0, 3.0, 4.0]);
 }
+
+#[test]
+fn clocks_that_come_and_go_leave_the_others_alone() {
+    let made = |operation: Option<&str>, monitor: Option<&str>| {
+        let mut cells = NeuronGroup::new("cells", 2, "dv/dt = 1/ms : 1").method("euler");
+        if let Some(dt) = operation {
+            cells = cells.run_regularly("v = v", dt);
+        }
+        let model = Model::new().group(cells);
+        match monitor {
+            Some(dt) => model.monitor(Monitor::state("m", "cells", &["v"]).dt(dt)),
+            None => model,
+        }
+    };
+    for (old, new, expected) in [
+        (made(Some("3*ms"), Some("7*ms")), made(None, Some("7*ms")), "state kept"),
+        (made(None, Some("7*ms")), made(Some("3*ms"), Some("7*ms")), "state kept"),
+        (made(None, None), made(None, Some("7*ms")), "state kept; new: m"),
+    ] {
+        let (said, mut network) = taken(old, new).expect(expected);
+        assert_eq!(said, expected);
+        network.run_for("30*ms").expect("a run");
+        let times: Vec<f64> =
+            network.states("m").expect("a monitor").t.iter().map(|t| (t * 1e4).round() / 10.0).collect();
+        assert!(times.ends_with(&[21.0, 28.0, 35.0, 42.0, 49.0]), "{times:?}");
+    }
+}
+
+#[test]
+fn what_is_on_its_way_and_does_not_fit_is_refused() {
+    let made = |source: &str, dt: &str| {
+        let cells = NeuronGroup::new("cells", 3, "v : 1").threshold("v > 1").reset("v = 0");
+        let many = NeuronGroup::new("many", 100, "v : 1").threshold("v > 1").reset("v = 0");
+        let synapses =
+            Synapses::new("S", source, "cells", "").on_pre("v_post += 1").connect(Connect::pairs(&[0], &[1]));
+        Model::new()
+            .dt(dt)
+            .group(cells)
+            .group(many)
+            .synapses(synapses.init("pre.delay", "50*ms"))
+            .init("many", "v", "2")
+    };
+    let mut live = LiveNetwork::new(made("many", "0.1*ms"), Options::interpreted()).expect("a model");
+    live.run_for("5*ms").expect("a run");
+    for (model, expected) in [(made("many", "0.05*ms"), "spikes are on their way"), (made("cells", "0.1*ms"), "state")]
+    {
+        let asked = live.remote().ask(Change::model(model));
+        live.attend_all();
+        let said = asked.wait().expect_err(expected).to_string();
+        assert!(said.contains(expected), "{said}");
+    }
+    live.run_for("60*ms").expect("it goes on");
+    let remote = live.remote();
+    drop(live);
+    assert!(matches!(remote.ask(Change::Revert(None)).wait(), Err(Refused::Ended)));
+}
+
+#[test]
+fn what_is_driven_by_events_begins_when_it_is_added() {
+    let made = |equations: &str| {
+        let cells =
+            NeuronGroup::new("cells", 2, "dv/dt = 1/(10*ms) : 1").threshold("v > 1").reset("v = 0").method("euler");
+        let synapses = Synapses::new("S", "cells", "cells", equations).on_pre("w += 1").connect(Connect::targets("i"));
+        Model::new().group(cells).synapses(synapses.init("w", "0"))
+    };
+    let (said, mut new) = taken(made("w : 1"), made("w : 1\ndx/dt = -x/(10*ms) : 1 (event-driven)")).expect("a state");
+    assert!(said.contains("S.x"), "{said}");
+    let last = new.evaluate("S", "lastupdate", None).expect("a variable");
+    assert!(last.iter().all(|t| (t - 0.02).abs() < 1e-9), "{last:?}");
+}

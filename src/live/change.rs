@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::diag::{Diagnostic, Diagnostics, Text};
-use crate::network::{AnyGroup, Error, Model, Value};
+use crate::network::{AnyGroup, Error, Model, Run};
 
 /// Something to change about a model that runs. The texts are those of a model file.
 #[derive(Clone, Debug)]
@@ -38,8 +38,8 @@ pub enum Change {
         /// The statements.
         text: Text,
     },
-    /// The whole model.
-    Model(Box<Model>),
+    /// The whole model, and the runs that are planned for it, if they change.
+    Model(Box<Model>, Option<Vec<Run>>),
     /// Back to what a change has changed, or to an older version, by its number.
     Revert(Option<usize>),
 }
@@ -68,13 +68,13 @@ impl Change {
 
     /// Another model.
     pub fn model(model: Model) -> Change {
-        Change::Model(Box::new(model))
+        Change::Model(Box::new(model), None)
     }
 
     /// The model with the change made; going back is not for a model alone.
     pub(super) fn applied(&self, model: &Model) -> Result<Model, Error> {
         let mut model = match self {
-            Change::Model(model) => return Ok((**model).clone()),
+            Change::Model(model, _) => return Ok((**model).clone()),
             _ => model.clone(),
         };
         match self {
@@ -82,7 +82,7 @@ impl Change {
             Change::Threshold { of, text } => neurons(&mut model, of, text)?.threshold = Some(text.clone()),
             Change::Reset { of, text } => neurons(&mut model, of, text)?.reset = Some(text.clone()),
             Change::Pathway { of, pathway, text } => *code(&mut model, of, pathway, text)? = text.clone(),
-            Change::Model(_) | Change::Revert(_) => {}
+            Change::Model(..) | Change::Revert(_) => {}
         }
         Ok(model)
     }
@@ -95,7 +95,7 @@ impl fmt::Display for Change {
             Change::Threshold { of, .. } => write!(f, "threshold of {of}"),
             Change::Reset { of, .. } => write!(f, "reset of {of}"),
             Change::Pathway { of, pathway, .. } => write!(f, "{pathway} of {of}"),
-            Change::Model(_) => f.write_str("model"),
+            Change::Model(..) => f.write_str("model"),
             Change::Revert(None) => f.write_str("back by one"),
             Change::Revert(Some(number)) => write!(f, "back to version {number}"),
         }
@@ -134,64 +134,5 @@ fn code<'m>(model: &'m mut Model, name: &str, pathway: &str, text: &Text) -> Res
     match pathways.iter().position(|p| p.name.as_str() == pathway) {
         Some(at) => Ok(&mut pathways[at].code),
         None => Err(unknown(text, "pathway", pathway, pathways.iter().map(|p| p.name.as_str()))),
-    }
-}
-
-/// What is not the same in two forms of a model, in words such as `reset of cells`. Where texts stand in their files does
-/// not count.
-pub fn differences(old: &Model, new: &Model) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut note = |differs: bool, what: String| {
-        if differs {
-            found.push(what);
-        }
-    };
-    note(words(&old.dt) != words(&new.dt), "step".to_string());
-    note(old.seed != new.seed, "seed".to_string());
-    for (name, value) in &new.constants {
-        let before = old.constants.iter().find(|(other, _)| other == name);
-        note(before.is_none_or(|(_, before)| words(before) != words(value)), name.clone());
-    }
-    for group in &new.groups {
-        let name = group.name();
-        match (old.find_group(name), group) {
-            (None, _) => note(true, format!("group {name}")),
-            (Some(AnyGroup::Neurons(old)), AnyGroup::Neurons(new)) => {
-                let (a, b) = (&old.text, &new.text);
-                let optional = |text: &Option<Text>| text.as_ref().map(|text| text.as_str().to_string());
-                note(a.equations.as_str() != b.equations.as_str(), format!("equations of {name}"));
-                note(optional(&a.threshold) != optional(&b.threshold), format!("threshold of {name}"));
-                note(optional(&a.reset) != optional(&b.reset), format!("reset of {name}"));
-                note(optional(&a.refractory) != optional(&b.refractory), format!("refractoriness of {name}"));
-                note(optional(&a.method) != optional(&b.method), format!("method of {name}"));
-                note(a.n != b.n, format!("number of {name}"));
-            }
-            _ => {}
-        }
-    }
-    for synapses in &new.synapses {
-        let name = &synapses.text.name;
-        let Some(before) = old.synapses.iter().find(|other| other.text.name == *name) else {
-            note(true, format!("synapses {name}"));
-            continue;
-        };
-        note(before.text.equations.as_str() != synapses.text.equations.as_str(), format!("equations of {name}"));
-        for pathway in &synapses.text.pathways {
-            let pathway_name = pathway.name.as_str();
-            let before = before.text.pathways.iter().find(|other| other.name.as_str() == pathway_name);
-            let differs = before.is_none_or(|before| before.code.as_str() != pathway.code.as_str());
-            note(differs, format!("{pathway_name} of {name}"));
-        }
-    }
-    for monitor in &new.monitors {
-        note(!old.monitors.iter().any(|other| other.name == monitor.name), format!("monitor {}", monitor.name));
-    }
-    found
-}
-
-fn words(value: &Value) -> String {
-    match value {
-        Value::Number(value, _) => value.as_f64().to_string(),
-        Value::Expression(text) => text.as_str().trim().to_string(),
     }
 }

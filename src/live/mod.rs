@@ -26,7 +26,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-pub use self::change::{Change, differences};
+pub use self::change::Change;
 use crate::engine::Options;
 use crate::network::{self, Ending, Error, Model, Network, Run, TakenOver};
 
@@ -37,6 +37,8 @@ pub struct Version {
     pub what: String,
     /// The model.
     pub model: Arc<Model>,
+    /// The runs that are planned for it.
+    pub runs: Arc<Vec<Run>>,
     /// From when on it ran, in seconds of the simulation.
     pub t_seconds: f64,
     /// The version that going back from it leads to.
@@ -152,9 +154,7 @@ impl Remote {
 /// A changed model in memory, whose kernels are still being made.
 struct Coming {
     network: Network,
-    model: Arc<Model>,
-    /// The version that going back from it leads to.
-    before: usize,
+    version: Version,
     request: Request,
 }
 
@@ -165,9 +165,7 @@ pub struct LiveNetwork {
     /// The version that runs.
     current: usize,
     options: Options,
-    /// The runs that are planned for the model.
-    runs: Vec<Run>,
-    remote: Remote,
+    remote: Closing,
     coming: Option<Coming>,
 }
 
@@ -191,15 +189,19 @@ impl LiveNetwork {
         }
         let wake = Arc::new(AtomicBool::new(false));
         network.set_stop_flag(wake.clone());
-        let version =
-            Version { what: "start".to_string(), model: Arc::new(model), t_seconds: network.t_seconds(), before: 0 };
+        let version = Version {
+            what: "start".to_string(),
+            model: Arc::new(model),
+            runs: Arc::default(),
+            t_seconds: network.t_seconds(),
+            before: 0,
+        };
         Ok(LiveNetwork {
             network,
             versions: vec![version],
             current: 0,
             options: Options { wake: Some(wake.clone()), head_start: Default::default(), ..options },
-            runs: Vec::new(),
-            remote: Remote { inbox: Arc::default(), wake, stop: Arc::default() },
+            remote: Closing(Remote { inbox: Arc::default(), wake, stop: Arc::default() }),
             coming: None,
         })
     }
@@ -207,13 +209,13 @@ impl LiveNetwork {
     /// Plans runs; a change of the whole model may bring others.
     #[must_use]
     pub fn planned(mut self, runs: Vec<Run>) -> LiveNetwork {
-        self.runs = runs;
+        self.versions[self.current].runs = Arc::new(runs);
         self
     }
 
     /// Asks for changes from elsewhere.
     pub fn remote(&self) -> Remote {
-        self.remote.clone()
+        self.remote.0.clone()
     }
 
     /// The network that runs now.
@@ -228,10 +230,11 @@ impl LiveNetwork {
 
     /// The network that runs now, to keep. What is being changed, and what is asked for from here on, is refused.
     pub fn into_network(self) -> Network {
-        let mut inbox = self.remote.inbox();
-        inbox.is_closed = true;
-        inbox.requests.clear();
-        drop(inbox);
+        drop(self.remote);
+        if let Some(mut coming) = self.coming {
+            // Nobody waits for its kernels.
+            coming.network.abandon_code();
+        }
         self.network
     }
 
@@ -265,7 +268,7 @@ impl LiveNetwork {
         loop {
             self.attend();
             look(&self.network);
-            if self.remote.stop.swap(false, Ordering::AcqRel) {
+            if self.remote.0.stop.swap(false, Ordering::AcqRel) {
                 return Ok(Ending::Stopped);
             }
             let left = end - self.network.t_seconds();
@@ -292,7 +295,7 @@ impl LiveNetwork {
     /// Makes the changes that were asked for, as far as their kernels are there; a run does so by itself.
     pub fn attend(&mut self) {
         // First, so that whoever asks from here on is heard in the next run.
-        self.remote.wake.store(false, Ordering::Release);
+        self.remote.0.wake.swap(false, Ordering::AcqRel);
         loop {
             match self.coming.take() {
                 Some(mut coming) => match coming.network.has_code() {
@@ -304,9 +307,9 @@ impl LiveNetwork {
                     Err(error) => answer(&coming.request, Err(error.into())),
                 },
                 None => {
-                    let Some(request) = self.remote.next() else { return };
+                    let Some(request) = self.remote.0.next() else { return };
                     match self.changed(&request.change) {
-                        Ok((model, before, network)) => self.coming = Some(Coming { network, model, before, request }),
+                        Ok((version, network)) => self.coming = Some(Coming { network, version, request }),
                         Err(refused) => answer(&request, Err(refused)),
                     }
                 }
@@ -324,38 +327,61 @@ impl LiveNetwork {
     }
 
     /// The changed model, in memory beside the one that runs.
-    fn changed(&self, change: &Change) -> Result<(Arc<Model>, usize, Network), Refused> {
+    fn changed(&self, change: &Change) -> Result<(Version, Network), Refused> {
         let current = &self.versions[self.current];
-        let (model, before) = match change {
+        let what = change.to_string();
+        let t_seconds = self.network.t_seconds();
+        let version = match change {
             Change::Revert(number) => {
                 let number = number.unwrap_or(current.before);
                 let version = self.versions.get(number).ok_or(Refused::NoVersion(number))?;
-                (version.model.clone(), version.before)
+                Version { what, t_seconds, ..version.clone() }
             }
-            change => (Arc::new(change.applied(&current.model)?), self.current),
+            change => {
+                let runs = match change {
+                    Change::Model(_, Some(runs)) => Arc::new(runs.clone()),
+                    _ => current.runs.clone(),
+                };
+                let model = Arc::new(change.applied(&current.model)?);
+                Version { what, model, runs, t_seconds, before: self.current }
+            }
         };
-        let checked = match network::check(&model, &self.runs)? {
+        let checked = match network::check(&version.model, &version.runs)? {
             (Some(checked), _) => checked,
             (None, diagnostics) => return Err(Error::Model(diagnostics).into()),
         };
         let mut network = Network::beside(checked, self.options.clone(), &self.network)?;
-        network.set_stop_flag(self.remote.wake.clone());
-        Ok((model, before, network))
+        network.set_stop_flag(self.remote.0.wake.clone());
+        Ok((version, network))
     }
 
     fn swap(&mut self, coming: Coming) {
-        let Coming { mut network, model, before, request } = coming;
+        let Coming { mut network, version, request } = coming;
         match network.take_over(&mut self.network) {
             Ok(taken) => {
-                self.network = network;
-                let (what, t_seconds) = (request.change.to_string(), self.network.t_seconds());
-                self.versions.push(Version { what: what.clone(), model, t_seconds, before });
+                let old = std::mem::replace(&mut self.network, network);
+                // Its kernels may still be compiled, for which no run waits.
+                old.cancel_code();
+                drop(std::thread::Builder::new().spawn(move || drop(old)));
+                let (what, t_seconds) = (version.what.clone(), self.network.t_seconds());
+                self.versions.push(Version { t_seconds, ..version });
                 self.current = self.versions.len() - 1;
                 let took = request.asked.elapsed();
                 answer(&request, Ok(Swapped { what, version: self.current, t_seconds, took, taken }));
             }
             Err(error) => answer(&request, Err(error.into())),
         }
+    }
+}
+
+/// Refuses what is asked for once the network is gone, however it went.
+struct Closing(Remote);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let mut inbox = self.0.inbox();
+        inbox.is_closed = true;
+        inbox.requests.clear();
     }
 }
 

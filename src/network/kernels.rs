@@ -87,6 +87,11 @@ impl Network {
         Ok(())
     }
 
+    /// No code is made any more, since nobody waits for it.
+    pub(crate) fn cancel_code(&self) {
+        self.engine.cancel();
+    }
+
     /// How many steps of the model have passed.
     pub(crate) fn steps(&self) -> u64 {
         self.memory.clocks.first().map_or(0, |clock| clock.step() as u64)

@@ -139,7 +139,11 @@ impl Network {
                         population.group.name,
                         clock.t_seconds()
                     );
-                    self.warnings.push(Diagnostic { severity: Severity::Warning, ..Diagnostic::unlocated(message) });
+                    let warning = Diagnostic { severity: Severity::Warning, ..Diagnostic::unlocated(message) };
+                    // A run that goes on begins again and again.
+                    if !self.warnings.0.contains(&warning) {
+                        self.warnings.push(warning);
+                    }
                 }
             }
             population.choose_linked_cells(&mut diagnostics);

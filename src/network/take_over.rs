@@ -15,7 +15,7 @@ use super::error::Error;
 use super::instantiate::instantiate_beside;
 use super::monitor::{Column, Columns, Origin};
 use super::state::{RandomState, Reader, State};
-use super::synapses::wiring::Pairs;
+use super::synapses::wiring::{Pairs, Wiring};
 use super::{Action, Network, Scheduled};
 use crate::engine::Options;
 use crate::runtime::clock::Clock;
@@ -134,14 +134,24 @@ impl Network {
         };
         self.set_profiling(old.is_profiling);
         self.take_operations(old);
-        self.warnings.extend(std::mem::take(&mut old.warnings));
+        let told = std::mem::take(&mut old.warnings).0;
+        self.warnings
+            .0
+            .extend(told.into_iter().filter(|warning| !self.warnings.0.contains(warning)).collect::<Vec<_>>());
         Ok(taken)
     }
 
     /// Whether synapses of the same names are as many: those of a network [beside](Network::beside) another are the same.
     fn has_synapses_of(&self, old: &Network) -> bool {
-        let counts = old.synapse_counts();
-        self.synapse_counts().iter().all(|(name, n)| counts.get(name).is_none_or(|other| other == n))
+        self.memory.populations.iter().all(|own| {
+            let Some(wiring) = &own.wiring else { return true };
+            let Some(other) = old.memory.populations.iter().find(|p| p.group.name == own.group.name) else {
+                return true;
+            };
+            let Some(theirs) = &other.wiring else { return false };
+            let ends = |wiring: &Wiring| [wiring.source, wiring.target].map(|end| (end.start, end.stop, end.is_part));
+            own.n() == other.n() && ends(wiring) == ends(theirs)
+        })
     }
 
     /// Delays may have been changed while it ran.
@@ -158,7 +168,8 @@ impl Network {
         let (mut known, mut gone) = (Vec::new(), Vec::new());
         for new in &mut self.event_monitors {
             let Some(old) = old.event_monitors.iter_mut().find(|m| m.name == new.name) else { continue };
-            let goes_on = new.count.len() == old.count.len() && same_types(&new.variables, &old.variables);
+            let is_same = (&new.source_name, new.event, new.record) == (&old.source_name, old.event, old.record);
+            let goes_on = is_same && new.count.len() == old.count.len() && same_types(&new.variables, &old.variables);
             known.push((new.name.clone(), goes_on));
             if goes_on {
                 let rows = old.t.len();
@@ -169,7 +180,8 @@ impl Network {
         }
         for new in &mut self.state_monitors {
             let Some(old) = old.state_monitors.iter_mut().find(|m| m.name == new.name) else { continue };
-            let goes_on = new.record.len() == old.record.len() && same_types(&new.variables, &old.variables);
+            let is_same = (&new.source_name, &new.record) == (&old.source_name, &old.record);
+            let goes_on = is_same && same_types(&new.variables, &old.variables);
             known.push((new.name.clone(), goes_on));
             if goes_on {
                 let rows = old.t.len() * new.record.len();
@@ -179,8 +191,11 @@ impl Network {
         }
         for new in &mut self.rate_monitors {
             let Some(old) = old.rate_monitors.iter_mut().find(|m| m.name == new.name) else { continue };
-            known.push((new.name.clone(), true));
-            new.set(std::mem::take(&mut old.t), std::mem::take(&mut old.rate));
+            let goes_on = new.source_name == old.source_name;
+            known.push((new.name.clone(), goes_on));
+            if goes_on {
+                new.set(std::mem::take(&mut old.t), std::mem::take(&mut old.rate));
+            }
         }
         let is_known = |name: &&String| known.iter().any(|(known, _)| known == *name);
         gone.extend(old.monitor_names.iter().filter(|name| !self.monitor_names.contains(name)).cloned());
@@ -306,15 +321,26 @@ impl<'a> Adapter<'a> {
             return Ok(own.clone());
         }
         let t_seconds = t.first().copied().unwrap_or(0.0);
+        let is_known = |dt_seconds: f64| dts.iter().position(|dt| dt.to_bits() == dt_seconds.to_bits());
+        let is_underway = |(name, array): (&String, &TypedArray)| {
+            matches!(part(name), Part::Pathway(_)) && name.ends_with("/numbers") && !array.elements().is_empty()
+        };
+        if self.given.iter().any(is_underway) && clocks.iter().any(|clock| is_known(clock.dt_seconds()).is_none()) {
+            let reason = "spikes are on their way, whose steps are of another length now";
+            return Err(Error::State(reason.to_string()));
+        }
         let step = |(k, clock): (usize, &Clock)| {
             let dt_seconds = clock.dt_seconds();
-            let is_same = dts.get(k).is_some_and(|dt| dt.to_bits() == dt_seconds.to_bits()) && !clock.has_times();
-            if let Some(step) = steps.get(k).filter(|_| is_same) {
-                return Ok(*step);
+            let same = is_known(dt_seconds).filter(|_| !clock.has_times()).and_then(|k| steps.get(k));
+            match (same, clock.step_at(t_seconds)) {
+                (Some(step), _) => Ok(*step),
+                (None, Some(step)) => Ok(step),
+                // What has a step of its own begins with its next one.
+                (None, None) if k > 0 => Ok((t_seconds / dt_seconds).ceil() as i64),
+                (None, None) => Err(Error::State(format!(
+                    "the time is {t_seconds} s, which is no whole number of steps of {dt_seconds} s"
+                ))),
             }
-            clock.step_at(t_seconds).ok_or_else(|| {
-                Error::State(format!("the time is {t_seconds} s, which is no whole number of steps of {dt_seconds} s"))
-            })
         };
         let steps = clocks.iter().enumerate().map(step).collect::<Result<Vec<i64>, Error>>()?;
         Ok(TypedArray::new(vec![steps.len()], steps))
@@ -322,6 +348,9 @@ impl<'a> Adapter<'a> {
 
     fn of_group(&self, name: &str, group: &str, own: &TypedArray, taken: &mut TakenOver) -> Result<TypedArray, Error> {
         let known = shown(name);
+        if self.is_given(name, group) {
+            return Ok(own.clone());
+        }
         // Synapses come with the state; there may be more or fewer.
         let pairs = format!("groups/{group}/j");
         let synapses = Self::len(self.fresh, &pairs).zip(Self::len(self.given, &pairs));
@@ -334,6 +363,13 @@ impl<'a> Adapter<'a> {
             taken.anew.extend(known);
         } else if self.is_known(group) {
             taken.added.extend(known);
+            // What is driven by events begins now.
+            if name.ends_with("/lastupdate")
+                && let Some(Elements::F64(t)) = self.given.get("t").map(TypedArray::elements)
+            {
+                let n = synapses.map_or(own.elements().len(), |(_, there)| there);
+                return Ok(TypedArray::new(vec![n], vec![t.first().copied().unwrap_or(0.0); n]));
+            }
         }
         let Some((here, there)) = synapses.filter(|(here, there)| here != there && own.elements().len() == *here)
         else {
@@ -345,6 +381,13 @@ impl<'a> Adapter<'a> {
                 "`{name}` is new, with a value for each of {here} synapses, of which there are {there}: give the model a seed"
             ))
         })
+    }
+
+    /// Rates of a Poisson group are the model's, not its state.
+    fn is_given(&self, name: &str, group: &str) -> bool {
+        let populations = &self.network.memory.populations;
+        let found = populations.iter().find(|population| population.group.name == group);
+        name.ends_with("/rates") && found.is_some_and(|p| !p.has_equations && p.spikes.is_none() && !p.is_synapses())
     }
 
     fn is_known(&self, group: &str) -> bool {

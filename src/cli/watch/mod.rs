@@ -4,6 +4,8 @@
 //! in one line what came of it; the run goes on meanwhile. On a terminal, a line below shows how fast the run is, how
 //! often cells spike, and what the kernels run on.
 
+pub mod edits;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
@@ -18,17 +20,19 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{EventKind, RecursiveMode, Watcher};
+use toml::Table;
 
-use super::args::{Changes, Run};
-use super::failure::Failure;
-use super::load::{Loaded, load_text};
-use super::output::format::{counted, duration, simulated};
-use super::report::{self, Stopwatch};
-use super::run;
-use super::say;
-use crate::diag::{Diagnostics, File};
+use self::edits::{Edits, edits};
+use crate::cli::args::{Changes, Run};
+use crate::cli::failure::Failure;
+use crate::cli::load::{Loaded, load_text};
+use crate::cli::output::format::{counted, duration, simulated};
+use crate::cli::report::{self, Stopwatch};
+use crate::cli::run;
+use crate::cli::say;
+use crate::diag::{Diagnostic, Diagnostics, File};
 use crate::engine::RunsOn;
-use crate::live::{Change, LiveNetwork, Refused, Remote, Swapped, differences};
+use crate::live::{Change, LiveNetwork, Refused, Remote, Swapped};
 use crate::model::file;
 use crate::network::{self, Ending, Model, Network};
 
@@ -38,6 +42,7 @@ const REDRAW: Duration = Duration::from_millis(250);
 /// Runs; `Ok(false)` if it was interrupted.
 pub fn watch(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let format = run::plot_format(arguments.plot.as_deref())?;
+    refuse(arguments)?;
     let options = run::run_options(arguments)?.begin();
     let text = file::read(&arguments.model)?;
     options.expect(text.text.as_bytes());
@@ -50,7 +55,7 @@ pub fn watch(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let parsed = Instant::now();
     let (model, runs) = network::from_file(&file, &mut Diagnostics::default());
     let network = Network::from_checked(checked, options.clone())?;
-    let mut live = LiveNetwork::of(model.clone(), network, options)?.planned(runs);
+    let mut live = LiveNetwork::of(model, network, options)?.planned(runs);
     let prepared = Instant::now();
     let screen = Screen::new(!arguments.quiet && std::io::stderr().is_terminal());
     let watched = Watched { path: &arguments.model, changes: &arguments.changes, screen: &screen };
@@ -65,16 +70,16 @@ pub fn watch(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let is_over = AtomicBool::new(false);
     let (ending, mut network) = thread::scope(|scope| {
         let editing = remote.clone();
-        let editor = scope.spawn(move || watched.follow(&saves, content, model, &editing));
+        let editor = scope.spawn(move || watched.follow(&saves, content, &editing));
         let clock = scope.spawn(|| {
             while screen.is_shown() && !is_over.load(Ordering::Acquire) {
                 thread::park_timeout(REDRAW);
                 remote.wake();
             }
         });
+        let over = Over(&is_over, clock.thread().clone());
         let ending = run_all(&mut live, &screen);
-        is_over.store(true, Ordering::Release);
-        clock.thread().unpark();
+        drop(over);
         // Nobody hears of further saves, and what was asked for and is not there yet is refused.
         drop(watcher);
         let network = live.into_network();
@@ -88,6 +93,11 @@ pub fn watch(arguments: &Run, start: Instant) -> Result<bool, Failure> {
         network.abandon_code();
     }
     network.finish()?;
+    let is_new = |warning: &Diagnostic| !warnings.0.contains(warning);
+    let news = Diagnostics(network.warnings().0.iter().filter(|warning| is_new(warning)).cloned().collect());
+    if !news.0.is_empty() {
+        say::problem(&news.to_string());
+    }
     for warning in network.engine_warnings() {
         say::warning(warning);
     }
@@ -95,7 +105,33 @@ pub fn watch(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let with_state = arguments.json.is_some() || arguments.out.is_some();
     let result = report::result(name, &mut network, Stopwatch { start, parsed, prepared, finished }, with_state);
     run::write(&result, arguments, format)?;
+    if !is_complete {
+        say::problem("interrupted: results are those up to the last whole step");
+    }
     Ok(is_complete)
+}
+
+/// What a run can do and a watched one cannot.
+fn refuse(arguments: &Run) -> Result<(), Failure> {
+    let given = [
+        ("--load-state", arguments.load_state.is_some()),
+        ("--save-state", arguments.save_state.is_some()),
+        ("--profile", arguments.profile),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => Err(Failure::Usage(format!("`{option}` is for `saltus run`, not for `saltus watch`"))),
+        None => Ok(()),
+    }
+}
+
+/// Tells the thread that draws that it is over, also where something panics.
+struct Over<'a>(&'a AtomicBool, thread::Thread);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+        self.1.unpark();
+    }
 }
 
 fn run_all(live: &mut LiveNetwork, screen: &Screen) -> Result<Ending, network::Error> {
@@ -150,7 +186,9 @@ struct Watched<'a> {
 
 impl Watched<'_> {
     /// Makes a change of each save.
-    fn follow(&self, saves: &Receiver<Instant>, mut content: String, mut model: Model, remote: &Remote) {
+    fn follow(&self, saves: &Receiver<Instant>, mut content: String, remote: &Remote) {
+        // What runs; the first text was a model, and so it is a table.
+        let mut running: Table = toml::from_str(&content).unwrap_or_default();
         while let Ok(mut saved) = saves.recv() {
             // Who saves twice in a row means the last one.
             while let Ok(later) = saves.try_recv() {
@@ -167,19 +205,22 @@ impl Watched<'_> {
                 continue;
             }
             content.clone_from(&text.text);
-            let Some(changed) = self.changed(text) else { continue };
-            let differences = differences(&model, &changed);
-            if differences.is_empty() {
-                self.screen.say("nothing that runs has changed");
+            let Some((model, runs)) = self.changed(text) else { continue };
+            let edited: Table = toml::from_str(&content).unwrap_or_default();
+            let Edits { now, later } = edits(&running, &edited);
+            let next =
+                if later.is_empty() { String::new() } else { format!("; {}: for the next run", later.join(", ")) };
+            if now.is_empty() {
+                self.screen.say(&format!("nothing that runs has changed{next}"));
                 continue;
             }
-            let what = differences.join(", ");
-            match remote.ask(Change::model(changed.clone())).wait() {
+            let what = now.join(", ");
+            match remote.ask(Change::Model(Box::new(model), Some(runs))).wait() {
                 Ok(Swapped { t_seconds, taken, .. }) => {
                     let took = duration(saved.elapsed().as_secs_f64());
                     let at = simulated(t_seconds);
-                    self.screen.say(&format!("{what}: swapped in {took} at t = {at}; {taken}"));
-                    model = changed;
+                    self.screen.say(&format!("{what}: swapped in {took} at t = {at}; {taken}{next}"));
+                    running = edited;
                 }
                 Err(Refused::Ended) => return,
                 Err(refused) => self.screen.say(&format!("{what}: not swapped; the run goes on as it was\n{refused}")),
@@ -188,7 +229,7 @@ impl Watched<'_> {
     }
 
     /// The model as the file says it now; none after saying what is wrong.
-    fn changed(&self, text: Arc<File>) -> Option<Model> {
+    fn changed(&self, text: Arc<File>) -> Option<(Model, Vec<network::Run>)> {
         let loaded = match load_text(text, self.changes) {
             Ok(loaded) => loaded,
             Err(failure) => {
@@ -199,7 +240,7 @@ impl Watched<'_> {
         if !loaded.warnings.0.is_empty() {
             self.screen.say(&loaded.warnings.to_string());
         }
-        Some(network::from_file(&loaded.file, &mut Diagnostics::default()).0)
+        Some(network::from_file(&loaded.file, &mut Diagnostics::default()))
     }
 }
 
