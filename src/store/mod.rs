@@ -487,12 +487,13 @@ impl Drop for Store {
 /// Puts an entry in its place; false if that is taken.
 fn publish(root: &Directory, artifact: &Artifact) -> io::Result<bool> {
     let temporary = root.child(TEMPORARY, true).map_err(directory::Error::into_io)?;
-    let shelf = shelf::open(root, &artifact.kernel, true).map_err(directory::Error::into_io)?;
     temporary.remove_abandoned();
     let name = temporary.write_new(artifact.bytes())?;
-    let published = temporary.move_new(&name, &shelf, &shelf::file_name(&artifact.key));
+    // Only now: writing takes long enough for a sweep to come by, which removes empty folders.
+    let shelf = shelf::open(root, &artifact.kernel, true).map_err(directory::Error::into_io);
+    let published = shelf.and_then(|shelf| Ok(temporary.move_new(&name, &shelf, &shelf::file_name(&artifact.key))?));
     if !matches!(published, Ok(true)) {
         temporary.remove(&name);
     }
-    Ok(published?)
+    published
 }
