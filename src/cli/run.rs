@@ -130,14 +130,7 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
         Some(path) => Some((network.store()?, path)),
         None => None,
     };
-    let is_new = |warning: &Diagnostic| !warnings.0.contains(warning);
-    let news = Diagnostics(network.warnings().0.iter().filter(|warning| is_new(warning)).cloned().collect());
-    if !news.0.is_empty() {
-        say::problem(&news.to_string());
-    }
-    for warning in network.engine_warnings() {
-        say::warning(warning);
-    }
+    tell_news(&network, &warnings);
     network.finish_stream()?;
     let model = file.name.as_ref().map(|n| n.as_str().to_string());
     let with_state = arguments.json.is_some() || arguments.out.is_some();
@@ -161,6 +154,18 @@ pub fn run(arguments: &Run, start: Instant) -> Result<bool, Failure> {
         say::problem("interrupted: results are those up to the last whole step");
     }
     Ok(is_complete)
+}
+
+/// Says what was odd in a run, besides what was told of the model before.
+pub(super) fn tell_news(network: &Network, told: &Diagnostics) {
+    let is_new = |warning: &&Diagnostic| !told.0.contains(warning);
+    let news = Diagnostics(network.warnings().0.iter().filter(is_new).cloned().collect());
+    if !news.0.is_empty() {
+        say::problem(&news.to_string());
+    }
+    for warning in network.engine_warnings() {
+        say::warning(warning);
+    }
 }
 
 /// A file that holds no state, or that of another model, was named by mistake.
@@ -212,7 +217,7 @@ fn run_all(network: &mut Network, progress: bool) -> Result<bool, network::Error
 }
 
 /// A compiler that was named on the command line and is none is a mistake there.
-fn refused_compiler(error: network::Error, machine: &Machine) -> Failure {
+pub(super) fn refused_compiler(error: network::Error, machine: &Machine) -> Failure {
     match error {
         network::Error::Engine(EngineError::Toolchain(
             error @ (ToolchainError::Missing { .. }

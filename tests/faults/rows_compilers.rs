@@ -307,6 +307,6 @@ pub fn child(job: &[String]) -> Option<ExitCode> {
 }
 
 #[allow(clippy::print_stderr, reason = "the row shows it")]
-fn complain(what: &str) {
+pub fn complain(what: &str) {
     eprintln!("{what}");
 }

@@ -13,6 +13,7 @@ use saltus::store::{Store, StoreOptions};
 use tempfile::TempDir;
 
 use crate::matrix::{Cases, Row, process};
+use crate::rows_compilers::complain;
 use crate::rows_runs::store_with;
 use crate::rows_store::REPLACEMENTS;
 use crate::runs::{
@@ -225,9 +226,4 @@ pub fn child(job: &[String]) -> Option<ExitCode> {
         complain(&format!("{outcome:?}"));
     }
     Some(ExitCode::from(if good { 0 } else { 2 }))
-}
-
-#[allow(clippy::print_stderr, reason = "the row shows it")]
-fn complain(what: &str) {
-    eprintln!("{what}");
 }

@@ -30,7 +30,7 @@ use crate::cli::output::format::{counted, duration, simulated};
 use crate::cli::report::{self, Stopwatch};
 use crate::cli::run;
 use crate::cli::say;
-use crate::diag::{Diagnostic, Diagnostics, File};
+use crate::diag::{Diagnostics, File};
 use crate::engine::RunsOn;
 use crate::live::{Change, LiveNetwork, Refused, Remote, Swapped};
 use crate::model::file;
@@ -87,20 +87,14 @@ pub fn watch(arguments: &Run, start: Instant) -> Result<bool, Failure> {
         (ending, network)
     });
     screen.clear();
-    let is_complete = ending? == Ending::Complete;
+    let refused = |error| run::refused_compiler(error, &arguments.machine);
+    let is_complete = ending.map_err(refused)? == Ending::Complete;
     let finished = Instant::now();
     if !is_complete {
         network.abandon_code();
     }
-    network.finish()?;
-    let is_new = |warning: &Diagnostic| !warnings.0.contains(warning);
-    let news = Diagnostics(network.warnings().0.iter().filter(|warning| is_new(warning)).cloned().collect());
-    if !news.0.is_empty() {
-        say::problem(&news.to_string());
-    }
-    for warning in network.engine_warnings() {
-        say::warning(warning);
-    }
+    network.finish().map_err(refused)?;
+    run::tell_news(&network, &warnings);
     let name = file.name.as_ref().map(|name| name.as_str().to_string());
     let with_state = arguments.json.is_some() || arguments.out.is_some();
     let result = report::result(name, &mut network, Stopwatch { start, parsed, prepared, finished }, with_state);
