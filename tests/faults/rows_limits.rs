@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::matrix::{Cases, Row};
 use crate::rows_answers::{QUESTIONS, asked};
 use crate::rows_crowd::{finished, kernels, results, saltus};
-use crate::runs::{PATHS, PATIENCE, broken_compiler, directory, ending, has_ended, installed, word};
+use crate::runs::{PATHS, PATIENCE, broken_compiler, directory, ending, has_ended, installed, open_copy, word};
 
 /// The rows.
 pub const ROWS: &[Row] = &[
@@ -119,11 +119,9 @@ fn threads(_: usize, cases: &mut Cases) {
     // Nobody else has this number, not even another one of these tests.
     let user = 20_000 + std::process::id() % 30_000;
     let at = directory();
-    fs::set_permissions(at.path(), Permissions::from_mode(0o755)).expect("changed");
-    // The tree of a checkout need not be open to others.
-    let program = at.path().join("program");
-    fs::copy(env!("CARGO_BIN_EXE_saltus"), &program).expect("copied");
+    let program = open_copy(Path::new(env!("CARGO_BIN_EXE_saltus")), at.path());
     let model = model(at.path(), 3);
+    fs::set_permissions(&model, Permissions::from_mode(0o644)).expect("changed");
     let expected = finished(run(at.path(), &model, "interpreter"), &at.path().join("json")).expect("a run");
     for limit in [1, 2, 3, 4, 5, 6, 8, 16] {
         for tier in ["auto", "compiled"] {

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::matrix::{Cases, Row, process};
 use crate::rows_store::{DAY, all, entry, half_made, made};
-use crate::runs::directory;
+use crate::runs::{directory, open_copy};
 use crate::stub::{files, get, keep, machine, open, recipe, with};
 
 /// The rows.
@@ -103,10 +103,7 @@ fn unmapped_user(_: usize, cases: &mut Cases) {
         return cases.not_here("needs root");
     }
     let at = directory();
-    fs::set_permissions(at.path(), Permissions::from_mode(0o755)).expect("changed");
-    // The tree of a checkout need not be open to others.
-    let program = at.path().join("program");
-    fs::copy(std::env::current_exe().expect("this program"), &program).expect("copied");
+    let program = open_copy(&std::env::current_exe().expect("this program"), at.path());
     let place = |name: &str| at.path().join(name);
     for name in ["own", "roots", "closed"] {
         fs::create_dir(place(name)).expect("a directory");

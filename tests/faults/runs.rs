@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use saltus::build::Env;
 use saltus::engine::{CacheChoice, Options, Origin, Tier};
@@ -25,7 +26,26 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A new directory, in memory where that is possible: a disk takes ten times as long.
 pub fn directory() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| TempDir::new()).expect("a directory")
+    let in_memory = is_fit("/dev/shm").then(|| tempfile::tempdir_in("/dev/shm").ok()).flatten();
+    in_memory.map_or_else(TempDir::new, Ok).expect("a directory")
+}
+
+/// Whether programs can be put into a place and started there: containers often have little memory for files.
+fn is_fit(place: &str) -> bool {
+    const ROOM: u64 = 1 << 30;
+    statvfs(place).is_ok_and(|found| {
+        found.f_bavail * found.f_frsize >= ROOM && !found.f_flag.contains(StatVfsMountFlags::NOEXEC)
+    })
+}
+
+/// A copy of a program in a directory, both of them open to everybody: the tree of a checkout need not be.
+pub fn open_copy(program: &Path, at: &Path) -> PathBuf {
+    let copy = at.join("program");
+    fs::copy(program, &copy).expect("copied");
+    for path in [at, &copy] {
+        fs::set_permissions(path, Permissions::from_mode(0o755)).expect("changed");
+    }
+    copy
 }
 
 /// A path as a word.
