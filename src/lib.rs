@@ -6,6 +6,7 @@ pub mod cli;
 pub mod diag;
 pub mod engine;
 pub mod expr;
+pub mod hosted;
 pub mod inspect;
 pub mod integrate;
 pub mod kernel;

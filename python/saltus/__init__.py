@@ -1,0 +1,10 @@
+"""Brian2 scripts on saltus: no wait for a compiler before the first time step.
+
+``import saltus; saltus.activate()`` before the first ``run`` lets everything that a script runs use saltus;
+``import saltus.auto`` does so at once; ``python -m saltus script.py`` runs a script that was not changed.
+"""
+
+from saltus._core import __version__
+from saltus.activation import activate, deactivate, is_active
+
+__all__ = ["__version__", "activate", "deactivate", "is_active"]

@@ -1,0 +1,126 @@
+"""Functions that statements call: those of the language, tables, random numbers, and what users wrote."""
+
+import numpy as np
+from brian2.core.functions import DEFAULT_FUNCTIONS, Function
+from brian2.input.binomial import BinomialFunction
+from brian2.input.timedarray import TimedArray, _find_K
+
+#: Functions of the language of models, by their names there, which are Brian2's.
+BUILTINS = (
+    "sin cos tan sinh cosh tanh exp log log10 expm1 log1p exprel sqrt ceil floor arcsin arccos arctan abs sign clip int "
+    "timestep rand randn poisson"
+).split()
+
+
+class Told(str):
+    """The implementation of a function as Brian2 keeps it, a text, with what it was made from."""
+
+    def __new__(cls, text, **what):
+        told = super().__new__(cls, text)
+        told.what = what
+        return told
+
+
+def _timed_array(values, dt, name):
+    def code(owner):
+        return Told(f"timed array {name}", values=values, dt=dt)
+
+    return code
+
+
+def _binomial(n, p, use_normal, name):
+    return Told(f"binomial {name}", n=n, p=p), {}
+
+
+def register(codeobj_class):
+    """Gives the functions of the language an implementation for this class."""
+    for name in BUILTINS:
+        function = DEFAULT_FUNCTIONS.get(name)
+        if function is not None:
+            function.implementations.add_implementation(codeobj_class, code=Told(name))
+    TimedArray.implementations[codeobj_class.class_name] = (_timed_array, _timed_array)
+    BinomialFunction.implementations[codeobj_class.class_name] = _binomial
+
+
+def _closed_over(function, *names):
+    """Values that a function closes over, by their names."""
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
+    return [cells[name].cell_contents for name in names]
+
+
+def _binomial_numbers(function):
+    sample = _closed_over(function.pyfunc, "sample_function")[0]
+    n, p = sample.__code__.co_freevars, sample.__closure__
+    cells = {name: cell.cell_contents for name, cell in zip(n, p)}
+    if "n" in cells:
+        return cells["n"], cells["p"]
+    # The normal approximation keeps the mean and the deviation only.
+    p = 1 - cells["scale"] ** 2 / cells["loc"]
+    return round(cells["loc"] / p), p
+
+
+def timed_array_arrays(name, array, owner):
+    """The arrays that code for a timed array reads, and what they are called there."""
+    steps = _find_K(owner.clock.dt_, array.dt)
+    values = np.ascontiguousarray(array.values, dtype=np.float64)
+    arrays = {
+        f"_{name}_epsilon": np.array([array.dt / steps]),
+        f"_{name}_steps": np.array([float(steps)]),
+        f"_{name}_last": np.array([float(len(values) - 1)]),
+        f"_{name}_values": values.ravel(),
+    }
+    if values.ndim == 2:
+        arrays[f"_{name}_columns"] = np.array([values.shape[1]], dtype=np.int64)
+    return arrays
+
+
+def builtin_name(function):
+    """The name of a function of the language, whatever it is called; None if it is none."""
+    for name in BUILTINS:
+        if DEFAULT_FUNCTIONS.get(name) is function:
+            return name
+    return None
+
+
+def _type_of(name):
+    return name if name in ("boolean", "integer") else "float"
+
+
+def meaning(name, function, codeobj, owner):
+    """What a function stands for in code, the arrays that it brings, and what evaluates it if no kernel does."""
+    builtin = builtin_name(function)
+    if builtin is not None:
+        return ("builtin", builtin), {}, None
+    if isinstance(function, TimedArray):
+        return ("timed", function.values.ndim == 2), timed_array_arrays(name, function, owner), None
+    if isinstance(function, BinomialFunction):
+        implementation = function.implementations[codeobj]
+        told = getattr(implementation.get_code(owner), "what", None)
+        n, p = (told["n"], told["p"]) if told else _binomial_numbers(function)
+        return ("binomial", int(n), float(p)), {}, None
+    arguments = [_type_of(kind) for kind in function._arg_types]
+    result = function._return_type if isinstance(function._return_type, str) else "float"
+    evaluate = _called_back(function, codeobj, owner)
+    return ("host", arguments, _type_of(result), not function.stateless), {}, evaluate
+
+
+def _called_back(function, codeobj, owner):
+    implementation = function.implementations["numpy"] if "numpy" in function.implementations._implementations else None
+    called = implementation.get_code(owner) if implementation is not None else function.pyfunc
+    kinds = function._arg_types
+
+    def evaluate(arguments, count):
+        values = [
+            values.astype(np.int32) if kind == "integer" else values.astype(bool) if kind == "boolean" else values
+            for values, kind in zip(arguments, kinds)
+        ]
+        if function.auto_vectorise:
+            values.append(np.arange(count))
+        return np.ascontiguousarray(np.broadcast_to(np.asarray(called(*values), dtype=np.float64), (count,)))
+
+    return evaluate
+
+
+def is_function(value):
+    """Whether a variable is a function."""
+    return isinstance(value, Function)

@@ -1,0 +1,313 @@
+"""What each template does with its code: once before a run, at every step, and after it."""
+
+import numpy as np
+from brian2.core.variables import ArrayVariable, AuxiliaryVariable
+
+from saltus import _core
+
+
+def code(codeobj, elements, *, scalar=None, vector=None, condition="", outputs=(), room=0, lasting=True, more=None):
+    """The kernel of statements, bound to Brian2's arrays; ``more``: arrays that are no variables, by what they stand for."""
+    plan = codeobj.code
+    meanings, arrays, called = codeobj.meanings()
+    if more is not None:
+        for name, (told, values) in more.items():
+            meanings[name] = told
+            arrays[name] = values
+    scalar = plan.scalar.get(None, []) if scalar is None else scalar
+    vector = plan.vector.get(None, []) if vector is None else vector
+    made = _core.Code(
+        codeobj.name,
+        codeobj.template_name,
+        elements,
+        [tuple(statement) for statement in scalar],
+        [tuple(statement) for statement in vector],
+        condition,
+        list(outputs),
+        meanings,
+        called,
+        lasting,
+    )
+    values = []
+    for name, _, _, _ in made.bindings():
+        if name in arrays:
+            values.append(arrays[name])
+        else:
+            values.append(codeobj.array(codeobj.variables[name]))
+    made.bind(values, room)
+    return made
+
+
+def blocks(codeobj):
+    """What to call before a run, at every step and after it, by the names of Brian2's blocks."""
+    return _TEMPLATES[codeobj.template_name](codeobj)
+
+
+def _runner(template, **told):
+    return _core.Runner(template, told)
+
+
+def _events(codeobj):
+    return codeobj.array(codeobj.code.kwds["eventspace_variable"])
+
+
+def _state_update(codeobj):
+    n = codeobj.count_of("N")
+    return {"run": _runner("stateupdate", code=code(codeobj, "each", room=n), N=n)}
+
+
+def _threshold(codeobj):
+    n, events = codeobj.count_of("N"), _events(codeobj)
+    told = {"code": code(codeobj, "select", condition="_cond", room=n), "N": n, "events": events}
+    if codeobj.code.kwds.get("_uses_refractory"):
+        for name in ("not_refractory", "lastspike", "t"):
+            told[name] = codeobj.array(codeobj.variables[name])
+
+    def forget():
+        events[-1] = 0
+
+    return {"run": _runner("threshold", **told), "after_run": forget}
+
+
+def _reset(codeobj):
+    events = _events(codeobj)
+    return {"run": _runner("reset", code=code(codeobj, "indexed", room=len(events)), events=events)}
+
+
+def _number_of_synapses(codeobj):
+    owner = codeobj.owner
+    synapses = getattr(owner, "synapses", owner)
+    return codeobj.device.get_value(synapses.variables["N"])
+
+
+def _synapses(codeobj):
+    made = code(codeobj, "indexed", room=_number_of_synapses(codeobj))
+    return {"run": _runner("synapses", code=made, queue=codeobj.code.kwds["pathway"].queue)}
+
+
+def _push_spikes(codeobj):
+    owner = codeobj.owner
+    return {
+        "before_run": lambda: owner.initialise_queue(),
+        "run": _runner("synapses_push_spikes", events=_events(codeobj), queue=owner.queue),
+    }
+
+
+def _summed_variable(codeobj):
+    kwds, n = codeobj.code.kwds, codeobj.count_of("N")
+    target, index = kwds["_target_var"], kwds["_index_var"]
+    outputs = [("_synaptic_var", np.dtype(target.dtype).name)]
+    return {
+        "run": _runner(
+            "summed_variable",
+            code=code(codeobj, "each", outputs=outputs, room=n),
+            N=n,
+            target=codeobj.array(target),
+            target_dtype=np.dtype(target.dtype).name,
+            index=codeobj.array(index),
+            start=int(kwds["_target_start"]),
+            size=codeobj.count_of(kwds["_target_size_name"]),
+        )
+    }
+
+
+def _records(codeobj, variables):
+    """Outputs of the code, and where their values go."""
+    named = sorted(variables.items())
+    outputs = [(f"_to_record_{name}", np.dtype(variable.dtype).name) for name, variable in named]
+    arrays = [codeobj.array(variable) for _, variable in named]
+    return outputs, [(output, dtype, array) for (output, dtype), array in zip(outputs, arrays)]
+
+
+def _source_size(codeobj):
+    """How many elements the group has whose values are recorded: its indices are below that."""
+    source = codeobj.owner.source
+    return _end(source)
+
+
+def _end(group):
+    """The number after the last element of a group, as counted in the group that it may be a part of."""
+    whole = getattr(group, "source", None)
+    if hasattr(group, "start") and whole is not None and whole is not group and hasattr(group, "stop"):
+        return int(whole.variables["N"].get_value())
+    variable = group.variables["N"]
+    if isinstance(variable, ArrayVariable):
+        return variable.get_value()
+    return int(variable.get_value())
+
+
+def _spike_monitor(codeobj):
+    outputs, records = _records(codeobj, codeobj.code.kwds["record_variables"])
+    events = _events(codeobj)
+    return {
+        "run": _runner(
+            "spikemonitor",
+            code=code(codeobj, "indexed", outputs=outputs, room=len(events)),
+            events=events,
+            N=codeobj.array(codeobj.variables["N"]),
+            count=codeobj.array(codeobj.variables["count"]),
+            start=codeobj.count_of("_source_start"),
+            stop=codeobj.count_of("_source_stop"),
+            records=records,
+        )
+    }
+
+
+def _state_monitor(codeobj):
+    outputs, records = _records(codeobj, codeobj.code.kwds["_recorded_variables"])
+    variables = codeobj.variables
+    return {
+        "run": _runner(
+            "statemonitor",
+            code=code(codeobj, "indexed", outputs=outputs, room=_source_size(codeobj)),
+            N=codeobj.array(variables["N"]),
+            t=codeobj.array(variables["t"]),
+            now=codeobj.array(variables["_clock_t"]),
+            indices=codeobj.array(variables["_indices"]),
+            records=records,
+        )
+    }
+
+
+def _rate_monitor(codeobj):
+    variables = codeobj.variables
+    return {
+        "run": _runner(
+            "ratemonitor",
+            events=codeobj.array(variables["_spikespace"]),
+            N=codeobj.array(variables["N"]),
+            t=codeobj.array(variables["t"]),
+            rate=codeobj.array(variables["rate"]),
+            now=codeobj.array(variables["_clock_t"]),
+            dt=codeobj.array(variables["_clock_dt"]),
+            sources=codeobj.count_of("_num_source_neurons"),
+            start=codeobj.count_of("_source_start"),
+            stop=codeobj.count_of("_source_stop"),
+        )
+    }
+
+
+def _spike_generator(codeobj):
+    names = ("neuron_index", "_timebins", "_period_bins", "_lastindex", "t_in_timesteps")
+    told = {name: codeobj.array(codeobj.variables[name]) for name in names}
+    events = codeobj.array(codeobj.variables["_spikespace"])
+    return {"run": _runner("spikegenerator", events=events, N=codeobj.count_of("N"), **told)}
+
+
+def _length(codeobj, name="N"):
+    variable = codeobj.variables[name]
+    value = variable.get_value()
+    return int(value[0]) if isinstance(variable, ArrayVariable) and np.ndim(value) else int(value)
+
+
+def _get_indices(codeobj):
+    n = _length(codeobj)
+    made = code(codeobj, "select", condition="_cond", room=n, lasting=False)
+    return {"run": lambda: np.array(made.select(n), dtype=np.int32)}
+
+
+def _output(made, name, dtype, elements, count):
+    values = np.empty(count, dtype=dtype)
+    made.output(name, values, elements)
+    return values
+
+
+def _chosen(codeobj):
+    elements = codeobj.variables["_group_idx"].get_value()
+    return np.ascontiguousarray(elements, dtype=np.int32)
+
+
+def _run_over_any(made, elements):
+    """Runs over elements in any order, each as often as it is there."""
+    made.run_over(elements)
+
+
+def _variable_get(codeobj):
+    dtype = codeobj.variables["_variable"].dtype
+    elements = _chosen(codeobj)
+    room = int(elements.max(initial=0)) + 1
+    made = code(codeobj, "indexed", outputs=[("_variable", np.dtype(dtype).name)], room=room, lasting=False)
+
+    def run():
+        once = np.unique(elements)
+        made.run_over(once)
+        return _output(made, "_variable", dtype, elements, len(elements))
+
+    return {"run": run}
+
+
+def _variable_get_conditional(codeobj):
+    dtype, n = codeobj.variables["_variable"].dtype, _length(codeobj)
+    outputs = [("_variable", np.dtype(dtype).name)]
+    made = code(codeobj, "select", condition="_cond", outputs=outputs, room=n, lasting=False)
+
+    def run():
+        selected = np.array(made.select(n), dtype=np.int32)
+        return _output(made, "_variable", dtype, selected, len(selected))
+
+    return {"run": run}
+
+
+def _variable_set(codeobj):
+    elements = _chosen(codeobj)
+    made = code(codeobj, "indexed", room=int(elements.max(initial=0)) + 1, lasting=False)
+    return {"run": lambda: made.run_over(elements)}
+
+
+def _variable_set_conditional(codeobj):
+    plan, n = codeobj.code, _length(codeobj)
+    condition = code(
+        codeobj,
+        "select",
+        scalar=plan.scalar["condition"],
+        vector=plan.vector["condition"],
+        condition="_cond",
+        room=n,
+        lasting=False,
+    )
+    statement = code(
+        codeobj,
+        "indexed",
+        scalar=plan.scalar["statement"],
+        vector=plan.vector["statement"],
+        room=n,
+        lasting=False,
+    )
+
+    def run():
+        statement.run_over(np.array(condition.select(n), dtype=np.int32))
+
+    return {"run": run}
+
+
+def _create_array(codeobj):
+    from saltus.connect import create_array
+
+    return {"run": lambda: create_array(codeobj)}
+
+
+def _create_generator(codeobj):
+    from saltus.connect import create_generator
+
+    return {"run": lambda: create_generator(codeobj)}
+
+
+_TEMPLATES = {
+    "stateupdate": _state_update,
+    "threshold": _threshold,
+    "reset": _reset,
+    "synapses": _synapses,
+    "synapses_push_spikes": _push_spikes,
+    "synapses_create_array": _create_array,
+    "synapses_create_generator": _create_generator,
+    "summed_variable": _summed_variable,
+    "spikemonitor": _spike_monitor,
+    "statemonitor": _state_monitor,
+    "ratemonitor": _rate_monitor,
+    "spikegenerator": _spike_generator,
+    "group_get_indices": _get_indices,
+    "group_variable_get": _variable_get,
+    "group_variable_get_conditional": _variable_get_conditional,
+    "group_variable_set": _variable_set,
+    "group_variable_set_conditional": _variable_set_conditional,
+}

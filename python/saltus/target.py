@@ -1,0 +1,162 @@
+"""The code generation target: Brian2's statements become kernels of saltus, over Brian2's own arrays."""
+
+import numpy as np
+from brian2.codegen.codeobject import CodeObject
+from brian2.codegen.generators.base import CodeGenerator
+from brian2.codegen.generators.cpp_generator import CPPCodeGenerator
+from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator
+from brian2.codegen.targets import codegen_targets
+from brian2.core.base import BrianObjectException
+from brian2.core.variables import (
+    ArrayVariable,
+    AuxiliaryVariable,
+    Constant,
+    DynamicArrayVariable,
+    Subexpression,
+)
+from brian2.devices.device import get_device
+
+import brian2
+from saltus import _core, functions, preferences, runs
+from saltus.templates import TEMPLATER
+
+
+class _Statement(tuple):
+    """Target, operator and expression of a statement."""
+
+    def __new__(cls, target, op, expression):
+        return super().__new__(cls, (target, op, expression))
+
+    def __str__(self):
+        return " ".join(self)
+
+
+class _UserFunctions(CPPCodeGenerator, NumpyCodeGenerator):
+    """Where Brian2 looks for implementations that users gave: C++ first, then Python."""
+
+    class_name = "saltus user functions"
+
+
+class SaltusCodeGenerator(CodeGenerator):
+    """Hands statements on as they are: what compiles them reads them itself."""
+
+    class_name = "saltus"
+
+    def translate_expression(self, expr):
+        return str(expr).strip()
+
+    def translate_statement(self, statement):
+        return _Statement(statement.var, statement.op, self.translate_expression(statement.expr))
+
+    def translate_statement_sequence(self, scalar_statements, vector_statements):
+        def block(statements):
+            return {name: [self.translate_statement(s) for s in of] for name, of in statements.items()}
+
+        return block(scalar_statements), block(vector_statements), {"_guards": self.get_conditional_write_vars()}
+
+
+class SaltusCodeObject(CodeObject):
+    """Code of a template, run by saltus."""
+
+    templater = TEMPLATER
+    generator_class = SaltusCodeGenerator
+    original_generator_class = _UserFunctions
+    class_name = "saltus"
+
+    #: How many code objects there were, for those who doubt.
+    count = 0
+
+    def __init__(
+        self,
+        owner,
+        code,
+        variables,
+        variable_indices,
+        template_name,
+        template_source,
+        compiler_kwds,
+        name="saltus_code_object*",
+    ):
+        self.device = get_device()
+        self.namespace = {}
+        super().__init__(
+            owner,
+            code,
+            variables,
+            variable_indices,
+            template_name,
+            template_source,
+            compiler_kwds=compiler_kwds,
+            name=name,
+        )
+        SaltusCodeObject.count += 1
+        self._blocks = {}
+
+    @classmethod
+    def is_available(cls):
+        return True
+
+    def compile_block(self, block):
+        return None
+
+    def compile(self):
+        preferences.apply()
+        self._blocks = runs.blocks(self)
+        self.compiled_code = dict.fromkeys(("before_run", "run", "after_run"))
+
+    def run_block(self, block):
+        run = self._blocks.get(block)
+        if run is None:
+            return None
+        try:
+            return run()
+        except Exception as exc:
+            message = f"An exception occured during the execution of the '{block}' block of code object '{self.name}'.\n"
+            raise BrianObjectException(message, self.owner) from exc
+
+    def __call__(self, **kwds):
+        return self.run_block("run")
+
+    # What a kernel works on.
+
+    def array(self, variable):
+        """What holds the values of a variable: an array, or an object that has the array of the moment."""
+        return self.device.get_value(variable, access_data=False)
+
+    def count_of(self, name):
+        """A number of elements: fixed, or the array that has it."""
+        variable = self.variables[name]
+        return self.array(variable) if isinstance(variable, ArrayVariable) else int(variable.get_value())
+
+    def meanings(self):
+        """What each name stands for, the arrays that are no variables, and what Python evaluates."""
+        meanings, arrays, called = {}, {}, {}
+        guards = self.code.kwds["_guards"]
+        for name, variable in self.variables.items():
+            if functions.is_function(variable):
+                meanings[name], more, evaluate = functions.meaning(name, variable, type(self), self.owner)
+                for array, values in more.items():
+                    arrays[array] = values
+                if evaluate is not None:
+                    called[name] = evaluate
+            elif isinstance(variable, (AuxiliaryVariable, Subexpression)):
+                continue
+            elif isinstance(variable, ArrayVariable):
+                index = self.variable_indices[name]
+                index = None if index == "_idx" else index
+                if variable.scalar:
+                    index = "0"
+                meanings[name] = ("array", str(id(variable)), np.dtype(variable.dtype).name, index, guards.get(name))
+            elif isinstance(variable, Constant):
+                meanings[name] = ("constant", variable.get_value())
+        return meanings, arrays, called
+
+
+def register():
+    """Makes the target known to Brian2."""
+    if SaltusCodeObject not in codegen_targets:
+        functions.register(SaltusCodeObject)
+        codegen_targets.add(SaltusCodeObject)
+        directory = _core.store_directory()
+        if directory is not None:
+            brian2._cache_dirs_and_extensions["saltus"] = (str(directory), {".entry", ".so"})

@@ -1,0 +1,446 @@
+//! Code objects: statements of Brian2 bound to its arrays.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError, PyZeroDivisionError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use saltus::engine::Options;
+use saltus::expr::check::ValueType;
+use saltus::hosted::{Batch, Code, Elements, Function, Indexing, Line, Loop, Meaning, Output, Spec};
+use saltus::model::namespace::Number;
+use saltus::random::Binomial;
+
+use crate::arrays::{Slot, dtype, storage};
+use crate::host::PythonHost;
+
+/// How code is made from now on.
+static OPTIONS: Mutex<Option<Options>> = Mutex::new(None);
+/// Code that has not been run yet: its kernels are made together with those of all others when the first one runs.
+static PENDING: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+/// How code is made from now on.
+pub fn configure(options: Options) {
+    *locked(&OPTIONS) = Some(options);
+}
+
+pub fn options() -> Options {
+    locked(&OPTIONS).clone().unwrap_or_default()
+}
+
+pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Code, and what makes kernels for it.
+struct Shared {
+    code: Arc<Mutex<Code>>,
+    batch: OnceLock<Arc<Batch>>,
+}
+
+/// A number of elements: fixed, or in an array of one 32-bit integer.
+pub enum Count {
+    Fixed(usize),
+    Stored(Slot),
+}
+
+impl Count {
+    pub fn of(value: &Bound<'_, PyAny>) -> PyResult<Count> {
+        match value.extract::<usize>() {
+            Ok(count) => Ok(Count::Fixed(count)),
+            Err(_) => Ok(Count::Stored(Slot::of(value, saltus::kernel::ir::Storage::I32)?)),
+        }
+    }
+
+    pub fn get(&self, py: Python<'_>) -> PyResult<usize> {
+        match self {
+            Count::Fixed(count) => Ok(*count),
+            Count::Stored(slot) => {
+                let (pointer, len) = slot.place(py)?;
+                if len == 0 {
+                    return Err(PyValueError::new_err("a count in an empty array"));
+                }
+                // SAFETY: the array has an element of this type.
+                Ok(unsafe { *pointer.cast::<i32>() }.max(0) as usize)
+            }
+        }
+    }
+}
+
+/// Statements of Brian2 as code.
+#[pyclass(name = "Code", module = "saltus._core", frozen)]
+pub struct PyCode {
+    shared: Arc<Shared>,
+    spec: Spec,
+    functions: HashMap<String, Py<PyAny>>,
+    bound: OnceLock<Bound1>,
+    /// Whether it runs at every step, so that a compiled kernel pays.
+    is_lasting: bool,
+}
+
+struct Bound1 {
+    slots: Vec<Slot>,
+    room: Count,
+    /// None of the arrays moves.
+    is_fixed: bool,
+}
+
+const KINDS: &[&str] = &[
+    "stateupdate",
+    "threshold",
+    "reset",
+    "synapses",
+    "spikemonitor",
+    "statemonitor",
+    "ratemonitor",
+    "summed_variable",
+    "spatialstateupdate",
+    "spikegenerator",
+    "group_get_indices",
+    "group_variable_get",
+    "group_variable_get_conditional",
+    "group_variable_set",
+    "group_variable_set_conditional",
+    "synapses_push_spikes",
+    "synapses_create_array",
+    "synapses_create_generator",
+];
+
+fn lines(lines: Vec<(String, String, String)>) -> Vec<Line> {
+    lines.into_iter().map(|(target, op, value)| Line { target, op, value }).collect()
+}
+
+fn value_type(name: &str) -> PyResult<ValueType> {
+    Ok(match name {
+        "boolean" => ValueType::Boolean,
+        "integer" => ValueType::Integer,
+        "float" => ValueType::Float,
+        other => return Err(PyValueError::new_err(format!("no type of values: `{other}`"))),
+    })
+}
+
+fn meaning(told: &Bound<'_, PyTuple>) -> PyResult<Meaning> {
+    let what: String = told.get_item(0)?.extract()?;
+    Ok(match what.as_str() {
+        "array" => {
+            let (_, array, of, index, guard): (String, String, String, Option<String>, Option<String>) =
+                told.extract()?;
+            let indexing = match index {
+                None => Indexing::Element,
+                Some(index) if index == "0" => Indexing::Single,
+                Some(index) => Indexing::Via(index),
+            };
+            Meaning::Array { array, storage: storage(&of)?, indexing, guard }
+        }
+        "constant" => {
+            let value = told.get_item(1)?;
+            Meaning::Constant(if value.is_instance_of::<pyo3::types::PyBool>() {
+                Number::Boolean(value.extract()?)
+            } else if let Ok(whole) = value.extract::<i64>() {
+                Number::Integer(whole)
+            } else {
+                Number::Float(value.extract()?)
+            })
+        }
+        "builtin" => Meaning::Function(Function::Builtin(told.get_item(1)?.extract()?)),
+        "timed" => Meaning::Function(Function::TimedArray { columns: told.get_item(1)?.extract()? }),
+        "binomial" => {
+            let binomial = Binomial::new(told.get_item(1)?.extract()?, told.get_item(2)?.extract()?);
+            Meaning::Function(Function::Binomial(binomial.prepared()))
+        }
+        "host" => {
+            let arguments: Vec<String> = told.get_item(1)?.extract()?;
+            let arguments = arguments.iter().map(|name| value_type(name)).collect::<PyResult<_>>()?;
+            let result: String = told.get_item(2)?.extract()?;
+            let stateful = told.get_item(3)?.extract()?;
+            Meaning::Function(Function::Host { arguments, result: value_type(&result)?, stateful })
+        }
+        other => return Err(PyTypeError::new_err(format!("no meaning: `{other}`"))),
+    })
+}
+
+#[pymethods]
+impl PyCode {
+    /// `variables`: what each name stands for, by a tuple; `functions`: what evaluates those that are written in Python;
+    /// `is_lasting`: whether it runs often enough for a compiler.
+    #[new]
+    #[pyo3(signature = (name, kind, elements, scalar, vector, condition, outputs, variables, functions, is_lasting))]
+    #[allow(clippy::too_many_arguments, reason = "each is named where it is given")]
+    fn new(
+        name: String,
+        kind: &str,
+        elements: &str,
+        scalar: Vec<(String, String, String)>,
+        vector: Vec<(String, String, String)>,
+        condition: String,
+        outputs: Vec<(String, String)>,
+        variables: &Bound<'_, PyDict>,
+        functions: HashMap<String, Py<PyAny>>,
+        is_lasting: bool,
+    ) -> PyResult<PyCode> {
+        let kind = KINDS.iter().find(|known| **known == kind).copied();
+        let kind = kind.ok_or_else(|| PyValueError::new_err("no such kind of code"))?;
+        let elements = match elements {
+            "each" => Loop::Each,
+            "indexed" => Loop::Indexed,
+            "select" => Loop::Select,
+            _ => return Err(PyValueError::new_err("no such loop")),
+        };
+        let outputs = outputs.into_iter().map(|(name, of)| Ok(Output { name, storage: storage(&of)? }));
+        let outputs = outputs.collect::<PyResult<_>>()?;
+        let mut told = BTreeMap::new();
+        for (name, what) in variables.iter() {
+            told.insert(name.extract::<String>()?, meaning(what.cast::<PyTuple>()?)?);
+        }
+        let (scalar, vector) = (lines(scalar), lines(vector));
+        let spec = Spec { name, kind, elements, scalar, vector, condition, outputs, variables: told };
+        let code = Code::new(&spec).map_err(|fault| PyRuntimeError::new_err(fault.to_string()))?;
+        let shared = Arc::new(Shared { code: Arc::new(Mutex::new(code)), batch: OnceLock::new() });
+        if is_lasting {
+            locked(&PENDING).push(Arc::downgrade(&shared));
+        }
+        Ok(PyCode { shared, spec, functions, bound: OnceLock::new(), is_lasting })
+    }
+
+    /// The arrays that are needed: variable, type, whether it is one value, whether it is written.
+    fn bindings(&self) -> Vec<(String, &'static str, bool, bool)> {
+        let code = locked(&self.shared.code);
+        code.bindings().iter().map(|b| (b.variable.clone(), dtype(b.storage), b.scalar, b.written)).collect()
+    }
+
+    /// Binds them; `room`: the largest number of elements of a run.
+    fn bind(&self, arrays: Vec<Bound<'_, PyAny>>, room: &Bound<'_, PyAny>) -> PyResult<()> {
+        let bindings = locked(&self.shared.code).bindings().to_vec();
+        if bindings.len() != arrays.len() {
+            return Err(PyValueError::new_err("as many arrays as there are bindings"));
+        }
+        let slot = |(binding, array): (&saltus::hosted::Binding, &Bound<'_, PyAny>)| {
+            Slot::of(array, binding.storage)
+                .map_err(|fault| PyTypeError::new_err(format!("`{}`: {fault}", binding.variable)))
+        };
+        let slots = bindings.iter().zip(&arrays).map(slot).collect::<PyResult<Vec<_>>>()?;
+        let room = Count::of(room)?;
+        let is_fixed =
+            matches!(room, Count::Fixed(_)) && slots.iter().all(|slot| matches!(slot, Slot::Fixed { .. }));
+        self.bound.set(Bound1 { slots, room, is_fixed }).map_err(|_| PyRuntimeError::new_err("bound twice"))
+    }
+
+    /// Runs over the elements up to `n`.
+    fn run(&self, py: Python<'_>, n: usize) -> PyResult<()> {
+        self.run_elements(py, Elements::All(n))
+    }
+
+    /// Runs over the elements of a list of 32-bit integers, in its order.
+    fn run_over(&self, py: Python<'_>, list: &Bound<'_, PyAny>) -> PyResult<()> {
+        let list: pyo3::buffer::PyBuffer<i32> = pyo3::buffer::PyBuffer::get(list)?;
+        self.run_list(py, &list.to_vec(py)?)
+    }
+
+    /// The numbers of the elements up to `n` that are selected.
+    fn select(&self, py: Python<'_>, n: usize) -> PyResult<Vec<i32>> {
+        let mut selected = vec![0; n];
+        let count = self.select_into(py, n, &mut selected)?;
+        selected.truncate(count);
+        Ok(selected)
+    }
+
+    /// The values of an output for these elements, or for all up to their number, put into an array.
+    #[pyo3(signature = (name, into, elements=None))]
+    fn output(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        into: &Bound<'_, PyAny>,
+        elements: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let elements = match elements {
+            Some(elements) => Some(pyo3::buffer::PyBuffer::<i32>::get(elements)?.to_vec(py)?),
+            None => None,
+        };
+        let into = pyo3::buffer::PyUntypedBuffer::get(into)?;
+        let count = into.item_count();
+        self.copy_output(name, into.buf_ptr().cast(), count, into.item_size(), elements.as_deref())
+    }
+
+    /// The source of the kernel, its kernel as text, and what is known about its code.
+    fn source(&self, language: &str) -> PyResult<String> {
+        let language = match language {
+            "c" => saltus::render::Language::C,
+            "rust" => saltus::render::Language::Rust,
+            _ => return Err(PyValueError::new_err("languages are `c` and `rust`")),
+        };
+        Ok(saltus::render::render(locked(&self.shared.code).object().kernel(), language).text)
+    }
+
+    /// The kernel as text.
+    fn ir(&self) -> String {
+        saltus::kernel::text::print_kernel(locked(&self.shared.code).object().kernel())
+    }
+
+    /// What runs it: `interpreter` or the short form of a key.
+    fn runs_on(&self) -> String {
+        locked(&self.shared.code).object().slot().name().to_string()
+    }
+
+    /// Whether a kernel may still arrive.
+    fn is_waiting(&self) -> bool {
+        self.shared.batch.get().is_some_and(|batch| batch.is_waiting())
+    }
+
+    /// Warnings of the engine that makes its kernel.
+    fn warnings(&self) -> Vec<String> {
+        self.shared.batch.get().map(|batch| batch.warnings()).unwrap_or_default()
+    }
+
+    #[getter]
+    fn name(&self) -> String {
+        self.spec.name.clone()
+    }
+}
+
+/// Longer runs let other threads of Python go on: in seconds of the interpreter.
+const LONG: f64 = 200e-6;
+
+impl PyCode {
+    fn attend(&self) -> PyResult<()> {
+        if !self.is_lasting {
+            return Ok(());
+        }
+        if self.shared.batch.get().is_none() {
+            self.start()?;
+        }
+        match self.shared.batch.get() {
+            Some(batch) => batch.attend().map_err(|fault| PyRuntimeError::new_err(fault.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts to make the kernels of all that was made since the last time.
+    #[cold]
+    fn start(&self) -> PyResult<()> {
+        let pending: Vec<Arc<Shared>> =
+            std::mem::take(&mut *locked(&PENDING)).iter().filter_map(Weak::upgrade).collect();
+        let members = pending.iter().map(|shared| shared.code.clone()).collect();
+        let batch = Arc::new(Batch::start(members, options()));
+        pending.iter().for_each(|shared| drop(shared.batch.set(batch.clone())));
+        batch.wait_if_compiled().map_err(|fault| PyRuntimeError::new_err(fault.to_string()))
+    }
+
+    /// Makes the pointers those of this moment.
+    fn ready(&self, py: Python<'_>, code: &mut Code) -> PyResult<()> {
+        let bound = self.bound.get().ok_or_else(|| PyRuntimeError::new_err("nothing is bound"))?;
+        if bound.is_fixed && code.is_bound() {
+            return Ok(());
+        }
+        let mut pointers = [std::ptr::null_mut(); 32];
+        let room = bound.room.get(py)?;
+        if bound.slots.len() <= pointers.len() {
+            for (pointer, slot) in pointers.iter_mut().zip(&bound.slots) {
+                *pointer = slot.place(py)?.0;
+            }
+            code.bind(&pointers[..bound.slots.len()], room);
+        } else {
+            let places = bound.slots.iter().map(|slot| Ok(slot.place(py)?.0)).collect::<PyResult<Vec<_>>>()?;
+            code.bind(&places, room);
+        }
+        Ok(())
+    }
+
+    fn prepared(&self, py: Python<'_>, code: &mut Code, elements: Elements<'_>) -> PyResult<()> {
+        self.ready(py, code)?;
+        if code.calls_host() {
+            let mut host = PythonHost { py, functions: &self.functions, fault: None };
+            // SAFETY: as in `run_elements`.
+            unsafe { code.prepare(elements, &mut host) };
+            if let Some(fault) = host.fault {
+                return Err(fault);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs over elements; a list is ascending, with each element once.
+    pub fn run_elements(&self, py: Python<'_>, elements: Elements<'_>) -> PyResult<()> {
+        self.attend()?;
+        let mut code = locked(&self.shared.code);
+        self.prepared(py, &mut code, elements)?;
+        if code.seconds(elements.len()) > LONG {
+            drop(code);
+            let shared = &self.shared;
+            // SAFETY: as below; arrays do not move meanwhile, since nobody but the thread that runs the network makes
+            // them grow.
+            py.detach(|| unsafe { locked(&shared.code).run(elements) });
+            code = locked(&self.shared.code);
+        } else {
+            // SAFETY: Brian2 gives arrays that have the elements of its groups, and indices in their range.
+            unsafe { code.run(elements) };
+        }
+        divided(&mut code)
+    }
+
+    /// Runs over a list in its order, which may have an element more than once.
+    pub fn run_list(&self, py: Python<'_>, list: &[i32]) -> PyResult<()> {
+        if list.is_empty() {
+            return self.run_elements(py, Elements::List(list));
+        }
+        for ascending in list.chunk_by(|one, next| one < next) {
+            self.run_elements(py, Elements::List(ascending))?;
+        }
+        Ok(())
+    }
+
+    pub fn select_into(&self, py: Python<'_>, n: usize, selected: &mut [i32]) -> PyResult<usize> {
+        self.attend()?;
+        let mut code = locked(&self.shared.code);
+        self.prepared(py, &mut code, Elements::All(n))?;
+        let count = if code.seconds(n) > LONG {
+            drop(code);
+            let shared = &self.shared;
+            // SAFETY: as in `run_elements`.
+            let count = py.detach(|| unsafe { locked(&shared.code).select(n, selected) });
+            code = locked(&self.shared.code);
+            count
+        } else {
+            // SAFETY: as in `run_elements`.
+            unsafe { code.select(n, selected) }
+        };
+        divided(&mut code)?;
+        Ok(count)
+    }
+
+    /// Copies values of an output to `count` elements of memory.
+    pub fn copy_output(
+        &self,
+        name: &str,
+        into: *mut u8,
+        count: usize,
+        size: usize,
+        elements: Option<&[i32]>,
+    ) -> PyResult<()> {
+        let code = locked(&self.shared.code);
+        let Some(array) = code.output(name) else { return Err(PyValueError::new_err("no such output")) };
+        if size != array.ty().size() {
+            return Err(PyTypeError::new_err(format!("`{name}` has elements of {} bytes", array.ty().size())));
+        }
+        let fits = elements.map_or(count <= array.len(), |e| {
+            e.len() >= count && e.iter().all(|e| (0..array.len()).contains(&(*e as usize)))
+        });
+        if !fits {
+            return Err(PyValueError::new_err(format!("`{name}` has not so many elements")));
+        }
+        for k in 0..count {
+            let from = array.element(elements.map_or(k, |elements| elements[k] as usize));
+            // SAFETY: the caller's memory has so many elements of this size.
+            unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), into.add(k * size), size) };
+        }
+        Ok(())
+    }
+}
+
+fn divided(code: &mut Code) -> PyResult<()> {
+    match code.take_divisions_by_zero().first() {
+        Some(_) => Err(PyZeroDivisionError::new_err("integer division or modulo by zero")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,163 @@
+//! Code of a program that owns its arrays and its loop, such as a script for Brian2.
+//!
+//! In: statements that somebody else has checked, split into what is computed once a call and what is computed for each
+//! element, over variables whose [`Meaning`] the other program tells. Out: [`Code`], which the other program runs over
+//! arrays of its own, on the interpreter at first and on a compiled kernel as soon as a [`Batch`] has brought one.
+//! Language, kernels, store, tiers and bits are those of [`network`](crate::network); names of objects, sizes and values
+//! are not in a kernel, so that the next object with the same statements has the same one.
+//!
+//! Random numbers and functions that no kernel can compute come from the other program, by its [`Host`].
+
+mod batch;
+mod code;
+mod evaluate;
+mod names;
+
+pub use self::batch::Batch;
+pub use self::code::{Binding, Code};
+pub use self::evaluate::{Elements, Host};
+pub use self::names::{Function, Indexing, Meaning};
+
+use std::collections::BTreeMap;
+
+use crate::diag::{Diagnostics, Span, Text};
+use crate::engine::{EngineError, optimised};
+use crate::expr::ast::{AssignOp, BinaryOp, Expr, ExprKind, Statement};
+use crate::expr::parser;
+use crate::kernel::ir::{self, LoopShape, Storage};
+use crate::kernel::lower::{LowerError, Lowered, Lowerer};
+use names::Names;
+
+/// A statement, such as `v += w`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The variable that is written, or a new name.
+    pub target: String,
+    /// `:=` for a new name, `=`, or an augmented assignment such as `+=`.
+    pub op: String,
+    /// The right-hand side.
+    pub value: String,
+}
+
+/// What the elements are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loop {
+    /// All of a range.
+    Each,
+    /// Those of a list.
+    Indexed,
+    /// All of a range; those for which the condition, a name, is true are told.
+    Select,
+}
+
+/// A value that the kernel leaves in an array of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The name whose value it is.
+    pub name: String,
+    /// Type of the array.
+    pub storage: Storage,
+}
+
+/// What code is made from.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// Name of the code object, such as `neurongroup_stateupdater`.
+    pub name: String,
+    /// What it does, such as `stateupdate`.
+    pub kind: &'static str,
+    /// The elements it runs over.
+    pub elements: Loop,
+    /// Statements that run once a call.
+    pub scalar: Vec<Line>,
+    /// Statements that run for each element.
+    pub vector: Vec<Line>,
+    /// The name that says whether an element is selected.
+    pub condition: String,
+    /// What is left in arrays, after the statements.
+    pub outputs: Vec<Output>,
+    /// What the names stand for; those that statements make need not be here.
+    pub variables: BTreeMap<String, Meaning>,
+}
+
+/// Why there is no code.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// A statement is not in the language of models.
+    #[error("{0}")]
+    Statement(Diagnostics),
+    /// Statement and variables disagree.
+    #[error(transparent)]
+    Lower(#[from] LowerError),
+    /// The kernel is ill-formed: a bug of ours.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl Spec {
+    /// The kernel, and what the host has to evaluate before it runs.
+    ///
+    /// # Errors
+    /// [`Fault`], if a statement is not in the language, or has a name without a meaning.
+    pub fn lower(&self) -> Result<Lowered, Fault> {
+        let names = Names::new(&self.variables);
+        let mut diagnostics = Diagnostics::default();
+        let mut read = |lines: &[Line]| -> Vec<(Text, Statement)> {
+            lines.iter().filter_map(|line| statement(&self.name, line, &names, &mut diagnostics)).collect()
+        };
+        let (scalar, vector) = (read(&self.scalar), read(&self.vector));
+        if diagnostics.has_errors() {
+            return Err(Fault::Statement(diagnostics));
+        }
+        let mut lowerer = Lowerer::new(&names, &Text::new(self.name.clone(), ""));
+        for (text, statement) in scalar.iter().chain(&vector) {
+            lowerer.set_text(text);
+            lowerer.statement(statement)?;
+        }
+        for output in &self.outputs {
+            let value = lowerer.expr(&names.renamed(&Expr::name(output.name.clone())))?;
+            lowerer.output(&output_name(&output.name), output.storage, value);
+        }
+        let shape = match self.elements {
+            Loop::Each => LoopShape::Each,
+            Loop::Indexed => LoopShape::Indexed,
+            Loop::Select => {
+                let value = lowerer.expr(&names.renamed(&Expr::name(self.condition.clone())))?;
+                let is_bool = lowerer.type_of(&value) == ir::Type::Bool;
+                LoopShape::Select(if is_bool { value } else { ir::Expr::cast(ir::Type::Bool, value) })
+            }
+        };
+        Ok(optimised(lowerer.finish(shape))?)
+    }
+}
+
+/// The array that has the values of a name.
+pub fn output_name(name: &str) -> String {
+    format!("_out_{}", name.trim_start_matches('_'))
+}
+
+fn statement(of: &str, line: &Line, names: &Names<'_>, diagnostics: &mut Diagnostics) -> Option<(Text, Statement)> {
+    let text = Text::new(of.to_string(), &line.value);
+    let value = names.renamed(&parser::expression(&text, diagnostics)?);
+    let op = match line.op.as_str() {
+        ":=" | "=" => AssignOp::Set,
+        "+=" => AssignOp::Update(BinaryOp::Add),
+        "-=" => AssignOp::Update(BinaryOp::Sub),
+        "*=" => AssignOp::Update(BinaryOp::Mul),
+        "/=" => AssignOp::Update(BinaryOp::Div),
+        "//=" => AssignOp::Update(BinaryOp::FloorDiv),
+        "%=" => AssignOp::Update(BinaryOp::Mod),
+        "**=" => AssignOp::Update(BinaryOp::Pow),
+        other => {
+            let message = format!("`{other}` is no assignment");
+            diagnostics.push(crate::diag::Diagnostic::error(&text, text.whole(), message));
+            return None;
+        }
+    };
+    let target = match names.renamed(&Expr::name(line.target.clone())).kind {
+        ExprKind::Name(name) => name,
+        _ => line.target.clone(),
+    };
+    let span: Span = text.whole();
+    Some((text, Statement { target, target_span: span, op, value, span }))
+}
