@@ -2,6 +2,7 @@
 
 mod arrays;
 mod code;
+mod connect;
 mod host;
 mod runner;
 
@@ -56,6 +57,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<code::PyCode>()?;
     module.add_class::<runner::Runner>()?;
     module.add_function(wrap_pyfunction!(configure, module)?)?;
+    module.add_function(wrap_pyfunction!(connect::iterate, module)?)?;
     module.add_function(wrap_pyfunction!(store_directory, module)?)?;
     module.add_function(wrap_pyfunction!(use_device, module)?)?;
     Ok(())
