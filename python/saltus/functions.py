@@ -11,6 +11,9 @@ BUILTINS = (
     "timestep rand randn poisson"
 ).split()
 
+#: What Brian2 means by these names; tests put others in their places.
+_ORIGINALS = {name: DEFAULT_FUNCTIONS[name] for name in BUILTINS if name in DEFAULT_FUNCTIONS}
+
 
 class Told(str):
     """The implementation of a function as Brian2 keeps it, a text, with what it was made from."""
@@ -34,10 +37,8 @@ def _binomial(n, p, use_normal, name):
 
 def register(codeobj_class):
     """Gives the functions of the language an implementation for this class."""
-    for name in BUILTINS:
-        function = DEFAULT_FUNCTIONS.get(name)
-        if function is not None:
-            function.implementations.add_implementation(codeobj_class, code=Told(name))
+    for name, function in _ORIGINALS.items():
+        function.implementations.add_implementation(codeobj_class, code=Told(name))
     TimedArray.implementations[codeobj_class.class_name] = (_timed_array, _timed_array)
     BinomialFunction.implementations[codeobj_class.class_name] = _binomial
 
@@ -76,10 +77,7 @@ def timed_array_arrays(name, array, owner):
 
 def builtin_name(function):
     """The name of a function of the language, whatever it is called; None if it is none."""
-    for name in BUILTINS:
-        if DEFAULT_FUNCTIONS.get(name) is function:
-            return name
-    return None
+    return next((name for name, original in _ORIGINALS.items() if original is function), None)
 
 
 def _type_of(name):

@@ -4,6 +4,7 @@ import numpy as np
 from brian2.core.variables import ArrayVariable, AuxiliaryVariable
 
 from saltus import _core
+from saltus.templates import TEMPLATER
 
 
 def code(codeobj, elements, *, scalar=None, vector=None, condition="", outputs=(), room=0, lasting=True, more=None):
@@ -194,6 +195,15 @@ def _spike_generator(codeobj):
     return {"run": _runner("spikegenerator", events=events, N=codeobj.count_of("N"), **told)}
 
 
+def _spatial_state_update(codeobj):
+    names = TEMPLATER.spatialstateupdate.variables - {"N"}
+    told = {name: codeobj.array(codeobj.variables[name]) for name in names}
+    n = codeobj.count_of("N")
+    outputs = [("_gtot", "float64"), ("_I0", "float64")]
+    cable = _core.Cable({"code": code(codeobj, "each", outputs=outputs, room=n), "N": n, **told})
+    return {"before_run": cable.prepare, "run": cable}
+
+
 def _length(codeobj, name="N"):
     variable = codeobj.variables[name]
     value = variable.get_value()
@@ -304,6 +314,7 @@ _TEMPLATES = {
     "spikemonitor": _spike_monitor,
     "statemonitor": _state_monitor,
     "ratemonitor": _rate_monitor,
+    "spatialstateupdate": _spatial_state_update,
     "spikegenerator": _spike_generator,
     "group_get_indices": _get_indices,
     "group_variable_get": _variable_get,

@@ -132,6 +132,7 @@ class SaltusCodeObject(CodeObject):
         """What each name stands for, the arrays that are no variables, and what Python evaluates."""
         meanings, arrays, called = {}, {}, {}
         guards = self.code.kwds["_guards"]
+        indices = {self.variable_indices[name] for name in self.variables}
         for name, variable in self.variables.items():
             if functions.is_function(variable):
                 meanings[name], more, evaluate = functions.meaning(name, variable, type(self), self.owner)
@@ -146,7 +147,11 @@ class SaltusCodeObject(CodeObject):
                 index = None if index == "_idx" else index
                 if variable.scalar:
                     index = "0"
-                meanings[name] = ("array", str(id(variable)), np.dtype(variable.dtype).name, index, guards.get(name))
+                dtype = np.dtype(variable.dtype).name
+                if name in indices and dtype != "int32":
+                    # Kernels follow indices of 32 bits; those of linked variables do not change.
+                    dtype, arrays[name] = "int32", np.ascontiguousarray(variable.get_value(), dtype=np.int32)
+                meanings[name] = ("array", str(id(variable)), dtype, index, guards.get(name))
             elif isinstance(variable, Constant):
                 meanings[name] = ("constant", variable.get_value())
         return meanings, arrays, called

@@ -72,6 +72,12 @@ _ALL = [
         writes="_synaptic_pre _synaptic_post N",
     ),
     _template("summed_variable", "N"),
+    _template(
+        "spatialstateupdate",
+        "Cm dt v N Ic Ri _ab_star0 _ab_star1 _ab_star2 _b_plus _b_minus _v_star _u_plus _u_minus _v_previous _gtot_all "
+        "_I0_all _c _P_diag _P_parent _P_children _B _morph_parent_i _starts _ends _morph_children _morph_children_num "
+        "_morph_idxchild _invr0 _invrn _invr r_length_1 r_length_2 area",
+    ),
     _template("spikegenerator", "_spikespace neuron_index _timebins _period_bins _lastindex t_in_timesteps N"),
     _template("group_get_indices", "N _indices"),
     _template("group_variable_get", "_group_idx"),

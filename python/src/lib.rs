@@ -1,6 +1,7 @@
 //! The part of the Python package that is not Python: code objects for Brian2, on saltus' kernels.
 
 mod arrays;
+mod cable;
 mod code;
 mod connect;
 mod host;
@@ -56,6 +57,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<code::PyCode>()?;
     module.add_class::<runner::Runner>()?;
+    module.add_class::<cable::Cable>()?;
     module.add_function(wrap_pyfunction!(configure, module)?)?;
     module.add_function(wrap_pyfunction!(connect::iterate, module)?)?;
     module.add_function(wrap_pyfunction!(store_directory, module)?)?;
