@@ -15,10 +15,13 @@ from brian2.core.variables import (
     Subexpression,
 )
 from brian2.devices.device import get_device
+from brian2.utils.logger import get_logger
 
 import brian2
 from saltus import _core, functions, preferences, runs
 from saltus.templates import TEMPLATER
+
+logger = get_logger("saltus")
 
 
 class _Statement(tuple):
@@ -91,6 +94,7 @@ class SaltusCodeObject(CodeObject):
         )
         SaltusCodeObject.count += 1
         self._blocks = {}
+        self._kernels = []
 
     @classmethod
     def is_available(cls):
@@ -106,6 +110,8 @@ class SaltusCodeObject(CodeObject):
 
     def run_block(self, block):
         run = self._blocks.get(block)
+        if block == "after_run":
+            self._tell()
         if run is None:
             return None
         try:
@@ -116,6 +122,21 @@ class SaltusCodeObject(CodeObject):
 
     def __call__(self, **kwds):
         return self.run_block("run")
+
+    def _tell(self):
+        """Says once what kept kernels from being compiled."""
+        for kernel in self._kernels:
+            for warning in kernel.warnings():
+                logger.warn(warning, "engine", once=True)
+
+    def kernels(self):
+        """The code that the template runs."""
+        return list(self._kernels)
+
+    def keep(self, kernel):
+        """Notes code that the template runs."""
+        self._kernels.append(kernel)
+        return kernel
 
     # What a kernel works on.
 

@@ -36,7 +36,7 @@ def code(codeobj, elements, *, scalar=None, vector=None, condition="", outputs=(
         else:
             values.append(codeobj.array(codeobj.variables[name]))
     made.bind(values, room)
-    return made
+    return codeobj.keep(made)
 
 
 def blocks(codeobj):
