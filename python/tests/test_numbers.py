@@ -50,8 +50,8 @@ def plastic():
     source = SpikeGeneratorGroup(5, np.arange(20) % 5, np.arange(20) * ms)
     cells = NeuronGroup(3, "dv/dt = -v/(5*ms) : 1\nshared_sum : 1", threshold="v > 0.5", reset="v = 0", method="euler")
     synapses = Synapses(
-        source, cells, "w : 1\ndtrace/dt = -trace/(20*ms) : 1 (event-driven)\nshared_sum_post = w*w : 1 (summed)",
-        on_pre="trace += 1\nv_post += w", on_post="w = clip(w + 0.1*trace, 0, 1)", method="exact",
+        source, cells, "w : 1\ndApre/dt = -Apre/(20*ms) : 1 (event-driven)\nshared_sum_post = w*w : 1 (summed)",
+        on_pre="Apre += 1\nv_post += w", on_post="w = clip(w + 0.1*Apre, 0, 1)", method="exact",
     )
     synapses.connect(condition="(i + j) % 2 == 0")
     synapses.w = "0.1*(i + 1)"
