@@ -358,14 +358,3 @@ fn it_runs_in_one_piece() {
     run(&mut live, "2*ms");
     assert_eq!(live.network().values("cells", "v").expect("values"), vec![20.0; 200]);
 }
-
-#[test]
-fn a_source_is_not_waited_for_by_who_ends() {
-    let store = store();
-    let mut live = LiveNetwork::new(plain(), options(Tier::Interpreter, Language::C, &store)).expect("a right model");
-    let asked = live.remote().ask(Change::source(UPDATER, &source(&plain(), UPDATER, Language::C)));
-    live.attend();
-    drop(live.into_network());
-    // It was there already, or is refused: nobody waits for ever.
-    assert!(matches!(asked.wait(), Ok(_) | Err(Refused::Ended)));
-}
