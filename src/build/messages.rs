@@ -121,9 +121,12 @@ mod tests {
 
     const C: &str = "void f(void) {\n\tx = é + y;\n    return\n}\n";
 
+    /// Who says what about which source, and what is found of it: the marked words, and the texts.
+    type Case = (Family, &'static str, &'static str, &'static [(&'static str, &'static str)]);
+
     #[test]
     fn errors_are_found_whoever_tells_them() {
-        let cases: [(Family, &str, &str, &[(&str, &str)]); 7] = [
+        let cases: [Case; 7] = [
             (
                 Family::Gcc,
                 C,

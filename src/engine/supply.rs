@@ -213,24 +213,20 @@ impl Engine {
     /// which is told.
     pub fn restart<'a>(&mut self, objects: impl Iterator<Item = &'a mut CodeObject>, moment: Moment) {
         self.wait();
+        let mut objects: Vec<&mut CodeObject> = objects.collect();
+        objects.iter_mut().for_each(|object| object.run_own(moment.step));
         self.held.clear();
-        let objects = objects.map(|object| {
-            object.run_own(moment.step);
-            object
-        });
-        let mut lost = self.replacements.clone();
-        let objects = objects.inspect(|object| lost.retain(|replacement| !replacement.is_for(object)));
+        let is_lost = |replacement: &Replacement| !objects.iter().any(|object| replacement.is_for(object));
+        let (lost, kept) = std::mem::take(&mut self.replacements).into_iter().partition::<Vec<_>, _>(is_lost);
+        self.replacements = kept;
+        lost.iter().for_each(|replacement| self.warn(replacement.no_longer_fits()));
         self.mailbox.take().into_iter().for_each(drop);
         self.reports.clear();
         self.trials.clear();
         self.settled.clear();
         self.full_speed = None;
         (self.outstanding, self.interpreted) = (0, 0);
-        self.start(objects, moment, None);
-        for replacement in lost {
-            self.replacements.retain(|kept| kept.of != replacement.of);
-            self.warn(replacement.no_longer_fits());
-        }
+        self.start(objects.into_iter(), moment, None);
     }
 
     /// Whether the threads are those of another process, of which this one was forked off: they are not here. New ones
