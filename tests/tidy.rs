@@ -30,7 +30,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "network",
         &["engine", "integrate", "model", "expr", "kernel::ir", "kernel::lower", "runtime", "random", "unit", "diag"],
     ),
-    ("live", &["network", "engine", "model", "diag"]),
+    ("live", &["network", "engine", "model", "diag", "render::Language", "render::Source", "inspect::fits"]),
 ];
 
 /// The files that may hold `unsafe`: what calls kernels, what they reach by pointer, and how they get into memory.

@@ -25,7 +25,7 @@ pub enum Command {
     /// Run a model file
     Run(Run),
     /// Run a model file, and change what runs whenever the file is saved
-    Watch(Run),
+    Watch(Watch),
     /// Say what is wrong with a model file, without running it
     Check(Check),
     /// Show the kernels of a model
@@ -161,12 +161,24 @@ pub struct Run {
     /// Use a compiled kernel only after its first call, in a process of its own, gave the interpreter's bits
     #[arg(long)]
     pub check_swap: bool,
-    /// Allow functions written in C, which can do anything; model files have none
+    /// Allow functions written in C and kernels written by hand, which can do anything; model files have none
     #[arg(long)]
     pub allow_native: bool,
     /// Print no summary and no progress
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// `saltus watch`
+#[derive(Args, Clone, Debug)]
+pub struct Watch {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the group has its own")]
+    pub run: Run,
+    /// As long as there is this file, run the source in it in the place of that of a kernel, and swap it at each save; needs
+    /// `--allow-native`; may be given several times
+    #[arg(long, value_name = "NAME=FILE", value_parser = source)]
+    pub source: Vec<(String, PathBuf)>,
 }
 
 /// `saltus check`
@@ -373,5 +385,12 @@ fn assignment(argument: &str) -> Result<(String, String), String> {
             Ok((name.trim().to_string(), value.trim().to_string()))
         }
         _ => Err("expected NAME=EXPR, such as `tau=20*ms`".to_string()),
+    }
+}
+
+fn source(argument: &str) -> Result<(String, PathBuf), String> {
+    match argument.split_once('=') {
+        Some((name, file)) if !name.trim().is_empty() && !file.is_empty() => Ok((name.trim().to_string(), file.into())),
+        _ => Err("expected NAME=FILE, such as `cells_stateupdater=leak.c`".to_string()),
     }
 }

@@ -105,6 +105,11 @@ impl KernelView {
         if language == self.source.language { self.source.clone() } else { render(&self.kernel, language) }
     }
 
+    /// The source that runs in its place, if somebody wrote one by hand.
+    pub fn by_hand(&self) -> Option<&Source> {
+        self.report.as_ref()?.by_hand.as_deref()
+    }
+
     /// Shape of its loop, such as `each`.
     pub fn shape(&self) -> &'static str {
         shape_name(&self.kernel.shape)

@@ -178,7 +178,7 @@ impl Network {
     }
 
     /// Where delays became different, or one, code goes over to lists of synapses, or to whole cells.
-    fn follow_delays(&mut self) -> Result<(), Error> {
+    pub(super) fn follow_delays(&mut self) -> Result<(), Error> {
         self.memory.populations.iter_mut().for_each(Population::follow_delays);
         let mut has_changed = false;
         for number in 0..self.pathways.len() {

@@ -213,11 +213,11 @@ impl Pair {
 
 /// Of the code that a kernel had, which was preliminary.
 fn preliminary(report: &Report) -> Vec<bool> {
-    report.swaps.iter().map(|swap| swap.is_preliminary).collect()
+    report.swaps.iter().map(|swap| swap.is_preliminary()).collect()
 }
 
 fn is_final(report: &Report) -> bool {
-    report.swaps.iter().any(|swap| !swap.is_preliminary)
+    report.swaps.iter().any(|swap| !swap.is_preliminary())
 }
 
 /// A place with two compilers: a quick one, and one that compiles nothing before the file `final` is there.

@@ -143,7 +143,7 @@ fn chosen_constants<'a>(all: &'a [ConstantView], glob: Option<&str>) -> Result<V
 }
 
 /// Says that no name fits, and which ones come nearest.
-fn nothing_fits(one: &str, several: &str, glob: &str, mut names: Vec<&str>) -> Failure {
+pub(in crate::cli) fn nothing_fits(one: &str, several: &str, glob: &str, mut names: Vec<&str>) -> Failure {
     if names.is_empty() {
         return Failure::Usage(format!("no {one} fits `{glob}`: the model has no {several}"));
     }

@@ -171,6 +171,7 @@ pub fn provenance(report: Option<&Report>) -> [String; 5] {
             Origin::Hit => "hit".to_owned(),
             Origin::Built => "built".to_owned(),
             Origin::Interpreter => none(),
+            Origin::Hand => "by hand".to_owned(),
         },
         report.key.map_or_else(none, |key| key.short()),
         report.compiler.as_deref().map_or_else(none, short_version),
