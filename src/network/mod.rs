@@ -25,6 +25,7 @@ pub mod function;
 mod grow;
 mod instantiate;
 mod kernels;
+pub mod look;
 pub mod memory;
 pub mod model;
 pub mod monitor;
@@ -55,6 +56,7 @@ pub use self::control::NetworkOperation;
 use self::control::Operation as HostOperation;
 pub use self::error::Error;
 pub use self::from_file::{Run, from_file};
+pub use self::look::{Evaluated, Statistics};
 use self::memory::Memory;
 pub use self::model::{
     AnyGroup, Assigned, Assignment, Between, Cells, Connect, Filter, Function, Link, Model, Monitor, MonitorKind,
