@@ -1,13 +1,16 @@
 //! The kernels of a network, to be looked at, before, while and after it runs: what of the model each was made from, IR,
 //! source in both languages, parameters and whose they are, functions and how exact they are, identity, what runs it and
-//! where that came from. Nothing is compiled or run for it, but for [machine code](assembly).
+//! where that came from. Nothing is compiled or run for it, but for [machine code](assembly). And the values of any
+//! expression over the network as it is now ([`eval`]).
 
 pub mod assembly;
+mod evaluate;
 pub mod highlight;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub use self::evaluate::{Evaluated, Statistics, eval, eval_native};
 use crate::build::{KernelId, OptLevel, Recipe, Toolchain};
 use crate::engine::{Calls, Report, RunsOn, shape_name};
 use crate::kernel::ir::{Expr, Kernel, LoopShape, Stmt, Storage, UnaryOp};

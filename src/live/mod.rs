@@ -19,6 +19,7 @@
 //! ```
 
 mod change;
+mod look;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use self::change::Change;
+pub use self::look::Looked;
 use crate::engine::Options;
 use crate::network::{self, Ending, Error, Model, Network, Run, TakenOver};
 
@@ -104,6 +106,7 @@ struct Request {
 #[derive(Default)]
 struct Inbox {
     requests: VecDeque<Request>,
+    questions: VecDeque<look::Question>,
     /// Nobody attends to them any more.
     is_closed: bool,
 }
@@ -296,6 +299,7 @@ impl LiveNetwork {
     pub fn attend(&mut self) {
         // First, so that whoever asks from here on is heard in the next run.
         self.remote.0.wake.swap(false, Ordering::AcqRel);
+        self.answer_questions();
         loop {
             match self.coming.take() {
                 Some(mut coming) => match coming.network.has_code() {
@@ -382,6 +386,7 @@ impl Drop for Closing {
         let mut inbox = self.0.inbox();
         inbox.is_closed = true;
         inbox.requests.clear();
+        inbox.questions.clear();
     }
 }
 

@@ -186,7 +186,12 @@ impl Network {
         }
     }
 
-    fn look_from(&mut self, expression: &str, scope: Option<&str>, source: Source) -> Result<Evaluated, Error> {
+    pub(super) fn look_from(
+        &mut self,
+        expression: &str,
+        scope: Option<&str>,
+        source: Source,
+    ) -> Result<Evaluated, Error> {
         let text = Text::new("expression", expression);
         let (expr, kind) = self.understood(&text, scope, source)?;
         let is_single = self.is_single(&expr, scope, source);

@@ -26,6 +26,7 @@ mod grow;
 mod instantiate;
 mod kernels;
 pub mod look;
+mod look_native;
 pub mod memory;
 pub mod model;
 pub mod monitor;

@@ -52,8 +52,7 @@ pub fn scale_for(values: &[f64], dimension: Dimension) -> Scale {
         let name = if dimension.is_dimensionless() { String::new() } else { dimension.to_string() };
         return Scale { name, decimal: 0 };
     };
-    let decades: Vec<f64> =
-        values.iter().filter(|v| **v != 0.0 && v.is_finite()).map(|v| v.abs().log10()).collect();
+    let decades: Vec<f64> = values.iter().filter(|v| **v != 0.0 && v.is_finite()).map(|v| v.abs().log10()).collect();
     let unlikeness = |decimal: i32| -> f64 { decades.iter().map(|d| (d - f64::from(decimal) - 1.0).powi(2)).sum() };
     // Without values, the SI unit itself.
     let mut best = if *own == -3 { ("k", 3) } else { PREFIXES[0] };
