@@ -41,7 +41,8 @@ use crate::kernel::lower::{Lowered, Site};
 use crate::kernel::verify::{VerifyError, verify};
 use crate::render::Language;
 pub use crate::render::{
-    ELEMENT, EXPRESSION_PLACE, NativeExpression, NativeFunction, NativeTable, functions_in_c, identifiers, model_name,
+    AROUND_EXPRESSION, ELEMENT, EXPRESSION_PLACE, NativeExpression, NativeFunction, NativeTable, functions_in_c,
+    identifiers, model_name,
 };
 use crate::store::{Artifact, Store, StoreOptions, StoreWarning};
 

@@ -10,8 +10,8 @@ use super::error::Error;
 use super::look::Evaluated;
 use crate::diag::{Diagnostic, Diagnostics, Span, Text, nearest};
 use crate::engine::{
-    ELEMENT, EXPRESSION_PLACE, EngineError, NativeExpression, NativeTable, functions_in_c, identifiers, model_name,
-    native_expression,
+    AROUND_EXPRESSION, ELEMENT, EXPRESSION_PLACE, EngineError, NativeExpression, NativeTable, functions_in_c,
+    identifiers, model_name, native_expression,
 };
 use crate::expr::check::ValueType;
 use crate::runtime::array::{Array, ElementType};
@@ -90,6 +90,12 @@ impl Network {
         let constants = self.memory.constants.namespace.constants.keys();
         let names: Vec<&str> = group.variables.keys().chain(constants).map(String::as_str).collect();
         let errors: Vec<Diagnostic> = output.lines().filter_map(|line| located(text, line, &names)).collect();
+        let end = text.as_str().trim_end().len();
+        if errors.is_empty() && output.lines().any(|line| line.starts_with(AROUND_EXPRESSION)) {
+            let error =
+                Diagnostic::error(text, Span::new(end, end), "the expression is not complete, or more than one");
+            return Diagnostics(vec![error.hint("are all brackets closed?")]);
+        }
         if errors.is_empty() {
             let message = format!("the compiler refuses the expression:\n{}", output.trim_end());
             return Diagnostics(vec![Diagnostic::error(text, text.whole(), message)]);
@@ -111,7 +117,7 @@ fn table(seen: &Evaluated) -> (&'static str, Array) {
     let mut array = Array::zeros(element, seen.values.len());
     for (k, value) in seen.values.iter().enumerate() {
         match seen.ty {
-            ValueType::Integer => array.set_i64(k, whole(value)),
+            ValueType::Integer if element == ElementType::I64 => array.set_i64(k, whole(value)),
             _ => array.set(k, *value),
         }
     }

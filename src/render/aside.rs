@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::names::safe_name;
+use super::names::is_reserved_in_c;
 use super::template::{self, Set};
 use super::{Language, Source, prelude};
 
@@ -31,6 +31,9 @@ pub struct NativeTable {
 
 /// The file that compilers find the expression in.
 pub const EXPRESSION_PLACE: &str = "expression";
+
+/// The file that they find the rest in.
+pub const AROUND_EXPRESSION: &str = "around the expression";
 
 /// The number of the element that an expression is evaluated for.
 pub const ELEMENT: &str = "_idx";
@@ -84,8 +87,8 @@ pub fn identifiers(text: &str) -> BTreeSet<&str> {
 /// ```
 pub fn model_name(name: &str) -> Option<&str> {
     match name.strip_prefix("_u_") {
-        Some(rest) => (safe_name(rest) == name).then_some(rest),
-        None => (safe_name(name) == name).then_some(name),
+        Some(rest) => is_reserved_in_c(rest).then_some(rest),
+        None => (!is_reserved_in_c(name)).then_some(name),
     }
 }
 
@@ -127,7 +130,7 @@ pub fn render_native_expression(expression: &NativeExpression) -> Source {
         tables: tables.collect(),
         result: expression.tables.len(),
         place: EXPRESSION_PLACE,
-        rest: "around it",
+        rest: AROUND_EXPRESSION,
         expression: expression.text.trim_end(),
     };
     Source { language: Language::C, text: template::render(Set::MoreC, "aside.c", &context) }

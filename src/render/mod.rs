@@ -15,8 +15,8 @@ mod template;
 mod vector;
 
 pub use self::aside::{
-    ELEMENT, EXPRESSION_PLACE, NativeExpression, NativeTable, functions_in_c, identifiers, model_name,
-    render_native_expression,
+    AROUND_EXPRESSION, ELEMENT, EXPRESSION_PLACE, NativeExpression, NativeTable, functions_in_c, identifiers,
+    model_name, render_native_expression,
 };
 pub use self::native::{NativeFunction, render_native};
 use crate::kernel::ir::Kernel;
