@@ -356,6 +356,35 @@ fn any_thread_looks_at_a_network_that_runs() {
     assert!(matches!(remote.eval("1", None).wait(), Err(Refused::Ended)));
 }
 
+#[test]
+fn what_happens_in_the_step_before_a_look_is_not_forgotten() {
+    // Cells reset a step after they spike, since that is looked at last.
+    let cells = NeuronGroup::new("cells", 5, "dv/dt = (i + 1)/ms : 1").threshold("v > 1").reset("v = 0");
+    let model = Model::new().group(cells.event_schedule("spike", "end", 0)).spike_monitor("spikes", "cells");
+    let mut alone = Network::new(&model, Options::interpreted()).expect("a network");
+    alone.run_for("10*ms").expect("a run");
+    let mut live = LiveNetwork::new(model, Options::interpreted()).expect("a network");
+    let remote = live.remote();
+    let mut asked = Vec::new();
+    // Each look asks again, so that the next one is after the next step.
+    let mut ask = |_: &Network| {
+        if asked.len() < 60 {
+            asked.push(remote.eval("v", Some("cells")));
+        }
+    };
+    live.run(0.01, &mut ask).expect("a run");
+    assert_eq!(asked.len(), 60);
+    for (k, looked) in asked.into_iter().enumerate() {
+        let seen = looked.wait().expect("values");
+        assert!((seen.t_seconds - k as f64 * 1e-4).abs() < 1e-9, "{k}: {}", seen.t_seconds);
+    }
+    assert_eq!(live.network().values("cells", "v"), alone.values("cells", "v"));
+    let (alone, seen) =
+        (alone.spikes("spikes").expect("a monitor"), live.network().spikes("spikes").expect("a monitor"));
+    assert!(alone.i.len() > 50, "{}", alone.i.len());
+    assert_eq!((&seen.i, bits(&seen.t)), (&alone.i, bits(&alone.t)));
+}
+
 fn native_options(directory: &tempfile::TempDir) -> Options {
     let cache = CacheChoice::Directory(directory.path().join("store"));
     Options { allow_native: true, cache, ..Options::interpreted() }

@@ -268,12 +268,17 @@ impl LiveNetwork {
     /// As of [`LiveNetwork::run_for`].
     pub fn run(&mut self, duration_seconds: f64, look: &mut dyn FnMut(&Network)) -> Result<Ending, Error> {
         let end = self.network.t_seconds() + duration_seconds;
+        let mut is_begun = false;
         loop {
             self.attend();
             look(&self.network);
             if self.remote.0.stop.swap(false, Ordering::AcqRel) {
                 return Ok(Ending::Stopped);
             }
+            if is_begun {
+                self.network.resume();
+            }
+            is_begun = true;
             let left = end - self.network.t_seconds();
             if self.network.run(left.max(0.0), &mut |_| ())? == Ending::Complete {
                 self.attend();

@@ -15,6 +15,7 @@ use super::code::{Code, Drawing, Elements, Evaluator};
 use super::error::Error;
 use super::memory::Memory;
 use super::population::Population;
+use super::timed_array::TimedValues;
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::expr::ast::{Expr, ExprKind};
 use crate::expr::check::{FunctionMeaning, Kind, Meaning, Scope, Unknown, ValueType, check, draws};
@@ -26,7 +27,7 @@ use crate::model::equations::Equations;
 use crate::model::group::{Group, Role, Variable};
 use crate::runtime::array::{Array, ElementType};
 use crate::runtime::fpu::default_environment;
-use crate::unit::{Dimension, scale_for};
+use crate::unit::{Dimension, Scale, scale_for};
 
 /// The values of an expression at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,25 +82,24 @@ impl Evaluated {
             ValueType::Boolean => (value != 0.0).to_string(),
             // Not all integers have a unit, but some do.
             ValueType::Integer if self.dimension.is_dimensionless() => format!("{value}"),
-            _ => scale_for(&self.values, self.dimension).show(value),
+            _ => self.scale().show(value),
         }
     }
 
-    /// The unit that [`Evaluated::shown_values`] are in, such as `mV`; empty for plain numbers.
-    pub fn shown_unit(&self) -> String {
-        scale_for(&self.values, self.dimension).name
+    /// The multiple of the unit that the values are read in most easily.
+    pub fn scale(&self) -> Scale {
+        scale_for(&self.values, self.dimension)
     }
 
-    /// The first values as people read them, in [`Evaluated::shown_unit`].
+    /// The first values as people read them, in that of [`Evaluated::scale`].
     pub fn shown_values(&self, count: usize) -> Vec<String> {
         self.values.iter().take(count).map(|value| self.shown(*value)).collect()
     }
 
-    /// Smallest, mean and largest value, in [`Evaluated::shown_unit`]; of booleans, the mean is the part that is true.
+    /// Smallest, mean and largest value, in that of [`Evaluated::scale`]; of booleans, the mean is the part that is true.
     pub fn shown_statistics(&self) -> Option<[String; 3]> {
         let Statistics { min, max, mean, .. } = self.statistics()?;
-        let scale = scale_for(&self.values, self.dimension);
-        Some([self.shown(min), scale.show(mean), self.shown(max)])
+        Some([self.shown(min), self.scale().show(mean), self.shown(max)])
     }
 }
 
@@ -112,7 +112,7 @@ impl fmt::Display for Evaluated {
             write!(f, " of {scope}")?;
         }
         write!(f, " at t = {}: ", crate::unit::quantity(self.t_seconds, Dimension::SECOND))?;
-        let unit = self.shown_unit();
+        let unit = self.scale().name;
         if let (true, [value]) = (self.is_single, &self.values[..]) {
             let gap = if unit.is_empty() { "" } else { " " };
             return write!(f, "{}{gap}{unit}", self.shown(*value));
@@ -160,6 +160,11 @@ impl Network {
     /// [`Error::Model`] if there is no such scope, or the expression is wrong.
     pub fn look(&mut self, expression: &str, scope: Option<&str>) -> Result<Evaluated, Error> {
         self.within(scope, |network, source| network.look_from(expression, scope, source))
+    }
+
+    /// The values of a timed array.
+    pub fn timed_values(&self, name: &str) -> Option<&TimedValues> {
+        Some(self.memory.timed.get(name)?.values())
     }
 
     /// Does something for a scope; for none, for a group of one with clock variables only, which is there meanwhile.

@@ -65,12 +65,16 @@ pub fn scale_for(values: &[f64], dimension: Dimension) -> Scale {
 }
 
 impl Scale {
-    /// A value in SI units as a number of these, with at most eight places.
-    pub fn show(&self, value: f64) -> String {
+    /// A value in SI units as a number of these.
+    pub fn number(&self, value: f64) -> f64 {
         // Powers of ten are exact up to 10^22, so that one rounding is all.
         let power = 10_f64.powi(self.decimal.abs());
-        let scaled = if self.decimal < 0 { value * power } else { value / power };
-        let text = digits(scaled);
+        if self.decimal < 0 { value * power } else { value / power }
+    }
+
+    /// The same as text, with at most eight places.
+    pub fn show(&self, value: f64) -> String {
+        let text = digits(self.number(value));
         if self.name.is_empty() && text.ends_with('.') { text + "0" } else { text }
     }
 
