@@ -365,18 +365,20 @@ fn what_happens_in_the_step_before_a_look_is_not_forgotten() {
     alone.run_for("10*ms").expect("a run");
     let mut live = LiveNetwork::new(model, Options::interpreted()).expect("a network");
     let remote = live.remote();
-    let mut asked = Vec::new();
-    // Each look asks again, so that the next one is after the next step.
-    let mut ask = |_: &Network| {
-        if asked.len() < 60 {
-            asked.push(remote.eval("v", Some("cells")));
-        }
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let own = asked.clone();
+    let ask = move |_: &mut Network, _: f64| {
+        own.lock().expect("no panic").push(remote.eval("v", Some("cells")));
+        Ok(())
     };
-    live.run(0.01, &mut ask).expect("a run");
-    assert_eq!(asked.len(), 60);
+    live.network_mut().add_operation(NetworkOperation::new("ask"), ask).expect("a slot");
+    live.run_for("10*ms").expect("a run");
+    let asked = std::mem::take(&mut *asked.lock().expect("no panic"));
+    assert_eq!(asked.len(), 100);
     for (k, looked) in asked.into_iter().enumerate() {
+        // What is asked for in a step is seen after it.
         let seen = looked.wait().expect("values");
-        assert!((seen.t_seconds - k as f64 * 1e-4).abs() < 1e-9, "{k}: {}", seen.t_seconds);
+        assert!((seen.t_seconds - (k + 1) as f64 * 1e-4).abs() < 1e-9, "{k}: {}", seen.t_seconds);
     }
     assert_eq!(live.network().values("cells", "v"), alone.values("cells", "v"));
     let (alone, seen) =
