@@ -176,10 +176,11 @@ fn variable(name: &str, of: &Variable, n: usize) -> VariableView {
         _ if of.is_stored() => Some(if of.shared { 1 } else { n }),
         _ => None,
     };
+    // What stands for a variable of others is marked there.
     let flags = [
         (of.shared && of.is_stored(), "shared"),
-        (of.constant, "constant"),
-        (of.unless_refractory, "unless refractory"),
+        (of.constant && of.is_stored(), "constant"),
+        (of.unless_refractory && of.is_stored(), "unless refractory"),
     ];
     VariableView {
         name: name.to_string(),

@@ -67,10 +67,10 @@ impl Network {
         let is_single = !words.contains(ELEMENT);
         let n = if is_single { 1 } else { source.n() };
         let native = NativeExpression { text: expression.to_string(), tables };
-        let values = native_expression(&native, values, n, self.engine.options()).or_else(|error| match error {
-            EngineError::NativeExpression { output } => Err(Error::Model(self.refusal(&text, &output, source))),
-            EngineError::NativeCalls { names } => Err(Error::Model(missing_functions(&text, &names))),
-            error => Err(error.into()),
+        let values = native_expression(&native, values, n, self.engine.options()).map_err(|error| match error {
+            EngineError::NativeExpression { output } => Error::Model(self.refusal(&text, &output, source)),
+            EngineError::NativeCalls { names } => Error::Model(missing_functions(&text, &names)),
+            error => error.into(),
         })?;
         Ok(Evaluated {
             expression: expression.trim().to_string(),
