@@ -401,7 +401,7 @@ fn c_sees_the_names_of_a_scope() {
         (
             Some("cells"),
             "v[_idx]/mV",
-            vec![-0.07, -0.07 + 0.001, -0.07 + 0.002, -0.07 + 0.003].iter().map(|v| v / 1e-3).collect(),
+            [-0.07, -0.07 + 0.001, -0.07 + 0.002, -0.07 + 0.003].iter().map(|v| v / 1e-3).collect(),
         ),
         (Some("cells"), "flag[_idx] ? level[_idx] : -gain*N", vec![-6.0, -6.0, 0.0, 1.0]),
         (Some("cells"), "/* two\nlines */ _idx\n  + t // and more", vec![0.0, 1.0, 2.0, 3.0]),
