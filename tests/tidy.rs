@@ -70,8 +70,16 @@ const EFFECTS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules without effects, what none of them may name, and the files excepted.
-const PURE: &[&str] =
-    &["src/diag.rs", "src/unit.rs", "src/expr/", "src/model/", "src/integrate/", "src/kernel/", "src/render/"];
+const PURE: &[&str] = &[
+    "src/diag.rs",
+    "src/unit.rs",
+    "src/unit/",
+    "src/expr/",
+    "src/model/",
+    "src/integrate/",
+    "src/kernel/",
+    "src/render/",
+];
 const EFFECTFUL: &[&str] = &[
     "std::fs",
     "std::io",

@@ -196,7 +196,7 @@ pub struct Check {
 pub struct Inspect {
     /// Model file
     pub model: PathBuf,
-    /// Only kernels (with `--namespace`: constants) whose name fits, such as `*_stateupdater`
+    /// Only kernels (with `--namespace`: names of the model) whose name fits, such as `*_stateupdater`
     pub glob: Option<String>,
     /// Show the source
     #[arg(long, group = "what")]
@@ -219,9 +219,22 @@ pub struct Inspect {
     /// Show in which order objects run within a step
     #[arg(long, group = "what")]
     pub schedule: bool,
-    /// Show the constants that the model knows, with their values in SI units
+    /// Show constants, functions and the variables of each object, with values, units and sizes
     #[arg(long, group = "what")]
     pub namespace: bool,
+    /// Show what an expression gives: for each element of a group or of synapses, or of constants alone; may be given
+    /// several times
+    #[arg(long, value_name = "[GROUP:]EXPR", conflicts_with_all = ["what", "html", "glob"])]
+    pub eval: Vec<String>,
+    /// The same for an expression in C, once or, where `_idx` is in it, for each element
+    #[arg(long, value_name = "[GROUP:]C", conflicts_with_all = ["what", "html", "glob"], requires = "allow_native")]
+    pub eval_c: Vec<String>,
+    /// Allow expressions written in C, which can do anything
+    #[arg(long)]
+    pub allow_native: bool,
+    /// Write what `--namespace` or `--eval` shows as JSON (`-`: standard output)
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
     /// Write a page with all of it
     #[arg(long, value_name = "FILE", conflicts_with = "what")]
     pub html: Option<PathBuf>,

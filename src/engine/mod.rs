@@ -30,7 +30,7 @@ use std::time::Instant;
 pub use self::by_hand::{ByHand, HandError, MakingByHand, Replacement, make_by_hand};
 pub use self::code_object::{Calls, CodeObject, Interpreted};
 pub use self::making::{QUICK, QUICK_TIME};
-pub use self::native::{Evaluate, native};
+pub use self::native::{Evaluate, native, native_expression};
 pub use self::once::{run_once, run_once_over, select_once, stored_constant};
 pub use self::policy::{CpuPolicy, UnknownCpu};
 pub use self::supply::{Engine, HeadStart};
@@ -41,7 +41,10 @@ use crate::kernel::hoist::hoist;
 use crate::kernel::ir::LoopShape;
 use crate::kernel::lower::{Lowered, Site};
 use crate::kernel::verify::{VerifyError, verify};
-pub use crate::render::NativeFunction;
+pub use crate::render::{
+    AROUND_EXPRESSION, ELEMENT, EXPRESSION_PLACE, NativeExpression, NativeFunction, NativeTable, functions_in_c,
+    identifiers, model_name,
+};
 use crate::render::{Language, Source};
 use crate::store::{Artifact, Store, StoreOptions, StoreWarning};
 
@@ -251,6 +254,21 @@ pub enum EngineError {
         name: String,
         /// Why not.
         message: String,
+    },
+    /// An expression in C, without permission to evaluate one.
+    #[error("an expression in C is evaluated only with permission: `--allow-native`, or `Options::allow_native`")]
+    NativeExpressionForbidden,
+    /// An expression in C cannot be compiled.
+    #[error("the expression cannot be evaluated:\n{output}")]
+    NativeExpression {
+        /// What the compiler says, about the file [`EXPRESSION_PLACE`] where it is about the expression.
+        output: String,
+    },
+    /// An expression in C calls what it has not.
+    #[error("the expression calls {}, but C gets no library here", .names.join(", "))]
+    NativeCalls {
+        /// The functions.
+        names: Vec<String>,
     },
 }
 

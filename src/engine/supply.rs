@@ -532,6 +532,11 @@ impl Engine {
         &self.options.notice
     }
 
+    /// How code is made.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// What runs the kernels.
     pub fn tier(&self) -> Tier {
         self.options.tier

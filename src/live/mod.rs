@@ -24,6 +24,7 @@
 //! ```
 
 mod change;
+mod look;
 mod source;
 
 use std::collections::VecDeque;
@@ -33,6 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use self::change::Change;
+pub use self::look::Looked;
 use self::source::Making;
 pub use self::source::SourceByHand;
 use crate::engine::Options;
@@ -116,6 +118,7 @@ struct Request {
 #[derive(Default)]
 struct Inbox {
     requests: VecDeque<Request>,
+    questions: VecDeque<look::Question>,
     /// Nobody attends to them any more.
     is_closed: bool,
 }
@@ -314,12 +317,17 @@ impl LiveNetwork {
     /// As of [`LiveNetwork::run_for`].
     pub fn run(&mut self, duration_seconds: f64, look: &mut dyn FnMut(&Network)) -> Result<Ending, Error> {
         let end = self.network.t_seconds() + duration_seconds;
+        let mut is_begun = false;
         loop {
             self.attend();
             look(&self.network);
             if self.remote.0.stop.swap(false, Ordering::AcqRel) {
                 return Ok(Ending::Stopped);
             }
+            if is_begun {
+                self.network.resume();
+            }
+            is_begun = true;
             let left = end - self.network.t_seconds();
             if self.network.run(left.max(0.0), &mut |_| ())? == Ending::Complete {
                 self.attend();
@@ -345,6 +353,7 @@ impl LiveNetwork {
     pub fn attend(&mut self) {
         // First, so that whoever asks from here on is heard in the next run.
         self.remote.0.wake.swap(false, Ordering::AcqRel);
+        self.answer_questions();
         loop {
             match self.coming.take() {
                 Some(mut coming) => match coming.is_ready() {
@@ -475,6 +484,7 @@ impl Drop for Closing {
         let mut inbox = self.0.inbox();
         inbox.is_closed = true;
         inbox.requests.clear();
+        inbox.questions.clear();
     }
 }
 

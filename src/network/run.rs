@@ -124,6 +124,12 @@ impl Network {
         ending
     }
 
+    /// Before a run that goes on with one that was stopped in between: what happened in the last step is seen in the next
+    /// one, as if there had been no end.
+    pub(crate) fn resume(&mut self) {
+        self.memory.populations.iter_mut().flat_map(|p| &mut p.events).for_each(EventSpace::resume);
+    }
+
     /// Brings everything that follows the lengths of steps, and links, up to date.
     fn start_inputs(&mut self) -> Result<(), Error> {
         let Memory { clocks, populations, timed, .. } = &mut self.memory;
