@@ -357,6 +357,19 @@ fn any_thread_looks_at_a_network_that_runs() {
 }
 
 #[test]
+fn whoever_asks_at_each_look_does_not_stop_the_run() {
+    let mut live = LiveNetwork::new(model(), Options::interpreted()).expect("a model");
+    let remote = live.remote();
+    let mut looks = 0;
+    let ending = live.run(0.005, &mut |_| {
+        looks += 1;
+        assert!(looks <= 1000, "it goes on from look to look");
+        drop(remote.eval("v", Some("cells")));
+    });
+    assert_eq!(ending.expect("a run"), saltus::network::Ending::Complete);
+}
+
+#[test]
 fn what_happens_in_the_step_before_a_look_is_not_forgotten() {
     // Cells reset a step after they spike, since that is looked at last.
     let cells = NeuronGroup::new("cells", 5, "dv/dt = (i + 1)/ms : 1").threshold("v > 1").reset("v = 0");

@@ -324,6 +324,8 @@ impl LiveNetwork {
             if self.remote.0.stop.swap(false, Ordering::AcqRel) {
                 return Ok(Ending::Stopped);
             }
+            // What `look` asked for is done before the next step, which no question of it keeps from being made.
+            self.attend();
             if is_begun {
                 self.network.resume();
             }
