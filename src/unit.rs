@@ -4,8 +4,12 @@
 //! that nothing is built when the program starts. A [`Dimension`] is exact: equality and hash need no tolerance. It
 //! prints in the syntax of the model language. Nothing here knows expressions.
 
+mod scale;
+
 use std::fmt;
 use std::ops::{Div, Mul};
+
+pub use self::scale::{Scale, quantity, scale_for};
 
 /// Exponents are whole multiples of one over this, so that fractions with denominators up to 16 and decimals with up
 /// to three places are exact.

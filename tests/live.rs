@@ -1,6 +1,9 @@
 //! Networks whose model is changed while they run leave what fresh networks leave that were made from each form of the
 //! model, and went on from a file with the state of the one before.
 
+#[path = "live/by_hand.rs"]
+mod by_hand;
+
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

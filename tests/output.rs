@@ -61,7 +61,7 @@ fn small() -> RunResult {
     };
     let silent = SpikeData { event: Some("peak".to_owned()), source_size: 1, ..SpikeData::default() };
     let weights = BTreeMap::from([("i".to_owned(), vec![0.0, 2.0]), ("w".to_owned(), vec![1.0, f64::INFINITY])]);
-    let swap = || SwapReport { key: "00ff".to_owned(), preliminary: false, at: 0.015, t: 0.0125 };
+    let swap = || SwapReport { key: Some("00ff".to_owned()), preliminary: false, at: 0.015, t: 0.0125 };
     let kernel = |name: &str, origin, compile_seconds: Option<f64>| KernelReport {
         name: name.to_owned(),
         kind: "stateupdate".to_owned(),

@@ -62,7 +62,7 @@ fn another_network_of_the_process_has_its_kernels_at_once() {
     assert!(second.full_speed() <= second.first_step(), "before the first step");
     for report in second.kernel_reports() {
         let steps: Vec<u64> = report.swaps.iter().map(|swap| swap.moment.step).collect();
-        assert_eq!((steps, report.swaps[0].key), (vec![0], report.key.unwrap()));
+        assert_eq!((steps, report.swaps[0].key), (vec![0], report.key));
     }
     // Only for who looks into that store, in that language, and wants it.
     let elsewhere = TempDir::new().unwrap();
@@ -299,14 +299,14 @@ fn preliminary_code_that_has_proved_itself_goes_on_where_better_code_does_not() 
     let state_updater = |network: &Network| network.kernel_reports().next().unwrap();
     until("preliminary code has proved itself", || {
         network.run_for("1*ms").unwrap();
-        state_updater(&network).swaps.first().is_some_and(|swap| swap.is_preliminary)
+        state_updater(&network).swaps.first().is_some_and(|swap| swap.is_preliminary())
     });
     fs::write(directory.path().join("state"), "").unwrap();
     until("better code has not", || {
         network.run_for("1*ms").unwrap();
         !network.engine_warnings().is_empty()
     });
-    let key = state_updater(&network).swaps[0].key.short();
+    let key = state_updater(&network).swaps[0].key.expect("compiled").short();
     let warning = &network.engine_warnings()[0];
     let end = format!("gives other bits of `v` than the kernel {key}; the kernel {key} goes on in its place");
     assert!(warning.ends_with(&end), "{warning}");

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::elf::{Objection, check_library};
 use super::env::{Env, TIME_LIMIT};
+use super::messages::{Message, messages};
 use super::process::{self, ProcessError, command_line};
 use super::recipe::{LIBRARY_FILE, Recipe, source_file};
 use super::toolchain::Toolchain;
@@ -98,8 +99,10 @@ pub enum CompileError {
         command: String,
         /// How it ended.
         status: std::process::ExitStatus,
-        /// What it printed.
+        /// The beginning of what it printed.
         output: String,
+        /// Its messages about the source.
+        messages: Vec<Message>,
     },
     /// It was not tried: others took too long, or nobody wants it any more.
     #[error("a kernel was not compiled, since the compiler is not waited for any more")]
@@ -156,7 +159,8 @@ pub fn compile_unit(unit: &Unit, toolchain: &Toolchain, options: &CompileOptions
     let finished = process::run(command, options.time_limit, &directory.path().join("log"))?;
     if !finished.status.success() {
         let output = finished.beginning();
-        return Err(CompileError::Rejected { command: line, status: finished.status, output });
+        let messages = messages(&finished.output, &recipe.source, toolchain.family);
+        return Err(CompileError::Rejected { command: line, status: finished.status, output, messages });
     }
     let path = directory.path().join(LIBRARY_FILE);
     let library = read_library(&path).map_err(|cause| CompileError::File { verb: "read", path, cause })?;

@@ -15,6 +15,7 @@ mod flags;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod identity;
+pub mod messages;
 mod probe;
 mod probe_rust;
 mod process;
@@ -23,6 +24,7 @@ pub mod toolchain;
 
 pub use compile::{CompileError, CompileOptions, Compiled, TimeLimitError, Unit, compile, compile_all};
 pub use cpu::{CpuFeatures, CpuLevel, Machine};
+pub use messages::Message;
 pub(crate) use process::ends_within;
 pub use process::{lower_priority, stop_all};
 pub use recipe::{KernelId, Key, Member, OptLevel, Recipe};

@@ -3,6 +3,9 @@
 //! A [`Recipe`] is the only input of a compilation; its [`Key`] is BLAKE3 over all of its fields, so two recipes with
 //! one key give one library. A [`KernelId`] leaves out who compiles and how: since every compiler gives the same bits,
 //! any library with the right id that the machine can run will do.
+//!
+//! A source that somebody wrote by hand promises none of that. Its keys and ids are digests of their own kind, whatever it
+//! says: what was made of it is never found by who asks for a kernel that was generated, nor the other way round.
 
 use std::fmt;
 
@@ -90,12 +93,12 @@ impl KernelId {
     /// The id of a source text.
     pub fn of(source: &Source, abi_version: u32) -> KernelId {
         let Source { language, text } = source;
-        kernel_id(*language, text, abi_version, NUMERIC_POLICY)
+        kernel_id(*language, text, abi_version, NUMERIC_POLICY, false)
     }
 }
 
-fn kernel_id(language: Language, source: &str, abi_version: u32, numeric_policy: u32) -> KernelId {
-    let mut fields = Fields::new("saltus kernel id v1");
+fn kernel_id(language: Language, source: &str, abi_version: u32, numeric_policy: u32, by_hand: bool) -> KernelId {
+    let mut fields = Fields::new(if by_hand { "saltus id of a kernel by hand v1" } else { "saltus kernel id v1" });
     fields.text(language.name());
     fields.text(source);
     fields.number(abi_version);
@@ -152,6 +155,14 @@ pub struct Recipe {
     /// What it was compiled together with, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<Member>,
+    /// Whether somebody wrote the source by hand.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub by_hand: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "it is called with a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// The place of a kernel in a text of several.
@@ -184,7 +195,14 @@ impl Recipe {
             abi_version,
             numeric_policy: NUMERIC_POLICY,
             unit: None,
+            by_hand: false,
         }
+    }
+
+    /// The same for a source that somebody wrote by hand.
+    #[must_use]
+    pub fn by_hand(self) -> Recipe {
+        Recipe { by_hand: true, ..self }
     }
 
     /// The recipe of a kernel that is compiled as part of `unit`, under the symbol `entry` there.
@@ -217,8 +235,10 @@ impl Recipe {
             abi_version,
             numeric_policy,
             unit,
+            by_hand,
         } = self;
-        let mut fields = Fields::new("saltus recipe key v1");
+        let mut fields =
+            Fields::new(if *by_hand { "saltus key of a recipe by hand v1" } else { "saltus recipe key v1" });
         fields.text(language.name());
         fields.text(source);
         fields.list(arguments.iter().map(String::as_str));
@@ -237,7 +257,7 @@ impl Recipe {
 
     /// The digest of what the kernel computes.
     pub fn kernel_id(&self) -> KernelId {
-        kernel_id(self.language, &self.source, self.abi_version, self.numeric_policy)
+        kernel_id(self.language, &self.source, self.abi_version, self.numeric_policy, self.by_hand)
     }
 }
 
@@ -291,13 +311,14 @@ mod tests {
             abi_version: 1,
             numeric_policy: NUMERIC_POLICY,
             unit: None,
+            by_hand: false,
         }
     }
 
     type Change = (&'static str, fn(&mut Recipe), bool);
 
     /// A field, a change of it, and whether the change also makes another kernel.
-    const CHANGES: [Change; 15] = [
+    const CHANGES: [Change; 16] = [
         ("language", |r| r.language = Language::Rust, true),
         ("source", |r| r.source.push(' '), true),
         ("an argument", |r| r.arguments[0] = "-O2".into(), false),
@@ -312,6 +333,7 @@ mod tests {
         ("unit", |r| r.unit = Some(Member { unit: Key([1; 32]), entry: "saltus_kernel_0".into() }), false),
         ("another unit", |r| r.unit = Some(Member { unit: Key([2; 32]), entry: "saltus_kernel_0".into() }), false),
         ("place in a unit", |r| r.unit = Some(Member { unit: Key([1; 32]), entry: "saltus_kernel_1".into() }), false),
+        ("by hand", |r| r.by_hand = true, true),
         ("source against target", |r| std::mem::swap(&mut r.source, &mut r.target), true),
     ];
 

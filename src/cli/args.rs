@@ -25,7 +25,7 @@ pub enum Command {
     /// Run a model file
     Run(Run),
     /// Run a model file, and change what runs whenever the file is saved
-    Watch(Run),
+    Watch(Watch),
     /// Say what is wrong with a model file, without running it
     Check(Check),
     /// Show the kernels of a model
@@ -161,12 +161,24 @@ pub struct Run {
     /// Use a compiled kernel only after its first call, in a process of its own, gave the interpreter's bits
     #[arg(long)]
     pub check_swap: bool,
-    /// Allow functions written in C, which can do anything; model files have none
+    /// Allow functions written in C and kernels written by hand, which can do anything; model files have none
     #[arg(long)]
     pub allow_native: bool,
     /// Print no summary and no progress
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// `saltus watch`
+#[derive(Args, Clone, Debug)]
+pub struct Watch {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the group has its own")]
+    pub run: Run,
+    /// As long as there is this file, run the source in it in the place of that of a kernel, and swap it at each save; needs
+    /// `--allow-native`; may be given several times
+    #[arg(long, value_name = "NAME=FILE", value_parser = source)]
+    pub source: Vec<(String, PathBuf)>,
 }
 
 /// `saltus check`
@@ -184,7 +196,7 @@ pub struct Check {
 pub struct Inspect {
     /// Model file
     pub model: PathBuf,
-    /// Only kernels (with `--namespace`: constants) whose name fits, such as `*_stateupdater`
+    /// Only kernels (with `--namespace`: names of the model) whose name fits, such as `*_stateupdater`
     pub glob: Option<String>,
     /// Show the source
     #[arg(long, group = "what")]
@@ -207,9 +219,22 @@ pub struct Inspect {
     /// Show in which order objects run within a step
     #[arg(long, group = "what")]
     pub schedule: bool,
-    /// Show the constants that the model knows, with their values in SI units
+    /// Show constants, functions and the variables of each object, with values, units and sizes
     #[arg(long, group = "what")]
     pub namespace: bool,
+    /// Show what an expression gives: for each element of a group or of synapses, or of constants alone; may be given
+    /// several times
+    #[arg(long, value_name = "[GROUP:]EXPR", conflicts_with_all = ["what", "html", "glob"])]
+    pub eval: Vec<String>,
+    /// The same for an expression in C, once or, where `_idx` is in it, for each element
+    #[arg(long, value_name = "[GROUP:]C", conflicts_with_all = ["what", "html", "glob"], requires = "allow_native")]
+    pub eval_c: Vec<String>,
+    /// Allow expressions written in C, which can do anything
+    #[arg(long)]
+    pub allow_native: bool,
+    /// Write what `--namespace` or `--eval` shows as JSON (`-`: standard output)
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
     /// Write a page with all of it
     #[arg(long, value_name = "FILE", conflicts_with = "what")]
     pub html: Option<PathBuf>,
@@ -373,5 +398,12 @@ fn assignment(argument: &str) -> Result<(String, String), String> {
             Ok((name.trim().to_string(), value.trim().to_string()))
         }
         _ => Err("expected NAME=EXPR, such as `tau=20*ms`".to_string()),
+    }
+}
+
+fn source(argument: &str) -> Result<(String, PathBuf), String> {
+    match argument.split_once('=') {
+        Some((name, file)) if !name.trim().is_empty() && !file.is_empty() => Ok((name.trim().to_string(), file.into())),
+        _ => Err("expected NAME=FILE, such as `cells_stateupdater=leak.c`".to_string()),
     }
 }

@@ -239,6 +239,7 @@ fn show(store: &Store, artifact: &Artifact) -> String {
         ("key", artifact.key.to_string()),
         ("kernel", artifact.kernel.to_string()),
         ("language", recipe.language.name().to_owned()),
+        ("written", if recipe.by_hand { "by hand" } else { "by this program" }.to_owned()),
         ("kernel ABI", recipe.abi_version.to_string()),
         ("numeric policy", recipe.numeric_policy.to_string()),
         ("compiler", record.compiler.clone()),

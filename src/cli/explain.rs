@@ -55,6 +55,7 @@ pub fn fields_of(recipe: &Recipe, compiler: &str) -> Vec<(&'static str, String)>
     let lines = counted(recipe.source.lines().count(), ("line", "lines"));
     vec![
         ("language", recipe.language.name().to_owned()),
+        ("written", if recipe.by_hand { "by hand" } else { "by this program" }.to_owned()),
         ("kernel ABI", recipe.abi_version.to_string()),
         ("numeric policy", recipe.numeric_policy.to_string()),
         ("compiler", format!("{}, content {}", short_version(compiler), recipe.compiler.short())),

@@ -89,8 +89,8 @@ pub fn warnings_of(summary: &ProfilingSummary) -> Vec<String> {
 
 fn kernel_report(report: engine::Report, at: &impl Fn(Instant) -> f64) -> KernelReport {
     let swap = |swap: &engine::Swap| SwapReport {
-        key: swap.key.to_string(),
-        preliminary: swap.is_preliminary,
+        key: swap.key.map(|key| key.to_string()),
+        preliminary: swap.is_preliminary(),
         at: at(swap.at),
         t: swap.moment.t_seconds,
     };
@@ -105,6 +105,7 @@ fn kernel_report(report: engine::Report, at: &impl Fn(Instant) -> f64) -> Kernel
             engine::Origin::Hit => Origin::Hit,
             engine::Origin::Built => Origin::Built,
             engine::Origin::Interpreter => Origin::Interpreter,
+            engine::Origin::Hand => Origin::Hand,
         },
         compile_seconds: report.compile_seconds,
         swaps,

@@ -60,10 +60,20 @@ pub struct CodeObject {
     interpreter: Arc<Interpreted>,
     /// The most elements that it runs over.
     pub elements: usize,
-    /// Whether the slot has a kernel on trial.
-    on_trial: bool,
+    /// How far what is in the slot is trusted.
+    standing: Standing,
     flags: u64,
     way: Way,
+}
+
+/// What is in the slot of a code object.
+enum Standing {
+    /// Code of its kernel.
+    Own,
+    /// Code of its kernel on trial.
+    OnTrial,
+    /// Code that somebody wrote by hand, in the place of this, which has this name.
+    ByHand(Arc<dyn Execute>, String),
 }
 
 /// How a code object carries out a call.
@@ -133,7 +143,7 @@ impl CodeObject {
             slot: KernelSlot::new(interpreter.clone(), INTERPRETER),
             interpreter,
             elements: 0,
-            on_trial: false,
+            standing: Standing::Own,
             flags: 0,
             way: Way::Whole,
         }
@@ -160,7 +170,7 @@ impl CodeObject {
 
     /// Lets other code run it, from this step on.
     pub fn swap(&mut self, code: Arc<dyn Execute>, name: impl Into<String>, step: u64) {
-        self.on_trial = false;
+        self.standing = Standing::Own;
         self.slot.swap(code, name, step);
     }
 
@@ -168,14 +178,36 @@ impl CodeObject {
     pub fn try_out(&mut self, code: Arc<dyn Execute>, name: impl Into<String>, step: u64) -> Arc<Trial> {
         let trial = Arc::new(Trial::new(self.kernel.clone(), &self.slot, code));
         self.slot.swap(trial.clone(), name, step);
-        self.on_trial = true;
+        self.standing = Standing::OnTrial;
         trial
+    }
+
+    /// Lets code that somebody wrote by hand run in the place of its own, from this step on.
+    pub fn run_by_hand(&mut self, code: Arc<dyn Execute>, name: impl Into<String>, step: u64) {
+        let before = self.slot.name().to_string();
+        let current = self.slot.swap(code, name, step);
+        if !self.is_by_hand() {
+            self.standing = Standing::ByHand(current, before);
+        }
+    }
+
+    /// Goes back to its own code, if other code was put in its place by hand.
+    pub fn run_own(&mut self, step: u64) {
+        match std::mem::replace(&mut self.standing, Standing::Own) {
+            Standing::ByHand(own, name) => drop(self.slot.swap(own, name, step)),
+            standing => self.standing = standing,
+        }
+    }
+
+    /// Whether it runs code that somebody wrote by hand.
+    pub fn is_by_hand(&self) -> bool {
+        matches!(self.standing, Standing::ByHand(..))
     }
 
     /// Makes ready what runs first, so that no step has to.
     pub fn prepare(&self) {
         let interpreter: Arc<dyn Execute> = self.interpreter.clone();
-        if self.on_trial || Arc::ptr_eq(&interpreter, self.slot.current()) {
+        if matches!(self.standing, Standing::OnTrial) || Arc::ptr_eq(&interpreter, self.slot.current()) {
             self.interpreter.prepare();
         }
     }
@@ -287,7 +319,10 @@ impl CodeObject {
     #[inline(never)]
     fn execute_by(&self, way: &Way, call: &mut Call) {
         match way {
-            Way::Divided(threads, least) if !self.on_trial && call.end - call.begin >= 2 * *least as i64 => {
+            // What somebody wrote by hand may look beyond its element, which the kernel was asked about and it was not.
+            Way::Divided(threads, least)
+                if matches!(self.standing, Standing::Own) && call.end - call.begin >= 2 * *least as i64 =>
+            {
                 // SAFETY: as below; `divide` saw that the kernel may be divided.
                 unsafe { execute_divided(&self.slot, &self.arrays, call, threads, *least) }
             }

@@ -9,6 +9,7 @@
 //! gets new ones ([`Engine::was_forked`]).
 
 mod beside;
+mod by_hand;
 mod code_object;
 mod loaded;
 mod making;
@@ -26,9 +27,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+pub use self::by_hand::{ByHand, HandError, MakingByHand, Replacement, make_by_hand};
 pub use self::code_object::{Calls, CodeObject, Interpreted};
 pub use self::making::{QUICK, QUICK_TIME};
-pub use self::native::{Evaluate, native};
+pub use self::native::{Evaluate, native, native_expression};
 pub use self::once::{run_once, run_once_over, select_once, stored_constant};
 pub use self::policy::{CpuPolicy, UnknownCpu};
 pub use self::supply::{Engine, HeadStart};
@@ -39,8 +41,11 @@ use crate::kernel::hoist::hoist;
 use crate::kernel::ir::LoopShape;
 use crate::kernel::lower::{Lowered, Site};
 use crate::kernel::verify::{VerifyError, verify};
-use crate::render::Language;
-pub use crate::render::NativeFunction;
+pub use crate::render::{
+    AROUND_EXPRESSION, ELEMENT, EXPRESSION_PLACE, NativeExpression, NativeFunction, NativeTable, functions_in_c,
+    identifiers, model_name,
+};
+use crate::render::{Language, Source};
 use crate::store::{Artifact, Store, StoreOptions, StoreWarning};
 
 /// What runs the kernels. Results are the same.
@@ -94,7 +99,7 @@ pub struct Options {
     pub least_elements: Option<usize>,
     /// The environment in which the compiler and the store are looked for.
     pub env: Env,
-    /// Whether functions that the user wrote in C may run.
+    /// Whether functions that the user wrote in C, and kernels that somebody wrote by hand, may run.
     pub allow_native: bool,
     /// Who hears of work that needs much memory, before it starts.
     pub notice: Notice,
@@ -234,6 +239,14 @@ pub enum EngineError {
         /// The function.
         name: String,
     },
+    /// A source by hand cannot be used.
+    #[error("the source of `{of}` by hand cannot be used: {message}")]
+    ByHand {
+        /// The code object that it is for.
+        of: String,
+        /// Why not.
+        message: String,
+    },
     /// A function in C cannot be used.
     #[error("the function `{name}` cannot be used: {message}")]
     Native {
@@ -241,6 +254,21 @@ pub enum EngineError {
         name: String,
         /// Why not.
         message: String,
+    },
+    /// An expression in C, without permission to evaluate one.
+    #[error("an expression in C is evaluated only with permission: `--allow-native`, or `Options::allow_native`")]
+    NativeExpressionForbidden,
+    /// An expression in C cannot be compiled.
+    #[error("the expression cannot be evaluated:\n{output}")]
+    NativeExpression {
+        /// What the compiler says, about the file [`EXPRESSION_PLACE`] where it is about the expression.
+        output: String,
+    },
+    /// An expression in C calls what it has not.
+    #[error("the expression calls {}, but C gets no library here", .names.join(", "))]
+    NativeCalls {
+        /// The functions.
+        names: Vec<String>,
     },
 }
 
@@ -253,6 +281,8 @@ pub enum Origin {
     Built,
     /// It was not compiled.
     Interpreter,
+    /// A source that somebody wrote by hand.
+    Hand,
 }
 
 /// What is known about the code of one code object.
@@ -280,16 +310,14 @@ pub struct Report {
     pub swaps: Vec<Swap>,
     /// Why no optimised kernel has run, as long as none has.
     pub reason: Option<Reason>,
+    /// The source that runs in the place of the kernel's own, if somebody wrote one by hand.
+    pub by_hand: Option<Arc<Source>>,
 }
 
 impl Report {
     /// What runs it now.
     pub fn runs_on(&self) -> RunsOn {
-        match self.swaps.last() {
-            None => RunsOn::Interpreter,
-            Some(swap) if swap.is_preliminary => RunsOn::Preliminary,
-            Some(_) => RunsOn::Compiled,
-        }
+        self.swaps.last().map_or(RunsOn::Interpreter, |swap| swap.runs_on)
     }
 }
 
@@ -302,6 +330,8 @@ pub enum RunsOn {
     Preliminary,
     /// An optimised kernel.
     Compiled,
+    /// What was compiled from a source that somebody wrote by hand.
+    Hand,
 }
 
 impl RunsOn {
@@ -311,6 +341,7 @@ impl RunsOn {
             RunsOn::Interpreter => "interpreter",
             RunsOn::Preliminary => "preliminary",
             RunsOn::Compiled => "compiled",
+            RunsOn::Hand => "by hand",
         }
     }
 }
@@ -341,14 +372,21 @@ pub enum Reason {
 /// When a kernel was swapped in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Swap {
-    /// Its key.
-    pub key: Key,
-    /// Whether it was to run only until an optimised one is ready.
-    pub is_preliminary: bool,
+    /// Its key; none of the interpreter, which takes over again where a kernel by hand is taken away.
+    pub key: Option<Key>,
+    /// What it is.
+    pub runs_on: RunsOn,
     /// When that was.
     pub at: Instant,
     /// Where the simulation was.
     pub moment: Moment,
+}
+
+impl Swap {
+    /// Whether it was to run only until an optimised one is ready.
+    pub fn is_preliminary(&self) -> bool {
+        self.runs_on == RunsOn::Preliminary
+    }
 }
 
 /// Where a simulation is, between two steps.

@@ -1,4 +1,4 @@
-//! Functions that users wrote in C: compiled before the network runs, whatever its tier, and kept in the store.
+//! Functions and expressions that users wrote in C: compiled when they are needed, whatever the tier, and kept in the store.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use super::{EngineError, Options};
 use crate::build::compile::{ENTRY_SYMBOL, compile};
 use crate::build::elf::{Objection, check_library};
 use crate::build::toolchain::discover;
-use crate::build::{CompileError, CompileOptions, KernelId, Machine, Recipe};
-use crate::load::library::load;
-use crate::render::{Language, NativeFunction, render_native};
+use crate::build::{CompileError, CompileOptions, KernelId, Machine, Recipe, ToolchainError};
+use crate::load::library::{CompiledKernel, LoadError, load};
+use crate::render::{Language, NativeExpression, NativeFunction, Source, render_native, render_native_expression};
 use crate::runtime::abi::{ABI_VERSION, Call, Execute};
 use crate::runtime::array::{Array, ElementType};
 
@@ -23,10 +23,74 @@ pub fn native(function: &NativeFunction, options: &Options) -> Result<Evaluate, 
     if !options.allow_native {
         return Err(EngineError::NativeForbidden { name: function.name.clone() });
     }
-    let store = options.store();
-    let source = render_native(function);
-    let id = KernelId::of(&source, ABI_VERSION);
     let fail = |message: String| EngineError::Native { name: function.name.clone(), message };
+    let library = library_of(&render_native(function), options).map_err(|missing| match missing {
+        Missing::Toolchain(error) => error.into(),
+        Missing::Compiler(CompileError::NoKernel { objection: Objection::Undefined(names), .. })
+            if names == [&*function.name] =>
+        {
+            fail(format!("its source defines no `{}`", function.name))
+        }
+        Missing::Compiler(CompileError::NoKernel { objection: Objection::Undefined(names), .. }) => fail(format!(
+            "its source calls {}, but a function in C gets no library, not even that of mathematics",
+            names.join(", ")
+        )),
+        Missing::Compiler(CompileError::NoKernel { objection, .. }) => fail(format!("as a library, {objection}")),
+        Missing::Compiler(error) => fail(error.to_string()),
+        Missing::Load(error) => fail(error.to_string()),
+    })?;
+    let arrays = function.arrays.iter().map(|(_, values)| {
+        let mut array = Array::zeros(ElementType::F64, values.len());
+        array.as_f64_mut().copy_from_slice(values);
+        array
+    });
+    Ok(evaluate(Arc::new(library), arrays.collect(), function.arguments.len()))
+}
+
+/// Evaluates an expression in C for the elements `0..n`; `tables` are what it reads, in its order, each with `n` values
+/// or one, of the types that it says.
+///
+/// # Errors
+/// If native code is not allowed, there is no compiler, or it refuses the expression.
+pub fn native_expression(
+    expression: &NativeExpression,
+    mut tables: Vec<Array>,
+    n: usize,
+    options: &Options,
+) -> Result<Vec<f64>, EngineError> {
+    if !options.allow_native {
+        return Err(EngineError::NativeExpressionForbidden);
+    }
+    let library = library_of(&render_native_expression(expression), options).map_err(|missing| match missing {
+        Missing::Toolchain(error) => error.into(),
+        Missing::Compiler(CompileError::Rejected { output, .. }) => EngineError::NativeExpression { output },
+        Missing::Compiler(CompileError::NoKernel { objection: Objection::Undefined(names), .. }) => {
+            EngineError::NativeCalls { names }
+        }
+        Missing::Compiler(error) => EngineError::NativeExpression { output: error.to_string() },
+        Missing::Load(error) => EngineError::NativeExpression { output: error.to_string() },
+    })?;
+    let mut values = vec![0.0; n];
+    let mut pointers: Vec<*mut u8> = tables.iter_mut().map(Array::pointer).collect();
+    pointers.push(values.as_mut_ptr().cast());
+    let mut call = Call::over(n);
+    // SAFETY: the library writes the `n` results that there is room for, and the expression was allowed to read what it
+    // reads.
+    unsafe { library.execute(pointers.as_ptr(), &mut call) };
+    Ok(values)
+}
+
+/// Why there is no library.
+enum Missing {
+    Toolchain(ToolchainError),
+    Compiler(CompileError),
+    Load(LoadError),
+}
+
+/// The library of a source: from the store, else by the compiler.
+fn library_of(source: &Source, options: &Options) -> Result<CompiledKernel, Missing> {
+    let store = options.store();
+    let id = KernelId::of(source, ABI_VERSION);
     let stored = store.get(&id, None, Machine::this()).filter(|artifact| {
         // As of any kernel: nothing that was stored runs by being opened.
         let is_sound = check_library(artifact.library(), ENTRY_SYMBOL).is_ok();
@@ -37,41 +101,21 @@ pub fn native(function: &NativeFunction, options: &Options) -> Result<Evaluate, 
         }
         is_sound
     });
-    let library = match stored {
-        Some(artifact) => load(&artifact.key.short(), artifact.library()),
+    let artifact = match stored {
+        Some(artifact) => artifact,
         None => {
             let memos = store.toolchain_memos();
             // A compiler named for kernels in another language is none for this.
             let cc = options.cc.as_deref().filter(|_| options.language == Language::C);
-            let toolchain = discover(&options.env, cc, memos.as_deref())?;
+            let toolchain = discover(&options.env, cc, memos.as_deref()).map_err(Missing::Toolchain)?;
             let level = options.opt_level.unwrap_or_default();
-            let recipe = Recipe::new(&source, ABI_VERSION, &toolchain, &toolchain.default_features(), level);
-            let compiled = compile(&recipe, &toolchain, &CompileOptions::from_env(&options.env).0).map_err(
-                |error| match error {
-                    CompileError::NoKernel { objection: Objection::Undefined(names), .. }
-                        if names == [&*function.name] =>
-                    {
-                        fail(format!("its source defines no `{}`", function.name))
-                    }
-                    CompileError::NoKernel { objection: Objection::Undefined(names), .. } => fail(format!(
-                        "its source calls {}, but a function in C gets no library, not even that of mathematics",
-                        names.join(", ")
-                    )),
-                    CompileError::NoKernel { objection, .. } => fail(format!("as a library, {objection}")),
-                    error => fail(error.to_string()),
-                },
-            )?;
-            let artifact = store.insert(&recipe, &toolchain.version, &compiled.library, compiled.seconds);
-            load(&artifact.key.short(), artifact.library())
+            let recipe = Recipe::new(source, ABI_VERSION, &toolchain, &toolchain.default_features(), level);
+            let compiled = compile(&recipe, &toolchain, &CompileOptions::from_env(&options.env).0);
+            let compiled = compiled.map_err(Missing::Compiler)?;
+            store.insert(&recipe, &toolchain.version, &compiled.library, compiled.seconds)
         }
     };
-    let library = library.map_err(|error| fail(error.to_string()))?;
-    let arrays = function.arrays.iter().map(|(_, values)| {
-        let mut array = Array::zeros(ElementType::F64, values.len());
-        array.as_f64_mut().copy_from_slice(values);
-        array
-    });
-    Ok(evaluate(Arc::new(library), arrays.collect(), function.arguments.len()))
+    load(&artifact.key.short(), artifact.library()).map_err(Missing::Load)
 }
 
 fn evaluate(library: Arc<dyn Execute>, mut arrays: Vec<Array>, arity: usize) -> Evaluate {

@@ -1,16 +1,18 @@
 //! Makes code in the background and keeps account of it: what is on its way, what has arrived, what runs since when.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::by_hand::{Held, Replacement};
 use super::loaded::{self, How};
 use super::proof::{Trial, Verdict};
 use super::worker::{Arrival, Job, News, Ready, Worker};
 use super::{
-    CodeObject, EngineError, Moment, Notice, Options, Origin, Reason, Report, Swap, Threads, Tier, shape_name,
+    CodeObject, EngineError, Moment, Notice, Options, Origin, Reason, Report, RunsOn, Swap, Threads, Tier, shape_name,
 };
-use crate::build::stop_all;
+use crate::build::{Key, stop_all};
 use crate::load::slot::Mailbox;
 
 /// Makes code for the code objects of one network.
@@ -25,6 +27,10 @@ pub struct Engine {
     outstanding: usize,
     interpreted: usize,
     trials: Vec<Tried>,
+    /// Code by hand, and which kernels it is for.
+    replacements: Vec<Replacement>,
+    /// Which code objects run code by hand, and what they have instead.
+    held: BTreeMap<usize, Held>,
     /// Which code objects have heard the last of their code: what is preliminary comes too late for them.
     settled: Vec<bool>,
     full_speed: Option<Instant>,
@@ -105,6 +111,8 @@ impl Engine {
             outstanding: 0,
             interpreted: 0,
             trials: Vec::new(),
+            replacements: Vec::new(),
+            held: BTreeMap::new(),
             settled: Vec::new(),
             full_speed: None,
             warnings: warning.into_iter().collect(),
@@ -166,6 +174,7 @@ impl Engine {
                 compile_seconds: None,
                 compiler: None,
                 swaps: Vec::new(),
+                by_hand: None,
                 reason: Some(if self.options.tier == Tier::Interpreter { Reason::NotAsked } else { Reason::NotReady }),
             });
             let recalled = match self.options.tier {
@@ -178,6 +187,9 @@ impl Engine {
                     let (kernel, ir) = (object.kernel().clone(), *object.ir());
                     jobs.push(Job { number, kernel, ir, elements: object.elements });
                 }
+            }
+            if let Some(replacement) = self.replacements.iter().find(|r| r.is_for(object)).cloned() {
+                self.put_by_hand(number, object, &replacement, moment);
             }
         }
         let count = jobs.len();
@@ -197,16 +209,24 @@ impl Engine {
         }
     }
 
-    /// Starts anew, after code objects were exchanged.
+    /// Starts anew, after code objects were exchanged. Code by hand for one whose kernel is another one now is left out,
+    /// which is told.
     pub fn restart<'a>(&mut self, objects: impl Iterator<Item = &'a mut CodeObject>, moment: Moment) {
         self.wait();
+        let mut objects: Vec<&mut CodeObject> = objects.collect();
+        objects.iter_mut().for_each(|object| object.run_own(moment.step));
+        self.held.clear();
+        let is_lost = |replacement: &Replacement| !objects.iter().any(|object| replacement.is_for(object));
+        let (lost, kept) = std::mem::take(&mut self.replacements).into_iter().partition::<Vec<_>, _>(is_lost);
+        self.replacements = kept;
+        lost.iter().for_each(|replacement| self.warn(replacement.no_longer_fits()));
         self.mailbox.take().into_iter().for_each(drop);
         self.reports.clear();
         self.trials.clear();
         self.settled.clear();
         self.full_speed = None;
         (self.outstanding, self.interpreted) = (0, 0);
-        self.start(objects, moment, None);
+        self.start(objects.into_iter(), moment, None);
     }
 
     /// Whether the threads are those of another process, of which this one was forked off: they are not here. New ones
@@ -296,14 +316,75 @@ impl Engine {
         }
     }
 
+    /// Lets code by hand run in the place of the kernels that it is for, between two steps; all others run their own again.
+    /// What is for none of these kernels is left out.
+    pub fn replace(&mut self, replacements: Vec<Replacement>, moment: Moment, objects: &mut [&mut CodeObject]) {
+        self.replacements = replacements;
+        self.replacements.retain(|replacement| objects.iter().any(|object| replacement.is_for(object)));
+        for (number, object) in objects.iter_mut().enumerate() {
+            match self.replacements.iter().find(|replacement| replacement.is_for(object)).cloned() {
+                Some(replacement) => self.put_by_hand(number, object, &replacement, moment),
+                None => self.put_back(number, object, moment),
+            }
+        }
+    }
+
+    fn put_by_hand(&mut self, number: usize, object: &mut CodeObject, replacement: &Replacement, moment: Moment) {
+        let Replacement { code, .. } = replacement;
+        if self.reports[number].key == Some(code.loaded.key) {
+            return;
+        }
+        let mut arrived = None;
+        if let Some(k) = self.trials.iter().position(|tried| tried.number == number) {
+            // It can be tried out when it is to run.
+            let Tried { trial, ready, is_preliminary, .. } = self.trials.remove(k);
+            object.swap(trial.trusted(), trial.trusted_name(), moment.step);
+            arrived = Some((ready, is_preliminary));
+        }
+        let own = self.reports[number].clone();
+        self.held.entry(number).or_insert(Held { report: own, arrived });
+        object.run_by_hand(code.loaded.code.clone(), code.loaded.key.short(), moment.step);
+        let ready = Ready { loaded: code.loaded.clone(), origin: Origin::Hand };
+        let report = &mut self.reports[number];
+        report.language = code.source.language;
+        report.by_hand = Some(code.source.clone());
+        report.reason = None;
+        report.swaps.push(swap(Some(code.loaded.key), RunsOn::Hand, moment));
+        note(report, &ready);
+        code.warnings.iter().for_each(|warning| self.warn(warning.clone()));
+    }
+
+    fn put_back(&mut self, number: usize, object: &mut CodeObject, moment: Moment) {
+        let Some(Held { report: own, arrived }) = self.held.remove(&number) else { return };
+        object.run_own(moment.step);
+        let mut swaps = std::mem::take(&mut self.reports[number].swaps);
+        swaps.push(swap(own.swaps.last().and_then(|swap| swap.key), own.runs_on(), moment));
+        self.reports[number] = Report { swaps, ..own };
+        if let Some((ready, is_preliminary)) = arrived {
+            self.install(object, number, ready, is_preliminary, moment);
+        }
+    }
+
+    /// What is known about the code of the kernel itself, also while code by hand runs in its place.
+    fn own_report(&mut self, number: usize) -> &mut Report {
+        match self.held.get_mut(&number) {
+            Some(held) => &mut held.report,
+            None => &mut self.reports[number],
+        }
+    }
+
     /// Notes why these stay on the interpreter.
     fn leave(&mut self, numbers: &[usize], reason: Reason) {
         self.interpreted += numbers.len();
-        numbers.iter().for_each(|number| self.reports[*number].reason = Some(reason.clone()));
+        numbers.iter().for_each(|number| self.own_report(*number).reason = Some(reason.clone()));
     }
 
     /// Puts code into its place, or lets it prove itself there first.
     fn install(&mut self, object: &mut CodeObject, number: usize, ready: Ready, is_preliminary: bool, moment: Moment) {
+        if let Some(held) = self.held.get_mut(&number) {
+            held.arrived = Some((ready, is_preliminary));
+            return;
+        }
         if !self.options.cpu.runs_here() {
             // It was made for the store.
             self.reports[number].reason = Some(Reason::OtherProcessor);
@@ -324,8 +405,8 @@ impl Engine {
     }
 
     fn note_swap(&mut self, number: usize, ready: &Ready, is_preliminary: bool, moment: Moment) {
-        let swap = Swap { key: ready.loaded.key, is_preliminary, at: Instant::now(), moment };
-        self.reports[number].swaps.push(swap);
+        let runs_on = if is_preliminary { RunsOn::Preliminary } else { RunsOn::Compiled };
+        self.reports[number].swaps.push(swap(Some(ready.loaded.key), runs_on, moment));
         if !is_preliminary {
             self.reports[number].reason = None;
             self.note(number, ready);
@@ -333,12 +414,7 @@ impl Engine {
     }
 
     fn note(&mut self, number: usize, ready: &Ready) {
-        let report = &mut self.reports[number];
-        report.key = Some(ready.loaded.key);
-        report.kernel = Some(ready.loaded.kernel);
-        report.origin = ready.origin;
-        report.compile_seconds = Some(ready.loaded.compile_seconds);
-        report.compiler = Some(ready.loaded.compiler.clone());
+        note(self.own_report(number), ready);
     }
 
     /// Swaps in what has proved itself, and leaves out what has not.
@@ -456,6 +532,11 @@ impl Engine {
         &self.options.notice
     }
 
+    /// How code is made.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// What runs the kernels.
     pub fn tier(&self) -> Tier {
         self.options.tier
@@ -475,6 +556,18 @@ impl Engine {
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
+}
+
+fn note(report: &mut Report, ready: &Ready) {
+    report.key = Some(ready.loaded.key);
+    report.kernel = Some(ready.loaded.kernel);
+    report.origin = ready.origin;
+    report.compile_seconds = Some(ready.loaded.compile_seconds);
+    report.compiler = Some(ready.loaded.compiler.clone());
+}
+
+fn swap(key: Option<Key>, runs_on: RunsOn, moment: Moment) -> Swap {
+    Swap { key, runs_on, at: Instant::now(), moment }
 }
 
 fn threads(options: &Options) -> (Threads, Option<String>) {

@@ -1,19 +1,25 @@
 //! The kernels of a network, to be looked at, before, while and after it runs: what of the model each was made from, IR,
 //! source in both languages, parameters and whose they are, functions and how exact they are, identity, what runs it and
-//! where that came from. Nothing is compiled or run for it, but for [machine code](assembly).
+//! where that came from. Nothing is compiled or run for it, but for [machine code](assembly). And the values of any
+//! expression over the network as it is now ([`eval`]).
 
 pub mod assembly;
+mod evaluate;
 pub mod highlight;
+mod namespace;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub use self::evaluate::{Evaluated, Statistics, eval, eval_native};
+pub use self::namespace::{
+    ConstantView, ModelFunctionView, NamespaceView, ObjectView, VariableView, constants, namespace,
+};
 use crate::build::{KernelId, OptLevel, Recipe, Toolchain};
 use crate::engine::{Calls, Report, RunsOn, shape_name};
 use crate::kernel::ir::{Expr, Kernel, LoopShape, Stmt, Storage, UnaryOp};
 use crate::kernel::maths;
 use crate::kernel::text::print_kernel;
-use crate::model::namespace::{Constant, Number};
 use crate::network::Network;
 use crate::network::origin::{Made, Owner};
 use crate::render::{Language, Source, render};
@@ -103,6 +109,11 @@ impl KernelView {
     /// Its source in a language.
     pub fn source_in(&self, language: Language) -> Source {
         if language == self.source.language { self.source.clone() } else { render(&self.kernel, language) }
+    }
+
+    /// The source that runs in its place, if somebody wrote one by hand.
+    pub fn by_hand(&self) -> Option<&Source> {
+        self.report.as_ref()?.by_hand.as_deref()
     }
 
     /// Shape of its loop, such as `each`.
@@ -196,32 +207,6 @@ fn functions(kernel: &Kernel) -> Vec<FunctionView> {
 }
 
 const SQRT: &str = "sqrt";
-
-/// A constant of the model, as text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConstantView {
-    /// Its name.
-    pub name: String,
-    /// Its value in SI units: the shortest text that reads back.
-    pub value: String,
-    /// The unit; empty if it has none.
-    pub unit: String,
-}
-
-/// The constants that a model knows, in its order.
-pub fn constants(network: &Network) -> Vec<ConstantView> {
-    let view = |(name, constant): (&String, &Constant)| ConstantView {
-        name: name.clone(),
-        value: match constant.value {
-            Number::Boolean(value) => value.to_string(),
-            Number::Integer(value) => value.to_string(),
-            // With an exponent where that is shorter.
-            Number::Float(value) => format!("{value:?}"),
-        },
-        unit: if constant.dimension.is_dimensionless() { String::new() } else { constant.dimension.to_string() },
-    };
-    network.namespace().constants.iter().map(view).collect()
-}
 
 /// Whether a name fits a pattern in which `*` stands for any characters and `?` for one.
 ///

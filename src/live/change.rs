@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::network::{AnyGroup, Error, Model, Run};
+use crate::render::Language;
 
 /// Something to change about a model that runs. The texts are those of a model file.
 #[derive(Clone, Debug)]
@@ -38,6 +39,20 @@ pub enum Change {
         /// The statements.
         text: Text,
     },
+    /// The source of a kernel.
+    Source {
+        /// Name of its code object, such as `cells_stateupdater`, or a pattern that [fits](crate::inspect::fits) one.
+        of: String,
+        /// The source.
+        text: Text,
+        /// What it is written in; the language of the network's kernels if absent.
+        language: Option<Language>,
+    },
+    /// Back to the source that the model leads to.
+    Generated {
+        /// The code object, or a pattern that fits one of those with a source by hand.
+        of: String,
+    },
     /// The whole model, and the runs that are planned for it, if they change.
     Model(Box<Model>, Option<Vec<Run>>),
     /// Back to what a change has changed, or to an older version, by its number.
@@ -66,12 +81,29 @@ impl Change {
         Change::Pathway { of: of.to_string(), pathway: pathway.to_string(), text: Text::new(place, text) }
     }
 
+    /// Another source of a kernel, in the language of the network's kernels. [`inspect::kernels`](crate::inspect::kernels)
+    /// has the one to start from.
+    pub fn source(of: &str, text: &str) -> Change {
+        Change::Source { of: of.to_string(), text: Text::new(format!("{of}.source"), text), language: None }
+    }
+
+    /// The same in a language.
+    pub fn source_in(language: Language, of: &str, text: &str) -> Change {
+        let text = Text::new(format!("{of}.source"), text);
+        Change::Source { of: of.to_string(), text, language: Some(language) }
+    }
+
+    /// The source of a kernel that the model leads to, in the place of one that was written by hand.
+    pub fn generated(of: &str) -> Change {
+        Change::Generated { of: of.to_string() }
+    }
+
     /// Another model.
     pub fn model(model: Model) -> Change {
         Change::Model(Box::new(model), None)
     }
 
-    /// The model with the change made; going back is not for a model alone.
+    /// The model with the change made; going back, and sources of kernels, are not for a model alone.
     pub(super) fn applied(&self, model: &Model) -> Result<Model, Error> {
         let mut model = match self {
             Change::Model(model, _) => return Ok((**model).clone()),
@@ -82,7 +114,7 @@ impl Change {
             Change::Threshold { of, text } => neurons(&mut model, of, text)?.threshold = Some(text.clone()),
             Change::Reset { of, text } => neurons(&mut model, of, text)?.reset = Some(text.clone()),
             Change::Pathway { of, pathway, text } => *code(&mut model, of, pathway, text)? = text.clone(),
-            Change::Model(..) | Change::Revert(_) => {}
+            Change::Model(..) | Change::Revert(_) | Change::Source { .. } | Change::Generated { .. } => {}
         }
         Ok(model)
     }
@@ -95,6 +127,8 @@ impl fmt::Display for Change {
             Change::Threshold { of, .. } => write!(f, "threshold of {of}"),
             Change::Reset { of, .. } => write!(f, "reset of {of}"),
             Change::Pathway { of, pathway, .. } => write!(f, "{pathway} of {of}"),
+            Change::Source { of, .. } => write!(f, "source of {of} by hand"),
+            Change::Generated { of } => write!(f, "generated source of {of}"),
             Change::Model(..) => f.write_str("model"),
             Change::Revert(None) => f.write_str("back by one"),
             Change::Revert(Some(number)) => write!(f, "back to version {number}"),

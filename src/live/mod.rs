@@ -6,6 +6,11 @@
 //! runs in place of the old one. Whatever fails on the way leaves the old one running and is told to whoever asked.
 //! Every version is kept; going back to one is a change like any other, whose kernels are there already.
 //!
+//! A source by hand changes no model and takes no state: its code is compiled, checked and loaded, and then exchanged in the
+//! network that runs ([`engine`](crate::engine) has what it may do). It belongs to the version, and stays with the kernel
+//! that it was written for: a later change that leads to the same kernel keeps it, one that leads to another drops it, and
+//! says so.
+//!
 //! ```
 //! use saltus::{engine::Options, live::{Change, LiveNetwork}, network::{Model, NeuronGroup}};
 //! let cells = NeuronGroup::new("cells", 1, "dv/dt = 1/ms : 1").threshold("v > 5").reset("v = 0");
@@ -19,6 +24,8 @@
 //! ```
 
 mod change;
+mod look;
+mod source;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +34,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use self::change::Change;
+pub use self::look::Looked;
+use self::source::Making;
+pub use self::source::SourceByHand;
 use crate::engine::Options;
 use crate::network::{self, Ending, Error, Model, Network, Run, TakenOver};
 
@@ -39,6 +49,8 @@ pub struct Version {
     pub model: Arc<Model>,
     /// The runs that are planned for it.
     pub runs: Arc<Vec<Run>>,
+    /// The sources that run in the place of kernels of it.
+    pub sources: Arc<Vec<SourceByHand>>,
     /// From when on it ran, in seconds of the simulation.
     pub t_seconds: f64,
     /// The version that going back from it leads to.
@@ -58,6 +70,8 @@ pub struct Swapped {
     pub took: Duration,
     /// What became of the state.
     pub taken: TakenOver,
+    /// Code objects that had a source by hand, which does not fit any more: their kernels have changed.
+    pub no_longer_fit: Vec<String>,
 }
 
 /// Why a change was not made: the model as it was runs on.
@@ -104,6 +118,7 @@ struct Request {
 #[derive(Default)]
 struct Inbox {
     requests: VecDeque<Request>,
+    questions: VecDeque<look::Question>,
     /// Nobody attends to them any more.
     is_closed: bool,
 }
@@ -151,11 +166,48 @@ impl Remote {
     }
 }
 
-/// A changed model in memory, whose kernels are still being made.
+/// A change that is on its way.
 struct Coming {
-    network: Network,
+    /// The changed model in memory, whose kernels are still being made; none if the model is the same.
+    network: Option<Network>,
+    /// The source by hand that is still being compiled.
+    source: Option<Making>,
     version: Version,
     request: Request,
+}
+
+impl Coming {
+    /// Whether all of it is there.
+    fn is_ready(&mut self) -> Result<bool, Refused> {
+        if let Some(making) = &mut self.source {
+            let Some(source) = making.poll() else { return Ok(false) };
+            self.version.sources = source::with(&self.version.sources, source?);
+            self.source = None;
+        }
+        match &mut self.network {
+            Some(network) => Ok(network.has_code()?),
+            None => Ok(true),
+        }
+    }
+
+    /// Waits for more of it.
+    fn wait(&mut self) {
+        match (&mut self.source, &mut self.network) {
+            (Some(source), _) => source.wait(),
+            (None, Some(network)) => network.wait_for_news(),
+            (None, None) => {}
+        }
+    }
+
+    /// Nobody waits for it.
+    fn abandon(self) {
+        if let Some(mut network) = self.network {
+            network.abandon_code();
+        }
+        if let Some(source) = self.source {
+            source.abandon();
+        }
+    }
 }
 
 /// A network whose model can be changed while it runs.
@@ -193,6 +245,7 @@ impl LiveNetwork {
             what: "start".to_string(),
             model: Arc::new(model),
             runs: Arc::default(),
+            sources: Arc::default(),
             t_seconds: network.t_seconds(),
             before: 0,
         };
@@ -231,9 +284,8 @@ impl LiveNetwork {
     /// The network that runs now, to keep. What is being changed, and what is asked for from here on, is refused.
     pub fn into_network(self) -> Network {
         drop(self.remote);
-        if let Some(mut coming) = self.coming {
-            // Nobody waits for its kernels.
-            coming.network.abandon_code();
+        if let Some(coming) = self.coming {
+            coming.abandon();
         }
         self.network
     }
@@ -265,12 +317,19 @@ impl LiveNetwork {
     /// As of [`LiveNetwork::run_for`].
     pub fn run(&mut self, duration_seconds: f64, look: &mut dyn FnMut(&Network)) -> Result<Ending, Error> {
         let end = self.network.t_seconds() + duration_seconds;
+        let mut is_begun = false;
         loop {
             self.attend();
             look(&self.network);
             if self.remote.0.stop.swap(false, Ordering::AcqRel) {
                 return Ok(Ending::Stopped);
             }
+            // What `look` asked for is done before the next step, which no question of it keeps from being made.
+            self.attend();
+            if is_begun {
+                self.network.resume();
+            }
+            is_begun = true;
             let left = end - self.network.t_seconds();
             if self.network.run(left.max(0.0), &mut |_| ())? == Ending::Complete {
                 self.attend();
@@ -296,20 +355,23 @@ impl LiveNetwork {
     pub fn attend(&mut self) {
         // First, so that whoever asks from here on is heard in the next run.
         self.remote.0.wake.swap(false, Ordering::AcqRel);
+        self.answer_questions();
         loop {
             match self.coming.take() {
-                Some(mut coming) => match coming.network.has_code() {
+                Some(mut coming) => match coming.is_ready() {
                     Ok(true) => self.swap(coming),
                     Ok(false) => {
                         self.coming = Some(coming);
                         return;
                     }
-                    Err(error) => answer(&coming.request, Err(error.into())),
+                    Err(refused) => answer(&coming.request, Err(refused)),
                 },
                 None => {
                     let Some(request) = self.remote.0.next() else { return };
                     match self.changed(&request.change) {
-                        Ok((version, network)) => self.coming = Some(Coming { network, version, request }),
+                        Ok((version, network, source)) => {
+                            self.coming = Some(Coming { network, source, version, request });
+                        }
                         Err(refused) => answer(&request, Err(refused)),
                     }
                 }
@@ -321,21 +383,43 @@ impl LiveNetwork {
     pub fn attend_all(&mut self) {
         self.attend();
         while let Some(coming) = &mut self.coming {
-            coming.network.wait_for_news();
+            coming.wait();
             self.attend();
         }
     }
 
-    /// The changed model, in memory beside the one that runs.
-    fn changed(&self, change: &Change) -> Result<(Version, Network), Refused> {
-        let current = &self.versions[self.current];
-        let what = change.to_string();
-        let t_seconds = self.network.t_seconds();
+    /// The version that a change leads to; if it has another model, that in memory beside the one that runs; and if it has
+    /// a source that was not compiled before, that on its way.
+    fn changed(&mut self, change: &Change) -> Result<(Version, Option<Network>, Option<Making>), Refused> {
+        let current = self.versions[self.current].clone();
+        let (what, t_seconds) = (change.to_string(), self.network.t_seconds());
+        let mut making = None;
         let version = match change {
             Change::Revert(number) => {
                 let number = number.unwrap_or(current.before);
                 let version = self.versions.get(number).ok_or(Refused::NoVersion(number))?;
                 Version { what, t_seconds, ..version.clone() }
+            }
+            Change::Source { of, text, language } => {
+                // The kernel that it is for is the one that the next step runs.
+                self.network.settle_code()?;
+                let place = source::place(&self.network, of)?;
+                let what = format!("source of {} by hand", place.of);
+                let version = Version { what, before: self.current, t_seconds, ..current.clone() };
+                let language = language.unwrap_or(self.options.language);
+                let known = self.versions.iter().flat_map(|version| &*version.sources);
+                match place.source(text, language, known, &self.options)? {
+                    Ok(source) => Version { sources: source::with(&current.sources, source), ..version },
+                    Err(new) => {
+                        making = Some(new);
+                        version
+                    }
+                }
+            }
+            Change::Generated { of } => {
+                let (of, sources) = source::without(&current.sources, of)?;
+                let what = format!("generated source of {of}");
+                Version { what, sources, before: self.current, t_seconds, ..current.clone() }
             }
             change => {
                 let runs = match change {
@@ -343,34 +427,54 @@ impl LiveNetwork {
                     _ => current.runs.clone(),
                 };
                 let model = Arc::new(change.applied(&current.model)?);
-                Version { what, model, runs, t_seconds, before: self.current }
+                Version { what, model, runs, t_seconds, before: self.current, sources: current.sources.clone() }
             }
         };
+        let is_same_model = Arc::ptr_eq(&version.model, &current.model) && Arc::ptr_eq(&version.runs, &current.runs);
+        // Who goes back to what is there already wants it as the model says.
+        let are_same_sources = making.is_none() && Arc::ptr_eq(&version.sources, &current.sources);
+        let network = if is_same_model && !are_same_sources { None } else { Some(self.beside(&version)?) };
+        Ok((version, network, making))
+    }
+
+    /// The model of a version in memory, beside the one that runs.
+    fn beside(&self, version: &Version) -> Result<Network, Error> {
         let checked = match network::check(&version.model, &version.runs)? {
             (Some(checked), _) => checked,
-            (None, diagnostics) => return Err(Error::Model(diagnostics).into()),
+            (None, diagnostics) => return Err(Error::Model(diagnostics)),
         };
         let mut network = Network::beside(checked, self.options.clone(), &self.network)?;
         network.set_stop_flag(self.remote.0.wake.clone());
-        Ok((version, network))
+        Ok(network)
     }
 
     fn swap(&mut self, coming: Coming) {
-        let Coming { mut network, version, request } = coming;
-        match network.take_over(&mut self.network) {
-            Ok(taken) => {
-                let old = std::mem::replace(&mut self.network, network);
-                // Its kernels may still be compiled, for which no run waits.
-                old.cancel_code();
-                drop(std::thread::Builder::new().spawn(move || drop(old)));
-                let (what, t_seconds) = (version.what.clone(), self.network.t_seconds());
-                self.versions.push(Version { t_seconds, ..version });
-                self.current = self.versions.len() - 1;
-                let took = request.asked.elapsed();
-                answer(&request, Ok(Swapped { what, version: self.current, t_seconds, took, taken }));
-            }
-            Err(error) => answer(&request, Err(error.into())),
+        let Coming { network, version, request, .. } = coming;
+        let taken = match network.map(|network| self.exchange(network)).transpose() {
+            Ok(taken) => taken.unwrap_or_default(),
+            Err(error) => return answer(&request, Err(error.into())),
+        };
+        let (sources, no_longer_fit) = source::fitting(&self.network, &version.sources);
+        self.network.replace_code(sources.iter().map(SourceByHand::replacement).collect());
+        let (what, t_seconds) = (version.what.clone(), self.network.t_seconds());
+        self.versions.push(Version { t_seconds, sources, ..version });
+        self.current = self.versions.len() - 1;
+        let (version, took) = (self.current, request.asked.elapsed());
+        answer(&request, Ok(Swapped { what, version, t_seconds, took, taken, no_longer_fit }));
+    }
+
+    /// Lets another network take over the state, and run from here on.
+    fn exchange(&mut self, mut network: Network) -> Result<TakenOver, Error> {
+        let taken = network.take_over(&mut self.network)?;
+        let old = std::mem::replace(&mut self.network, network);
+        // Its kernels may still be compiled, for which no run waits.
+        old.cancel_code();
+        drop(std::thread::Builder::new().spawn(move || drop(old)));
+        if !self.versions[self.current].sources.is_empty() {
+            // Which kernels it runs can depend on the state. What is wrong with them the next run reports.
+            let _ = self.network.settle_code();
         }
+        Ok(taken)
     }
 }
 
@@ -382,6 +486,7 @@ impl Drop for Closing {
         let mut inbox = self.0.inbox();
         inbox.is_closed = true;
         inbox.requests.clear();
+        inbox.questions.clear();
     }
 }
 

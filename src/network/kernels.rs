@@ -6,7 +6,7 @@ use super::Network;
 use super::code::Code;
 use super::error::Error;
 use super::propagator::PropagatorUpdater;
-use crate::engine::{CodeObject, Moment, Report, Tier};
+use crate::engine::{CodeObject, Moment, Replacement, Report, Tier};
 use crate::runtime::clock::Clock;
 
 impl Network {
@@ -114,6 +114,22 @@ impl Network {
     /// Waits until more code is there, or nobody makes any.
     pub(crate) fn wait_for_news(&mut self) {
         self.engine.wait_for_news(&std::sync::atomic::AtomicBool::new(false));
+    }
+
+    /// Lets code by hand run in the place of the kernels that it is for, from the next step on, and the own code of all
+    /// others.
+    pub(crate) fn replace_code(&mut self, replacements: Vec<Replacement>) {
+        let moment = self.moment();
+        let Network { engine, code, propagators, .. } = self;
+        engine.replace(replacements, moment, &mut all_code_mut(code, propagators).collect::<Vec<_>>());
+    }
+
+    /// Gives code objects the kernels with which the next run begins.
+    ///
+    /// # Errors
+    /// If one of them cannot be made: a bug of ours, which that run would report as well.
+    pub(crate) fn settle_code(&mut self) -> Result<(), Error> {
+        self.follow_delays()
     }
 
     #[inline]

@@ -121,7 +121,18 @@ impl Memory {
 
     /// The same for code that runs once, which is not worth optimising.
     pub fn code_once(&mut self, context: Context<'_>, name: &str, lowered: Lowered) -> Result<Code, Error> {
-        self.bind(context, name.to_string(), "once", lowered, IndexMap::new(), false)
+        self.code_aside(context, name, lowered, IndexMap::new())
+    }
+
+    /// The same with `arrays` of its own.
+    pub fn code_aside(
+        &mut self,
+        context: Context<'_>,
+        name: &str,
+        lowered: Lowered,
+        arrays: IndexMap<String, Array>,
+    ) -> Result<Code, Error> {
+        self.bind(context, name.to_string(), "once", lowered, arrays, false)
     }
 
     fn bind(

@@ -25,6 +25,8 @@ pub mod function;
 mod grow;
 mod instantiate;
 mod kernels;
+pub mod look;
+mod look_native;
 pub mod memory;
 pub mod model;
 pub mod monitor;
@@ -55,6 +57,7 @@ pub use self::control::NetworkOperation;
 use self::control::Operation as HostOperation;
 pub use self::error::Error;
 pub use self::from_file::{Run, from_file};
+pub use self::look::{Evaluated, Statistics};
 use self::memory::Memory;
 pub use self::model::{
     AnyGroup, Assigned, Assignment, Between, Cells, Connect, Filter, Function, Link, Model, Monitor, MonitorKind,

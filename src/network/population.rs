@@ -83,6 +83,11 @@ impl EventSpace {
         &self.cells[..self.at_end]
     }
 
+    /// Goes on from the end of the last run as if it had not ended.
+    pub fn resume(&mut self) {
+        self.count = self.at_end;
+    }
+
     /// Goes back to the end of a run with these cells, which exist and ascend.
     pub fn restore(&mut self, cells: &[i32]) {
         self.cells[..cells.len()].copy_from_slice(cells);

@@ -124,6 +124,12 @@ impl Network {
         ending
     }
 
+    /// Before a run that goes on with one that was stopped in between: what happened in the last step is seen in the next
+    /// one, as if there had been no end.
+    pub(crate) fn resume(&mut self) {
+        self.memory.populations.iter_mut().flat_map(|p| &mut p.events).for_each(EventSpace::resume);
+    }
+
     /// Brings everything that follows the lengths of steps, and links, up to date.
     fn start_inputs(&mut self) -> Result<(), Error> {
         let Memory { clocks, populations, timed, .. } = &mut self.memory;
@@ -178,7 +184,7 @@ impl Network {
     }
 
     /// Where delays became different, or one, code goes over to lists of synapses, or to whole cells.
-    fn follow_delays(&mut self) -> Result<(), Error> {
+    pub(super) fn follow_delays(&mut self) -> Result<(), Error> {
         self.memory.populations.iter_mut().for_each(Population::follow_delays);
         let mut has_changed = false;
         for number in 0..self.pathways.len() {

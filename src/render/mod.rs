@@ -1,6 +1,7 @@
 //! From kernel IR to source text, by templates that hold loops and declarations and one operator table per language.
 
 mod arrange;
+mod aside;
 mod c;
 pub mod expr;
 mod layout;
@@ -13,6 +14,10 @@ mod split;
 mod template;
 mod vector;
 
+pub use self::aside::{
+    AROUND_EXPRESSION, ELEMENT, EXPRESSION_PLACE, NativeExpression, NativeTable, functions_in_c, identifiers,
+    model_name, render_native_expression,
+};
 pub use self::native::{NativeFunction, render_native};
 use crate::kernel::ir::Kernel;
 

@@ -33,6 +33,14 @@ pub(super) fn prepare() {
     LazyLock::force(&RESERVED);
 }
 
+/// Whether a word means something else in an expression in C with nothing but a few declarations around it.
+pub(super) fn is_reserved_in_c(name: &str) -> bool {
+    /// What is declared there.
+    const AROUND: &str = "arrays call i32 i64 u64 u8";
+    let is_ours = ["__", "_u_", "saltus"].iter().any(|prefix| name.starts_with(prefix));
+    is_ours || [C_AND_CPP, MACROS, AROUND].iter().any(|words| words.split_whitespace().any(|word| word == name))
+}
+
 /// The name of a variable in generated code: with `_u_` before it if it is reserved. Different names stay different, as
 /// a name that begins so gets another one.
 pub(super) fn safe_name(name: &str) -> String {

@@ -36,6 +36,7 @@ const MORE_C: Templates = &[
     ("head.c", include_str!("../../templates/c/head.c.tera")),
     ("unit.c", include_str!("../../templates/c/unit.c.tera")),
     ("native.c", include_str!("../../templates/c/native.c.tera")),
+    ("aside.c", include_str!("../../templates/c/aside.c.tera")),
 ];
 
 const RUST: Templates = &[

@@ -33,9 +33,8 @@ pub fn directory() -> TempDir {
 /// Whether programs can be put into a place and started there: containers often have little memory for files.
 fn is_fit(place: &str) -> bool {
     const ROOM: u64 = 1 << 30;
-    statvfs(place).is_ok_and(|found| {
-        found.f_bavail * found.f_frsize >= ROOM && !found.f_flag.contains(StatVfsMountFlags::NOEXEC)
-    })
+    statvfs(place)
+        .is_ok_and(|found| found.f_bavail * found.f_frsize >= ROOM && !found.f_flag.contains(StatVfsMountFlags::NOEXEC))
 }
 
 /// A copy of a program in a directory, both of them open to everybody: the tree of a checkout need not be.

@@ -26,6 +26,7 @@ pub fn recipe(source: &str) -> Recipe {
         abi_version: 1,
         numeric_policy: 1,
         unit: None,
+        by_hand: false,
     }
 }
 

@@ -1,5 +1,7 @@
 //! `saltus inspect`: the kernels of a model, as text or as a page. Nothing is compiled, unless a run is asked for.
 
+mod evaluated;
+mod names;
 pub mod page;
 mod stored;
 pub mod text;
@@ -7,7 +9,7 @@ pub mod text;
 use super::args::{Changes, Inspect};
 use super::failure::Failure;
 use super::load::{Loaded, load};
-use super::output::json::write_text;
+use super::output::json::{write_text, write_value};
 use super::report::warnings_of;
 use super::run::options;
 use super::{places, say};
@@ -15,7 +17,7 @@ use crate::build::toolchain::discover_for;
 use crate::build::{Toolchain, ToolchainError};
 use crate::engine::Options;
 use crate::inspect::highlight::Syntax;
-use crate::inspect::{ConstantView, KernelView, constants, fits, kernels};
+use crate::inspect::{KernelView, fits, kernels, namespace};
 use crate::network::Network;
 use crate::render::Language;
 
@@ -27,18 +29,31 @@ pub fn inspect(arguments: &Inspect) -> Result<(), Failure> {
     if let Some(file) = &arguments.html {
         places::check_file("--html", file, &arguments.model)?;
     }
+    let has_json = arguments.namespace || !arguments.eval.is_empty() || !arguments.eval_c.is_empty();
+    if let Some(file) = &arguments.json {
+        if !has_json {
+            return Err(Failure::Usage("`--json` goes with `--namespace`, `--eval` or `--eval-c`".to_owned()));
+        }
+        places::check_file("--json", file, &arguments.model)?;
+    }
     let loaded = load(&arguments.model, &Changes { duration: arguments.run.clone(), ..Changes::default() })?;
     if arguments.namespace || arguments.schedule {
         let network = Network::from_checked(loaded.checked, Options::interpreted())?;
         if arguments.schedule {
             return say::answer(&network.scheduling_summary().to_string());
         }
-        let constants = constants(&network);
-        return say::answer(&text::namespace(&chosen_constants(&constants, arguments.glob.as_deref())?));
+        let names = names::chosen(namespace(&network), arguments.glob.as_deref())?;
+        return match &arguments.json {
+            Some(file) => Ok(write_value(&names, file)?),
+            None => say::answer(&names::text(&names)),
+        };
     }
     let options = options(&arguments.machine, arguments.kernels.lang, arguments.tier)?;
     let name = loaded.file.name.as_ref().map(|name| name.as_str().to_string());
     let name = name.or_else(|| Some(arguments.model.file_stem()?.to_string_lossy().into_owned()));
+    if !arguments.eval.is_empty() || !arguments.eval_c.is_empty() {
+        return evaluated::show(arguments, loaded, options, &name.unwrap_or_default());
+    }
     let network = match arguments.run {
         Some(_) => run(loaded, options.clone())?,
         None => Network::from_checked(loaded.checked, Options::interpreted())?,
@@ -132,18 +147,8 @@ fn chosen<'a>(all: &'a [KernelView], glob: Option<&str>) -> Result<Vec<&'a Kerne
     Ok(found)
 }
 
-fn chosen_constants<'a>(all: &'a [ConstantView], glob: Option<&str>) -> Result<Vec<&'a ConstantView>, Failure> {
-    let Some(glob) = glob else { return Ok(all.iter().collect()) };
-    let found: Vec<&ConstantView> = all.iter().filter(|constant| fits(glob, &constant.name)).collect();
-    if found.is_empty() {
-        let names = all.iter().map(|constant| constant.name.as_str()).collect();
-        return Err(nothing_fits("constant", "constants", glob, names));
-    }
-    Ok(found)
-}
-
 /// Says that no name fits, and which ones come nearest.
-fn nothing_fits(one: &str, several: &str, glob: &str, mut names: Vec<&str>) -> Failure {
+pub(in crate::cli) fn nothing_fits(one: &str, several: &str, glob: &str, mut names: Vec<&str>) -> Failure {
     if names.is_empty() {
         return Failure::Usage(format!("no {one} fits `{glob}`: the model has no {several}"));
     }

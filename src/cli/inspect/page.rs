@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::names;
 use super::stored::Stored;
 use super::syntax;
 use super::text::{keys, parameter_rows, provenance};
@@ -13,7 +14,7 @@ use crate::cli::output::format::{bytes, counted, duration, grouped, simulated};
 use crate::cli::page::{self, Table};
 use crate::engine::Reason;
 use crate::inspect::highlight::{Syntax, html as coloured};
-use crate::inspect::{KernelView, constants};
+use crate::inspect::{KernelView, namespace};
 use crate::network::Network;
 use crate::network::summary::ProfilingSummary;
 use crate::render::{Language, Source};
@@ -45,7 +46,8 @@ struct Page<'a> {
     overview: Table,
     run: Option<Run>,
     kernels: Vec<Kernel>,
-    constants: Table,
+    /// Constants, functions and variables, each under a heading.
+    names: Vec<(String, Table)>,
 }
 
 /// A run that was measured.
@@ -98,7 +100,7 @@ struct SourceShown {
 /// The page.
 pub fn html(shown: &Shown<'_>) -> String {
     let profile = shown.network.profiling_summary();
-    let constants = constants(shown.network).into_iter().map(|c| vec![c.name, c.value, c.unit]).collect();
+    let names = namespace(shown.network);
     page::render(
         PAGE,
         &Page {
@@ -108,7 +110,7 @@ pub fn html(shown: &Shown<'_>) -> String {
             overview: overview(shown, profile.as_ref()),
             run: profile.as_ref().map(|profile| run(shown.network, profile)),
             kernels: shown.kernels.iter().map(|kernel| laid_open(shown, kernel, profile.as_ref())).collect(),
-            constants: Table { words: 3, headings: vec!["name", "value", "unit"], rows: constants },
+            names: names::tables(&names),
         },
     )
 }

@@ -9,8 +9,8 @@ use crate::cli::failure::Failure;
 use crate::cli::output::format::{bytes, counted, duration, simulated};
 use crate::cli::table::{Align, pairs, table};
 use crate::engine::{Options, Origin, Report};
+use crate::inspect::KernelView;
 use crate::inspect::assembly::machine_code;
-use crate::inspect::{ConstantView, KernelView};
 use crate::kernel::text::storage_name;
 use crate::store::Store;
 
@@ -171,17 +171,11 @@ pub fn provenance(report: Option<&Report>) -> [String; 5] {
             Origin::Hit => "hit".to_owned(),
             Origin::Built => "built".to_owned(),
             Origin::Interpreter => none(),
+            Origin::Hand => "by hand".to_owned(),
         },
         report.key.map_or_else(none, |key| key.short()),
         report.compiler.as_deref().map_or_else(none, short_version),
         report.compile_seconds.map_or_else(none, duration),
         report.swaps.last().map_or_else(none, |swap| format!("t = {}", simulated(swap.moment.t_seconds))),
     ]
-}
-
-/// The constants.
-pub fn namespace(constants: &[&ConstantView]) -> String {
-    let row = |constant: &&ConstantView| vec![constant.name.clone(), constant.value.clone(), constant.unit.clone()];
-    let columns = [("name", Align::Left), ("value", Align::Left), ("unit", Align::Left)];
-    table(&columns, &constants.iter().map(row).collect::<Vec<_>>())
 }

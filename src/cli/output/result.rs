@@ -214,8 +214,8 @@ pub struct KernelReport {
 /// When code began to run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SwapReport {
-    /// Its key.
-    pub key: String,
+    /// Its key; none of the interpreter, where code by hand was taken away again.
+    pub key: Option<String>,
     /// Whether it ran only until an optimised kernel was ready.
     pub preliminary: bool,
     /// Seconds since the program started, as the times of [`Timing`].
@@ -234,4 +234,6 @@ pub enum Origin {
     Built,
     /// The interpreter; no compiled kernel was ready.
     Interpreter,
+    /// Compiled from a source that somebody wrote by hand.
+    Hand,
 }

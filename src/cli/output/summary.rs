@@ -83,10 +83,14 @@ fn timing(result: &RunResult) -> String {
 fn origins(kernels: &[KernelReport]) -> String {
     let count = |origin| kernels.iter().filter(|kernel| kernel.origin == origin).count();
     let (built, reused, interpreted) = (count(Origin::Built), count(Origin::Hit), count(Origin::Interpreter));
-    match (built + reused, interpreted) {
+    let text = match (built + reused, interpreted) {
         (0, n) => format!("{n} interpreted"),
         (_, 0) => format!("{built} built, {reused} reused"),
         (_, n) => format!("{built} built, {reused} reused, {n} interpreted"),
+    };
+    match count(Origin::Hand) {
+        0 => text,
+        n => format!("{text}, {n} by hand"),
     }
 }
 

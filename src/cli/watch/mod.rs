@@ -2,9 +2,11 @@
 //!
 //! A thread hears of each save, reads the file, says what is wrong with it or asks the network for the change, and says
 //! in one line what came of it; the run goes on meanwhile. On a terminal, a line below shows how fast the run is, how
-//! often cells spike, and what the kernels run on.
+//! often cells spike, and what the kernels run on. Files with sources of kernels are watched in the same way.
 
 pub mod edits;
+mod saves;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,18 +14,16 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
-use notify::{EventKind, RecursiveMode, Watcher};
 use toml::Table;
 
 use self::edits::{Edits, edits};
-use crate::cli::args::{Changes, Run};
+use self::saves::{Saved, Saves};
+use self::sources::Followed;
+use crate::cli::args::{self, Changes, Run};
 use crate::cli::failure::Failure;
 use crate::cli::load::{Loaded, load_text};
 use crate::cli::output::format::{counted, duration, simulated};
@@ -32,7 +32,7 @@ use crate::cli::run;
 use crate::cli::say;
 use crate::diag::{Diagnostics, File};
 use crate::engine::RunsOn;
-use crate::live::{Change, LiveNetwork, Refused, Remote, Swapped};
+use crate::live::{Answer, Change, LiveNetwork, Refused, Remote, Swapped};
 use crate::model::file;
 use crate::network::{self, Ending, Model, Network};
 
@@ -40,7 +40,8 @@ use crate::network::{self, Ending, Model, Network};
 const REDRAW: Duration = Duration::from_millis(250);
 
 /// Runs; `Ok(false)` if it was interrupted.
-pub fn watch(arguments: &Run, start: Instant) -> Result<bool, Failure> {
+pub fn watch(arguments: &args::Watch, start: Instant) -> Result<bool, Failure> {
+    let args::Watch { run: arguments, source: given } = arguments;
     let format = run::plot_format(arguments.plot.as_deref())?;
     refuse(arguments)?;
     let options = run::run_options(arguments)?.begin();
@@ -55,12 +56,12 @@ pub fn watch(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let parsed = Instant::now();
     let (model, runs) = network::from_file(&file, &mut Diagnostics::default());
     let network = Network::from_checked(checked, options.clone())?;
+    let sources = sources::followed(given, &network, arguments.allow_native)?;
     let mut live = LiveNetwork::of(model, network, options)?.planned(runs);
     let prepared = Instant::now();
     let screen = Screen::new(!arguments.quiet && std::io::stderr().is_terminal());
     let watched = Watched { path: &arguments.model, changes: &arguments.changes, screen: &screen };
-    let (saved, saves) = channel();
-    let watcher = listen(&arguments.model, saved)?;
+    let saves = Saves::of(&arguments.model, given.iter().map(|(_, file)| &**file))?;
     if !arguments.quiet {
         screen.say(&format!("watching `{}`; Ctrl-C ends the run", arguments.model.display()));
     }
@@ -70,7 +71,8 @@ pub fn watch(arguments: &Run, start: Instant) -> Result<bool, Failure> {
     let is_over = AtomicBool::new(false);
     let (ending, mut network) = thread::scope(|scope| {
         let editing = remote.clone();
-        let editor = scope.spawn(move || watched.follow(&saves, content, &editing));
+        let hush = saves.hush();
+        let editor = scope.spawn(move || watched.follow(saves, content, sources, &editing));
         let clock = scope.spawn(|| {
             while screen.is_shown() && !is_over.load(Ordering::Acquire) {
                 thread::park_timeout(REDRAW);
@@ -81,7 +83,7 @@ pub fn watch(arguments: &Run, start: Instant) -> Result<bool, Failure> {
         let ending = run_all(&mut live, &screen);
         drop(over);
         // Nobody hears of further saves, and what was asked for and is not there yet is refused.
-        drop(watcher);
+        drop(hush);
         let network = live.into_network();
         drop((clock.join(), editor.join()));
         (ending, network)
@@ -141,36 +143,6 @@ fn run_all(live: &mut LiveNetwork, screen: &Screen) -> Result<Ending, network::E
     Ok(Ending::Complete)
 }
 
-/// The folder that a file is in: editors put another file in its place.
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// Sends the moment of each save.
-fn listen(path: &Path, saved: std::sync::mpsc::Sender<Instant>) -> Result<impl Watcher, Failure> {
-    let name = path.file_name().map(ToOwned::to_owned);
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let Ok(event) = event else { return };
-        let is_whole = matches!(
-            event.kind,
-            EventKind::Access(AccessKind::Close(AccessMode::Write))
-                | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both))
-        );
-        if is_whole && event.paths.iter().any(|path| path.file_name().map(ToOwned::to_owned) == name) {
-            // At the end nobody listens any more.
-            let _ = saved.send(Instant::now());
-        }
-    })
-    .context("the system does not tell when files are saved")?;
-    let folder = folder(path);
-    let watched = watcher.watch(folder, RecursiveMode::NonRecursive);
-    watched.with_context(|| format!("cannot watch `{}`", folder.display()))?;
-    Ok(watcher)
-}
-
 /// A file that is watched.
 struct Watched<'a> {
     path: &'a Path,
@@ -178,48 +150,88 @@ struct Watched<'a> {
     screen: &'a Screen,
 }
 
+/// What is known of the model file.
+struct Known {
+    /// Its text, right or wrong.
+    content: String,
+    /// What runs.
+    running: Table,
+}
+
 impl Watched<'_> {
     /// Makes a change of each save.
-    fn follow(&self, saves: &Receiver<Instant>, mut content: String, remote: &Remote) {
-        // What runs; the first text was a model, and so it is a table.
-        let mut running: Table = toml::from_str(&content).unwrap_or_default();
-        while let Ok(mut saved) = saves.recv() {
-            // Who saves twice in a row means the last one.
-            while let Ok(later) = saves.try_recv() {
-                saved = later;
-            }
-            let text = match file::read(self.path) {
-                Ok(text) => text,
-                Err(error) => {
-                    self.screen.tell(&Failure::from(error));
-                    continue;
-                }
+    fn follow(&self, mut saves: Saves, content: String, mut sources: Vec<Followed>, remote: &Remote) {
+        // The first text was a model, and so it is a table.
+        let mut known = Known { running: toml::from_str(&content).unwrap_or_default(), content };
+        for source in &mut sources {
+            self.follow_source(source, Instant::now(), remote);
+        }
+        while let Some((saved, at)) = saves.next() {
+            let answer = match saved {
+                Saved::Model => self.follow_model(&mut known, at, remote),
+                Saved::Source(number) => self.follow_source(&mut sources[number], at, remote),
             };
-            if text.text == content {
-                continue;
-            }
-            content.clone_from(&text.text);
-            let Some((model, runs)) = self.changed(text) else { continue };
-            let edited: Table = toml::from_str(&content).unwrap_or_default();
-            let Edits { now, later } = edits(&running, &edited);
-            let next =
-                if later.is_empty() { String::new() } else { format!("; {}: for the next run", later.join(", ")) };
-            if now.is_empty() {
-                self.screen.say(&format!("nothing that runs has changed{next}"));
-                continue;
-            }
-            let what = now.join(", ");
-            match remote.ask(Change::Model(Box::new(model), Some(runs))).wait() {
-                Ok(Swapped { t_seconds, taken, .. }) => {
-                    let took = duration(saved.elapsed().as_secs_f64());
-                    let at = simulated(t_seconds);
-                    self.screen.say(&format!("{what}: swapped in {took} at t = {at}; {taken}{next}"));
-                    running = edited;
-                }
-                Err(Refused::Ended) => return,
-                Err(refused) => self.screen.say(&format!("{what}: not swapped; the run goes on as it was\n{refused}")),
+            match answer {
+                Some(Ok(swapped)) => sources.iter_mut().for_each(|source| source.note(&swapped)),
+                Some(Err(Refused::Ended)) => return,
+                Some(Err(_)) | None => {}
             }
         }
+    }
+
+    /// What came of a save of the model, if it was asked for a change.
+    fn follow_model(&self, known: &mut Known, saved: Instant, remote: &Remote) -> Option<Answer> {
+        let text = match file::read(self.path) {
+            Ok(text) => text,
+            Err(error) => {
+                self.screen.tell(&Failure::from(error));
+                return None;
+            }
+        };
+        if text.text == known.content {
+            return None;
+        }
+        known.content.clone_from(&text.text);
+        let (model, runs) = self.changed(text)?;
+        let edited: Table = toml::from_str(&known.content).unwrap_or_default();
+        let Edits { now, later } = edits(&known.running, &edited);
+        let next = if later.is_empty() { String::new() } else { format!("; {}: for the next run", later.join(", ")) };
+        if now.is_empty() {
+            self.screen.say(&format!("nothing that runs has changed{next}"));
+            return None;
+        }
+        let what = now.join(", ");
+        let answer = remote.ask(Change::Model(Box::new(model), Some(runs))).wait();
+        match &answer {
+            Ok(swapped) => {
+                self.screen.say(&format!("{}{next}", told(&what, swapped, saved)));
+                known.running = edited;
+            }
+            Err(Refused::Ended) => {}
+            Err(refused) => self.screen.say(&format!("{what}: not swapped; the run goes on as it was\n{refused}")),
+        }
+        Some(answer)
+    }
+
+    /// The same of a source.
+    fn follow_source(&self, source: &mut Followed, saved: Instant, remote: &Remote) -> Option<Answer> {
+        let change = match source.change() {
+            Ok(change) => change?,
+            Err(failure) => {
+                self.screen.tell(&failure);
+                return None;
+            }
+        };
+        let answer = remote.ask(change).wait();
+        match &answer {
+            Ok(swapped) => {
+                self.screen.say(&told(&swapped.what, swapped, saved));
+                source.is_swapped();
+            }
+            Err(Refused::Ended) => {}
+            Err(refused) => self.screen.say(&format!("{refused}\nthe run goes on as it was")),
+        }
+        Some(answer)
     }
 
     /// The model as the file says it now; none after saying what is wrong.
@@ -236,6 +248,17 @@ impl Watched<'_> {
         }
         Some(network::from_file(&loaded.file, &mut Diagnostics::default()))
     }
+}
+
+/// What was done, in one line.
+fn told(what: &str, swapped: &Swapped, saved: Instant) -> String {
+    let Swapped { t_seconds, taken, .. } = swapped;
+    let (took, at) = (duration(saved.elapsed().as_secs_f64()), simulated(*t_seconds));
+    let mut line = format!("{what}: swapped in {took} at t = {at}; {taken}");
+    for of in &swapped.no_longer_fit {
+        let _ = write!(line, "; source by hand of {of} no longer fits: the kernel has changed");
+    }
+    line
 }
 
 /// Where things are said, and the line below them.
@@ -318,15 +341,19 @@ impl Screen {
     }
 }
 
-/// How many kernels are compiled, and the names of those that are not.
+/// How many kernels are compiled, how many of them by hand, and the names of those that are not.
 fn tiers(network: &Network) -> String {
-    let (mut compiled, mut others) = (0, Vec::new());
+    let (mut compiled, mut by_hand, mut others) = (0, 0, Vec::new());
     for report in network.kernel_reports() {
         match report.runs_on() {
             RunsOn::Compiled => compiled += 1,
-            _ => others.push(report.name),
+            RunsOn::Hand => by_hand += 1,
+            RunsOn::Interpreter | RunsOn::Preliminary => others.push(report.name),
         }
     }
-    let all = counted(compiled, ("kernel", "kernels")) + " compiled";
+    let mut all = counted(compiled, ("kernel", "kernels")) + " compiled";
+    if by_hand > 0 {
+        let _ = write!(all, ", {by_hand} by hand");
+    }
     if others.is_empty() { all } else { format!("{all}, not yet: {}", others.join(", ")) }
 }
