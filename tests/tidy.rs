@@ -30,6 +30,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "network",
         &["engine", "integrate", "model", "expr", "kernel::ir", "kernel::lower", "runtime", "random", "unit", "diag"],
     ),
+    (
+        "hosted",
+        &["engine", "model::namespace", "expr", "kernel::ir", "kernel::lower", "runtime::array", "random", "diag"],
+    ),
     ("live", &["network", "engine", "model", "diag", "render::Language", "render::Source", "inspect::fits"]),
 ];
 
@@ -43,6 +47,8 @@ const UNSAFE: &[&str] = &[
     "src/engine/once.rs",
     "src/engine/proof.rs",
     "src/engine/threads.rs",
+    "src/hosted/code.rs",
+    "src/hosted/evaluate.rs",
     "src/kernel/interpret/execute.rs",
     "src/kernel/interpret/mod.rs",
     "src/kernel/maths/block.rs",

@@ -15,16 +15,9 @@ use saltus::kernel::ir::Storage;
 /// A place for an array.
 pub enum Slot {
     /// A plain array: it is held, and so stays where it is.
-    Fixed {
-        pointer: *mut u8,
-        len: usize,
-        _buffer: PyUntypedBuffer,
-    },
+    Fixed { pointer: *mut u8, len: usize, _buffer: PyUntypedBuffer },
     /// A dynamic array, by the object that knows where it is.
-    Moving {
-        vector: *const Vector,
-        _array: Py<PyAny>,
-    },
+    Moving { vector: *const Vector, _array: Py<PyAny> },
     /// A dynamic array that Python has to be asked for.
     Asked { array: Py<PyAny>, storage: Storage },
 }

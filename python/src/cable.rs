@@ -55,9 +55,32 @@ struct Columns<'a> {
 }
 
 const FLOATS: [&str; 26] = [
-    "Cm", "area", "r_length_1", "r_length_2", "v", "Ic", "_v_previous", "_v_star", "_u_plus", "_u_minus", "_b_plus",
-    "_b_minus", "_ab_star0", "_ab_star1", "_ab_star2", "_c", "_gtot_all", "_I0_all", "_invr", "_invr0", "_invrn",
-    "_P_parent", "_P_diag", "_B", "_P_children", "Ri",
+    "Cm",
+    "area",
+    "r_length_1",
+    "r_length_2",
+    "v",
+    "Ic",
+    "_v_previous",
+    "_v_star",
+    "_u_plus",
+    "_u_minus",
+    "_b_plus",
+    "_b_minus",
+    "_ab_star0",
+    "_ab_star1",
+    "_ab_star2",
+    "_c",
+    "_gtot_all",
+    "_I0_all",
+    "_invr",
+    "_invr0",
+    "_invrn",
+    "_P_parent",
+    "_P_diag",
+    "_B",
+    "_P_children",
+    "Ri",
 ];
 const WHOLES: [&str; 6] =
     ["_starts", "_ends", "_morph_parent_i", "_morph_idxchild", "_morph_children", "_morph_children_num"];
@@ -87,9 +110,7 @@ impl Cable {
     /// `told`: the arrays, by the names of Brian2's variables, `code` and `N`.
     #[new]
     fn new(told: &Bound<'_, PyDict>) -> PyResult<Cable> {
-        let item = |name: &str| {
-            told.get_item(name)?.ok_or_else(|| PyValueError::new_err(format!("without `{name}`")))
-        };
+        let item = |name: &str| told.get_item(name)?.ok_or_else(|| PyValueError::new_err(format!("without `{name}`")));
         let slots = |names: &[&str], storage| {
             names.iter().map(|name| Slot::of(&item(name)?, storage)).collect::<PyResult<Vec<_>>>()
         };
@@ -185,9 +206,25 @@ impl Columns<'_> {
     /// Whether all indices are in range.
     fn fits(&self, n: usize) -> bool {
         let of_compartments: [&[f64]; 19] = [
-            self.capacitance, self.area, self.r_length_1, self.r_length_2, self.v, self.ic, self.v_previous, self.v_star,
-            self.u_plus, self.u_minus, self.b_plus, self.b_minus, self.above, self.middle, self.below, self.factor,
-            self.conductance, self.current, self.inverse_axial,
+            self.capacitance,
+            self.area,
+            self.r_length_1,
+            self.r_length_2,
+            self.v,
+            self.ic,
+            self.v_previous,
+            self.v_star,
+            self.u_plus,
+            self.u_minus,
+            self.b_plus,
+            self.b_minus,
+            self.above,
+            self.middle,
+            self.below,
+            self.factor,
+            self.conductance,
+            self.current,
+            self.inverse_axial,
         ];
         let (sections, points) = (self.starts.len(), self.potential.len());
         let row = self.children.len().checked_div(self.children_count.len()).unwrap_or(0);

@@ -221,8 +221,7 @@ impl PyCode {
         };
         let slots = bindings.iter().zip(&arrays).map(slot).collect::<PyResult<Vec<_>>>()?;
         let room = Count::of(room)?;
-        let is_fixed =
-            matches!(room, Count::Fixed(_)) && slots.iter().all(|slot| matches!(slot, Slot::Fixed { .. }));
+        let is_fixed = matches!(room, Count::Fixed(_)) && slots.iter().all(|slot| matches!(slot, Slot::Fixed { .. }));
         self.bound.set(Bound1 { slots, room, is_fixed }).map_err(|_| PyRuntimeError::new_err("bound twice"))
     }
 

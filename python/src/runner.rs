@@ -30,7 +30,15 @@ enum Work {
     /// Sums over synapses for each target.
     Summed { code: Py<PyCode>, n: Count, target: Slot, kind: Storage, index: Slot, start: usize, size: Count },
     /// Values at events, recorded.
-    SpikeMonitor { code: Py<PyCode>, events: Slot, n: Slot, count: Slot, start: Count, stop: Count, records: Vec<Record> },
+    SpikeMonitor {
+        code: Py<PyCode>,
+        events: Slot,
+        n: Slot,
+        count: Slot,
+        start: Count,
+        stop: Count,
+        records: Vec<Record>,
+    },
     /// Values of some elements, recorded.
     StateMonitor { code: Py<PyCode>, n: Slot, t: Py<PyAny>, now: Slot, indices: Slot, records: Vec<Record> },
     /// How often events came.
@@ -80,9 +88,8 @@ fn code(told: &Bound<'_, PyDict>) -> PyResult<Py<PyCode>> {
 
 fn records(told: &Bound<'_, PyDict>) -> PyResult<Vec<Record>> {
     let records: Vec<(String, String, Py<PyAny>)> = item(told, "records")?.extract()?;
-    let record = |(output, of, array): (String, String, Py<PyAny>)| {
-        Ok(Record { output, storage: storage(&of)?, array })
-    };
+    let record =
+        |(output, of, array): (String, String, Py<PyAny>)| Ok(Record { output, storage: storage(&of)?, array });
     records.into_iter().map(record).collect()
 }
 
@@ -312,13 +319,7 @@ impl Runner {
     }
 }
 
-fn threshold(
-    py: Python<'_>,
-    code: &PyCode,
-    n: usize,
-    slot: &Slot,
-    refractory: Option<&Refractory>,
-) -> PyResult<()> {
+fn threshold(py: Python<'_>, code: &PyCode, n: usize, slot: &Slot, refractory: Option<&Refractory>) -> PyResult<()> {
     // SAFETY: events are of 32-bit integers, and code that selects them does not reach them.
     let events = unsafe { slice::<i32>(slot, py) }?;
     let Some((number, room)) = events.split_last_mut() else {
@@ -331,9 +332,8 @@ fn threshold(
     *number = count as i32;
     if let Some(Refractory { not_refractory, lastspike, t }) = refractory {
         // SAFETY: arrays of these types; the code is done.
-        let (not_refractory, lastspike, t) = unsafe {
-            (slice::<u8>(not_refractory, py)?, slice::<f64>(lastspike, py)?, *single::<f64>(t, py)?)
-        };
+        let (not_refractory, lastspike, t) =
+            unsafe { (slice::<u8>(not_refractory, py)?, slice::<f64>(lastspike, py)?, *single::<f64>(t, py)?) };
         for event in &room[..count] {
             not_refractory[*event as usize] = 0;
             lastspike[*event as usize] = t;
@@ -406,8 +406,7 @@ fn state_monitor(
     records: &[Record],
 ) -> PyResult<()> {
     // SAFETY: arrays of these types, which code does not write.
-    let (n, now, indices) =
-        unsafe { (single::<i32>(n, py)?, *single::<f64>(now, py)?, slice::<i32>(indices, py)?) };
+    let (n, now, indices) = unsafe { (single::<i32>(n, py)?, *single::<f64>(now, py)?, slice::<i32>(indices, py)?) };
     let row = *n as usize;
     // SAFETY: the array has this element.
     unsafe { *grown(t, py, row + 1, Storage::F64)?.cast::<f64>().add(row) = now };
@@ -453,7 +452,10 @@ fn generate(
     let (Some(number), Some(due_numbers)) = (events.get(n).map(|_| n), numbers.get(from..from + due)) else {
         return Err(fault());
     };
-    events.get_mut(..due.min(number)).ok_or_else(fault)?.copy_from_slice(due_numbers.get(..due.min(number)).ok_or_else(fault)?);
+    events
+        .get_mut(..due.min(number))
+        .ok_or_else(fault)?
+        .copy_from_slice(due_numbers.get(..due.min(number)).ok_or_else(fault)?);
     if due > number {
         return Err(fault());
     }

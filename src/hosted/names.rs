@@ -161,16 +161,12 @@ impl Symbols for Names<'_> {
         match function {
             Function::Builtin(_) => None,
             Function::TimedArray { columns } => Some(FunctionSymbol::TimedArray { columns: *columns }),
-            Function::Binomial(_) => Some(FunctionSymbol::Host {
-                arguments: Vec::new(),
-                result: ValueType::Integer,
-                stateful: true,
-            }),
-            Function::Host { arguments, result, stateful } => Some(FunctionSymbol::Host {
-                arguments: arguments.clone(),
-                result: *result,
-                stateful: *stateful,
-            }),
+            Function::Binomial(_) => {
+                Some(FunctionSymbol::Host { arguments: Vec::new(), result: ValueType::Integer, stateful: true })
+            }
+            Function::Host { arguments, result, stateful } => {
+                Some(FunctionSymbol::Host { arguments: arguments.clone(), result: *result, stateful: *stateful })
+            }
         }
     }
 }
