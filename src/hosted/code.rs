@@ -197,7 +197,7 @@ impl Code {
         let grows = room > self.room;
         if grows {
             self.room = room.next_power_of_two();
-            for array in self.own.values_mut().filter(|array| array.len() > 0) {
+            for array in self.own.values_mut().filter(|array| !array.is_empty()) {
                 *array = array.resized(self.room);
             }
         }

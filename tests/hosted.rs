@@ -1,0 +1,254 @@
+//! Code over arrays of another program: the same values whatever runs it, whatever names arrays have, wherever they are.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use saltus::engine::{CacheChoice, Options, Tier};
+use saltus::expr::check::ValueType;
+use saltus::hosted::{Batch, Code, Elements, Function, Host, Indexing, Line, Loop, Meaning, Output, Spec};
+use saltus::kernel::ir::Storage;
+use saltus::model::namespace::Number;
+
+/// Draws 0.5, 1.5, 2.5, ... and doubles what it is asked for.
+#[derive(Default)]
+struct Counting(f64);
+
+impl Host for Counting {
+    fn uniform(&mut self) -> f64 {
+        self.0 += 1.0;
+        self.0 - 0.5
+    }
+
+    fn normal(&mut self) -> f64 {
+        -self.uniform()
+    }
+
+    fn call(&mut self, function: &str, arguments: &[&[f64]], results: &mut [f64]) {
+        assert_eq!(function, "twice");
+        results.iter_mut().zip(arguments[0]).for_each(|(result, x)| *result = 2.0 * x);
+    }
+}
+
+fn array(array: &str, storage: Storage, indexing: Indexing) -> Meaning {
+    Meaning::Array { array: array.to_string(), storage, indexing, guard: None }
+}
+
+fn lines(statements: &[&str]) -> Vec<Line> {
+    let line = |statement: &&str| {
+        let (left, value) = statement.split_once('=').expect("an assignment");
+        let target = left.trim_end_matches([' ', '+', '*', ':', '-']);
+        let op = format!("{}=", left[target.len()..].trim());
+        Line { target: target.to_string(), op, value: value.trim().to_string() }
+    };
+    statements.iter().map(line).collect()
+}
+
+/// Cells `x`, `y` under two names, a table `w` of others with the cell of each, one shared value, and functions.
+fn spec(elements: Loop, scalar: &[&str], vector: &[&str]) -> Spec {
+    let guarded = Meaning::Array {
+        array: "y".to_string(),
+        storage: Storage::F64,
+        indexing: Indexing::Element,
+        guard: Some("active".to_string()),
+    };
+    let twice = Function::Host { arguments: vec![ValueType::Float], result: ValueType::Float, stateful: false };
+    let variables = [
+        ("x", array("x", Storage::F64, Indexing::Element)),
+        ("x_again", array("x", Storage::F64, Indexing::Element)),
+        ("y", guarded),
+        ("active", array("active", Storage::Bool, Indexing::Element)),
+        ("w", array("w", Storage::F64, Indexing::Via("cell".to_string()))),
+        ("cell", array("cell", Storage::I32, Indexing::Element)),
+        ("shared", array("shared", Storage::F64, Indexing::Single)),
+        ("tau", Meaning::Constant(Number::Float(4.0))),
+        ("expo", Meaning::Function(Function::Builtin("exp".to_string()))),
+        ("twice", Meaning::Function(twice)),
+    ];
+    Spec {
+        name: "code".to_string(),
+        kind: "stateupdate",
+        elements,
+        scalar: lines(scalar),
+        vector: lines(vector),
+        condition: "_cond".to_string(),
+        outputs: Vec::new(),
+        variables: variables.into_iter().map(|(name, meaning)| (name.to_string(), meaning)).collect(),
+    }
+}
+
+/// Memory of another program.
+#[derive(Clone, Debug, PartialEq)]
+struct Arrays {
+    x: Vec<f64>,
+    y: Vec<f64>,
+    active: Vec<u8>,
+    w: Vec<f64>,
+    cell: Vec<i32>,
+    shared: Vec<f64>,
+}
+
+impl Arrays {
+    fn new() -> Arrays {
+        Arrays {
+            x: vec![1.0, 2.0, 3.0, 4.0],
+            y: vec![10.0; 4],
+            active: vec![1, 0, 1, 0],
+            w: vec![0.0; 2],
+            cell: vec![1, 0, 1, 1],
+            shared: vec![7.0],
+        }
+    }
+
+    fn bind(&mut self, code: &mut Code) {
+        let pointers: Vec<*mut u8> = code
+            .bindings()
+            .to_vec()
+            .iter()
+            .map(|binding| match binding.variable.as_str() {
+                "x" => self.x.as_mut_ptr().cast(),
+                "y" => self.y.as_mut_ptr().cast(),
+                "active" => self.active.as_mut_ptr(),
+                "w" => self.w.as_mut_ptr().cast(),
+                "cell" => self.cell.as_mut_ptr().cast(),
+                "shared" => self.shared.as_mut_ptr().cast(),
+                other => panic!("nobody knows `{other}`"),
+            })
+            .collect();
+        code.bind(&pointers, 4);
+    }
+}
+
+fn run(code: &mut Code, arrays: &mut Arrays, elements: Elements<'_>) {
+    arrays.bind(code);
+    // SAFETY: the arrays have the elements and types that the spec says, and live.
+    unsafe {
+        code.prepare(elements, &mut Counting::default());
+        code.run(elements);
+    }
+}
+
+/// What to run over which elements, and what becomes of `x`, `y`, `w` and `shared`.
+type Case = (&'static [&'static str], &'static [&'static str], Elements<'static>, [&'static [f64]; 4]);
+
+const KEPT: &[f64] = &[10.0; 4];
+const CASES: &[Case] = &[
+    (&[], &["x = 2*x"], Elements::All(4), [&[2.0, 4.0, 6.0, 8.0], KEPT, &[0.0; 2], &[7.0]]),
+    // Names of one array are one.
+    (
+        &[],
+        &["x = 2*x", "x_again += 1", "x *= 2"],
+        Elements::List(&[1, 3]),
+        [&[1.0, 10.0, 3.0, 18.0], KEPT, &[0.0; 2], &[7.0]],
+    ),
+    // Only where the guard is true.
+    (&[], &["y = x"], Elements::All(4), [&[1.0, 2.0, 3.0, 4.0], &[1.0, 10.0, 3.0, 10.0], &[0.0; 2], &[7.0]]),
+    // Several elements of the loop add to one of another array.
+    (&[], &["w += x"], Elements::All(4), [&[1.0, 2.0, 3.0, 4.0], KEPT, &[2.0, 8.0], &[7.0]]),
+    // Once a call, then for each element; what is new is a name only.
+    (
+        &["half := shared/2", "shared = half"],
+        &["more := half + tau", "x = more"],
+        Elements::All(2),
+        [&[7.5, 7.5, 3.0, 4.0], KEPT, &[0.0; 2], &[3.5]],
+    ),
+    // Drawn for one element after the other, and only for those that are written.
+    (
+        &[],
+        &["x = rand()", "y = rand()"],
+        Elements::All(4),
+        [&[0.5, 2.5, 3.5, 5.5], &[1.5, 10.0, 4.5, 10.0], &[0.0; 2], &[7.0]],
+    ),
+    (
+        &[],
+        &["x = twice(x) + twice(shared)"],
+        Elements::List(&[0, 2]),
+        [&[16.0, 2.0, 20.0, 4.0], KEPT, &[0.0; 2], &[7.0]],
+    ),
+    // The name of a function is the other program's business.
+    (&[], &["x = expo(0*x)"], Elements::All(1), [&[1.0, 2.0, 3.0, 4.0], KEPT, &[0.0; 2], &[7.0]]),
+];
+
+#[test]
+fn statements_do_what_they_say() {
+    for (scalar, vector, elements, [x, y, w, shared]) in CASES {
+        let kind = if matches!(elements, Elements::All(_)) { Loop::Each } else { Loop::Indexed };
+        let mut code = Code::new(&spec(kind, scalar, vector)).expect("code");
+        let mut arrays = Arrays::new();
+        run(&mut code, &mut arrays, *elements);
+        let found: [&[f64]; 4] = [&arrays.x, &arrays.y, &arrays.w, &arrays.shared];
+        assert_eq!(found, [*x, *y, *w, *shared], "{scalar:?} {vector:?}");
+    }
+}
+
+#[test]
+fn compiled_code_does_the_same_and_arrays_may_move() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let cache = CacheChoice::Directory(directory.path().to_path_buf());
+    let options = Options { tier: Tier::Compiled, cache, ..Options::default() };
+    for (scalar, vector, elements, _) in CASES {
+        let kind = if matches!(elements, Elements::All(_)) { Loop::Each } else { Loop::Indexed };
+        let spec = spec(kind, scalar, vector);
+        let mut interpreted = Code::new(&spec).expect("code");
+        let compiled = Arc::new(Mutex::new(Code::new(&spec).expect("code")));
+        let batch = Batch::start(vec![compiled.clone()], options.clone());
+        batch.wait_if_compiled().expect("a compiler, or a warning");
+        let mut compiled = compiled.lock().expect("no panic");
+        if batch.warnings().is_empty() {
+            assert_ne!(compiled.object().slot().name(), "interpreter", "{vector:?}");
+        }
+        let (mut one, mut other) = (Arrays::new(), Arrays::new());
+        for _ in 0..3 {
+            run(&mut interpreted, &mut one, *elements);
+            run(&mut compiled, &mut other, *elements);
+            assert_eq!(one, other, "{vector:?}");
+            other = other.clone();
+        }
+    }
+}
+
+#[test]
+fn selected_elements_and_outputs() {
+    let mut spec = spec(Loop::Select, &[], &["_cond := x_again > 1.5 and x < 4", "_seen := 3*x"]);
+    spec.outputs = vec![Output { name: "_seen".to_string(), storage: Storage::F32 }];
+    let mut code = Code::new(&spec).expect("code");
+    let mut arrays = Arrays::new();
+    arrays.bind(&mut code);
+    let mut selected = [0; 4];
+    // SAFETY: as in `run`.
+    let count = unsafe { code.select(4, &mut selected) };
+    assert_eq!(&selected[..count], [1, 2]);
+    assert_eq!(code.output("_seen").expect("an output").to_f64(), [3.0, 6.0, 9.0, 12.0]);
+}
+
+#[test]
+fn names_of_arrays_are_in_no_kernel() {
+    let kernel = |name: &str| {
+        let mut spec = spec(Loop::Each, &[], &["x = 2*x", "w += x"]);
+        spec.name = name.to_string();
+        let renamed = |meaning: Meaning| match meaning {
+            Meaning::Array { array, storage, indexing, guard } => {
+                Meaning::Array { array: format!("{name} {array}"), storage, indexing, guard }
+            }
+            other => other,
+        };
+        let variables: BTreeMap<String, Meaning> =
+            spec.variables.into_iter().map(|(name, meaning)| (name, renamed(meaning))).collect();
+        let spec = Spec { variables, ..spec };
+        spec.lower().expect("a kernel").kernel
+    };
+    assert_eq!(kernel("one"), kernel("other"));
+}
+
+#[test]
+fn what_is_not_in_the_language_is_told() {
+    for (statement, words) in
+        [("x = x ++", "expected"), ("x = nobody", "`nobody` has no meaning"), ("x @= 1", "`@=` is no assignment")]
+    {
+        let (target, rest) = statement.split_once(' ').expect("words");
+        let (op, value) = rest.split_once(' ').expect("words");
+        let line = Line { target: target.to_string(), op: op.to_string(), value: value.to_string() };
+        let spec = Spec { vector: vec![line], ..spec(Loop::Each, &[], &[]) };
+        let told = Code::new(&spec).err().expect("a fault").to_string();
+        assert!(told.contains(words), "{statement}: {told}");
+    }
+}
