@@ -1,7 +1,7 @@
 //! Random numbers from Brian2's own blocks, and functions written in Python.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::OnceLock;
 
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
@@ -21,6 +21,8 @@ struct Block {
 
 // SAFETY: followed only while the interpreter's lock is held.
 unsafe impl Send for Block {}
+// SAFETY: as above.
+unsafe impl Sync for Block {}
 
 struct Blocks {
     uniforms: Block,
@@ -29,10 +31,14 @@ struct Blocks {
     _device: Py<PyAny>,
 }
 
-static BLOCKS: Mutex<Option<Blocks>> = Mutex::new(None);
+/// Those of the one device that runs code in this process.
+static BLOCKS: OnceLock<Blocks> = OnceLock::new();
 
-/// Draws from the blocks of this device from now on.
+/// Draws from the blocks of this device from now on; there is one in a process.
 pub fn use_device(device: &Bound<'_, PyAny>) -> PyResult<()> {
+    if BLOCKS.get().is_some() {
+        return Ok(());
+    }
     let block = |name: &'static str, numbers: &str, index: &str| -> PyResult<Block> {
         let numbers: PyBuffer<isize> = PyBuffer::get(&device.getattr(numbers)?)?;
         let index: PyBuffer<i32> = PyBuffer::get(&device.getattr(index)?)?;
@@ -43,7 +49,8 @@ pub fn use_device(device: &Bound<'_, PyAny>) -> PyResult<()> {
         normals: block("randn", "randn_buffer", "randn_buffer_index")?,
         _device: device.clone().unbind(),
     };
-    *BLOCKS.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(blocks);
+    // Whoever was first has the same device.
+    drop(BLOCKS.set(blocks));
     Ok(())
 }
 
@@ -96,12 +103,10 @@ impl PythonHost<'_, '_> {
     }
 
     fn drawn(&mut self, block: impl Fn(&Blocks) -> &Block) -> f64 {
-        let blocks = BLOCKS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let drawn = match &*blocks {
+        let drawn = match BLOCKS.get() {
             Some(blocks) => block(blocks).next(self.py),
             None => Err(pyo3::exceptions::PyRuntimeError::new_err("saltus is not active")),
         };
-        drop(blocks);
         self.kept(drawn, f64::NAN)
     }
 

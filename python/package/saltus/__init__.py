@@ -7,4 +7,11 @@
 from saltus._core import __version__
 from saltus.activation import activate, deactivate, is_active
 
-__all__ = ["__version__", "activate", "deactivate", "is_active"]
+__all__ = ["__version__", "activate", "deactivate", "introspector", "is_active"]
+
+
+def introspector():
+    """The code that runs on saltus, to be looked at: names, kernels, sources, parameters."""
+    from saltus.introspection import introspector
+
+    return introspector()

@@ -18,7 +18,7 @@ from brian2.devices.device import get_device
 from brian2.utils.logger import get_logger
 
 import brian2
-from saltus import _core, functions, preferences, runs
+from saltus import _core, functions, introspection, preferences, runs
 from saltus.templates import TEMPLATER
 
 logger = get_logger("saltus")
@@ -95,6 +95,7 @@ class SaltusCodeObject(CodeObject):
         SaltusCodeObject.count += 1
         self._blocks = {}
         self._kernels = []
+        introspection.note(self)
 
     @classmethod
     def is_available(cls):
