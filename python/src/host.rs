@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use saltus::hosted::Host;
 
 /// Numbers of a block, as Brian2 fetches them.
@@ -86,6 +87,48 @@ impl Block {
     }
 }
 
+impl Block {
+    /// The numbers, unless there are none.
+    fn numbers<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        // SAFETY: the lock of the interpreter is held; a block that is there has all its numbers.
+        unsafe {
+            let address = *self.pointer as *const u8;
+            (!address.is_null())
+                .then(|| PyBytes::new(py, std::slice::from_raw_parts(address, BLOCK * size_of::<f64>())))
+        }
+    }
+
+    /// Puts numbers in the place of those that are there.
+    fn set_numbers(&self, numbers: &[u8]) -> PyResult<()> {
+        if numbers.len() != BLOCK * size_of::<f64>() {
+            return Err(pyo3::exceptions::PyValueError::new_err("not a block of random numbers"));
+        }
+        // SAFETY: as above; the memory has room for a block.
+        unsafe {
+            if *self.pointer == 0 {
+                *self.pointer = libc::malloc(numbers.len()) as isize;
+                assert!(*self.pointer != 0, "memory for a block of random numbers");
+            }
+            std::ptr::copy_nonoverlapping(numbers.as_ptr(), *self.pointer as *mut u8, numbers.len());
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of the blocks, uniform and normal ones: what they are, not where.
+#[pyfunction]
+pub fn blocks(py: Python<'_>) -> (Option<Bound<'_, PyBytes>>, Option<Bound<'_, PyBytes>>) {
+    BLOCKS.get().map_or((None, None), |blocks| (blocks.uniforms.numbers(py), blocks.normals.numbers(py)))
+}
+
+/// Puts numbers into the blocks.
+#[pyfunction]
+pub fn set_blocks(uniforms: Option<&[u8]>, normals: Option<&[u8]>) -> PyResult<()> {
+    let Some(blocks) = BLOCKS.get() else { return Ok(()) };
+    uniforms.map_or(Ok(()), |numbers| blocks.uniforms.set_numbers(numbers))?;
+    normals.map_or(Ok(()), |numbers| blocks.normals.set_numbers(numbers))
+}
+
 /// What code gets from Python while the interpreter's lock is held.
 pub struct PythonHost<'a, 'py> {
     pub py: Python<'py>,
@@ -119,7 +162,7 @@ impl PythonHost<'_, '_> {
         let array = |values: &[f64]| -> PyResult<Bound<'_, PyAny>> {
             // SAFETY: any bytes of doubles are bytes.
             let bytes = unsafe { std::slice::from_raw_parts(values.as_ptr().cast::<u8>(), size_of_val(values)) };
-            numpy.call_method1("frombuffer", (pyo3::types::PyBytes::new(self.py, bytes), "float64"))
+            numpy.call_method1("frombuffer", (PyBytes::new(self.py, bytes), "float64"))
         };
         let arguments = arguments.iter().map(|values| array(values)).collect::<PyResult<Vec<_>>>()?;
         let values = function.bind(self.py).call1((pyo3::types::PyList::new(self.py, arguments)?, results.len()))?;

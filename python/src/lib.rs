@@ -60,6 +60,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<cable::Cable>()?;
     module.add_function(wrap_pyfunction!(configure, module)?)?;
     module.add_function(wrap_pyfunction!(connect::iterate, module)?)?;
+    module.add_function(wrap_pyfunction!(host::blocks, module)?)?;
+    module.add_function(wrap_pyfunction!(host::set_blocks, module)?)?;
     module.add_function(wrap_pyfunction!(store_directory, module)?)?;
     module.add_function(wrap_pyfunction!(use_device, module)?)?;
     Ok(())

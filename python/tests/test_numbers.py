@@ -108,9 +108,17 @@ def test_random_states_are_kept():
     state = get_device().get_random_state()
     run(defaultclock.dt)
     first = np.array(cells.u[:])
+    # So many that the block is used up, and another one fetched in its place.
+    start_scope()
+    many = NeuronGroup(5000, "u : 1")
+    many.run_regularly("u = rand()")
+    run(10 * defaultclock.dt)
     get_device().set_random_state(state)
+    start_scope()
+    again = NeuronGroup(10, "u : 1")
+    again.run_regularly("u = rand()")
     run(defaultclock.dt)
-    assert np.array_equal(first, cells.u[:])
+    assert np.array_equal(first, again.u[:])
 
 
 def test_inputs_draw_binomial_numbers():

@@ -1,5 +1,6 @@
 """Makes saltus known to Brian2, and chooses it."""
 
+import functools
 import threading
 
 from saltus import _core
@@ -24,10 +25,41 @@ def _brian2():
     return brian2
 
 
+def _keep_random_numbers(device_class):
+    """Lets the state of random numbers have the numbers that are fetched and not yet drawn.
+
+    Brian2 keeps their address, which leads nowhere once another block was fetched, or in another process.
+    """
+    get, put = device_class.get_random_state, device_class.set_random_state
+    if hasattr(get, "saltus"):
+        return
+
+    @functools.wraps(get)
+    def get_random_state(self):
+        return {**get(self), "saltus_blocks": _core.blocks()}
+
+    @functools.wraps(put)
+    def set_random_state(self, state):
+        blocks = state.get("saltus_blocks")
+        if blocks is not None:
+            now = {name: getattr(self, name).copy() for name in ("rand_buffer", "randn_buffer")}
+            state = {**state, **now}
+        put(self, state)
+        if blocks is not None:
+            _core.set_blocks(*blocks)
+
+    get_random_state.saltus = True
+    device_class.get_random_state, device_class.set_random_state = get_random_state, set_random_state
+
+
 def register():
     """Makes the target known; what runs is not changed."""
     with _lock:
         _brian2()
+        from brian2.devices.device import RuntimeDevice, runtime_device
+
+        _core.use_device(runtime_device)
+        _keep_random_numbers(RuntimeDevice)
         from saltus import preferences, target
 
         preferences.register()
@@ -42,9 +74,7 @@ def activate(string_expressions=False):
     """
     register()
     from brian2 import prefs
-    from brian2.devices.device import runtime_device
 
-    _core.use_device(runtime_device)
     chosen = _TARGETS if string_expressions else _TARGETS[:1]
     for name in chosen:
         _before.setdefault(name, prefs[name])
