@@ -46,8 +46,9 @@ print()
 print("RESULT", json.dumps({"good": bool(good), "ran": ran, "skipped": skipped, "outcomes": outcomes}))
 """
 
-#: What Brian2 skips for whatever is not its own target says one of these.
-OWN_TARGETS = ("numpy", "cython", "cpp", "standalone", "target")
+#: What Brian2 skips says one of these: another target, another system, or numbers that it knows for its own targets only
+#: (`test_numbers.py` has those).
+REASONS = ("numpy-only", "cython-only", "on windows", "not known for this configuration")
 
 
 def test_brian2s_tests_pass(tmp_path):
@@ -62,9 +63,9 @@ def test_brian2s_tests_pass(tmp_path):
     assert result["good"], run.stdout[-8000:]
     assert result["outcomes"].get("failed", 0) == 0
     assert result["outcomes"]["passed"] > 250
-    # One test of Brian2 makes a code object of Cython on purpose, to see it fail.
+    # Brian2's tests make one of another target on purpose.
     assert result["ran"]["SaltusCodeObject"] > 1000
     others = {name: count for name, count in result["ran"].items() if name != "SaltusCodeObject"}
     assert sum(others.values()) <= 2, others
-    odd = [what for what in result["skipped"] if not any(word in what.lower() for word in OWN_TARGETS)]
+    odd = [what for what in result["skipped"] if not any(word in what.lower() for word in REASONS)]
     assert not odd, odd
