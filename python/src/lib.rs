@@ -5,6 +5,7 @@ mod cable;
 mod code;
 mod connect;
 mod host;
+mod queue;
 mod runner;
 
 use std::path::PathBuf;

@@ -8,6 +8,7 @@ use saltus::kernel::ir::Storage;
 
 use crate::arrays::{Slot, storage};
 use crate::code::{Count, PyCode};
+use crate::queue::Queue;
 
 /// A template of Brian2 with everything that it works on.
 #[pyclass(module = "saltus._core", frozen)]
@@ -24,9 +25,9 @@ enum Work {
     /// Over the events.
     Reset { code: Py<PyCode>, events: Slot },
     /// Over the synapses at the head of a queue.
-    Synapses { code: Py<PyCode>, queue: Py<PyAny> },
+    Synapses { code: Py<PyCode>, queue: Queue },
     /// Events put into a queue.
-    Push { events: Slot, queue: Py<PyAny>, array: Py<PyAny> },
+    Push { events: Slot, queue: Queue, array: Py<PyAny> },
     /// Sums over synapses for each target.
     Summed { code: Py<PyCode>, n: Count, target: Slot, kind: Storage, index: Slot, start: usize, size: Count },
     /// Values at events, recorded.
@@ -114,11 +115,11 @@ impl Runner {
                 },
             },
             "reset" => Work::Reset { code: code(told)?, events: slot(told, "events", Storage::I32)? },
-            "synapses" => Work::Synapses { code: code(told)?, queue: item(told, "queue")?.unbind() },
+            "synapses" => Work::Synapses { code: code(told)?, queue: Queue::of(&item(told, "queue")?)? },
             "synapses_push_spikes" => {
                 let array = item(told, "events")?;
                 let events = slot(told, "events", Storage::I32)?;
-                Work::Push { events, queue: item(told, "queue")?.unbind(), array: array.unbind() }
+                Work::Push { events, queue: Queue::of(&item(told, "queue")?)?, array: array.unbind() }
             }
             "summed_variable" => {
                 let kind = storage(&item(told, "target_dtype")?.extract::<String>()?)?;
@@ -238,16 +239,11 @@ impl Runner {
                 code.get().run_elements(py, Elements::List(events))
             }
             Work::Synapses { code, queue } => {
-                let queue = queue.bind(py);
-                let due = queue.call_method0(pyo3::intern!(py, "peek"))?;
-                let due = Slot::of(&due, Storage::I32)?;
-                // SAFETY: the queue keeps what is due until it goes on, and is not reached by code.
-                let due = unsafe { slice::<i32>(&due, py) }?;
-                if !due.is_empty() {
-                    code.get().run_list(py, due)?;
+                let due = queue.due(py)?;
+                if !due.synapses.is_empty() {
+                    code.get().run_list(py, due.synapses)?;
                 }
-                queue.call_method0(pyo3::intern!(py, "advance"))?;
-                Ok(())
+                queue.advance(py)
             }
             Work::Push { events: slot, queue, array } => {
                 // SAFETY: as above.
@@ -255,7 +251,7 @@ impl Runner {
                 if count > 0 {
                     let array = array.bind(py);
                     let spikes = array.get_item(pyo3::types::PySlice::new(py, 0, count as isize, 1))?;
-                    queue.bind(py).call_method1(pyo3::intern!(py, "push"), (spikes,))?;
+                    queue.python().bind(py).call_method1(pyo3::intern!(py, "push"), (spikes,))?;
                 }
                 Ok(())
             }
