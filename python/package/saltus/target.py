@@ -107,6 +107,7 @@ class SaltusCodeObject(CodeObject):
     def compile(self):
         preferences.apply()
         self._blocks = runs.blocks(self)
+        self._run = self._blocks["run"]
         self.compiled_code = dict.fromkeys(("before_run", "run", "after_run"))
 
     def run_block(self, block):
@@ -118,11 +119,18 @@ class SaltusCodeObject(CodeObject):
         try:
             return run()
         except Exception as exc:
-            message = f"An exception occured during the execution of the '{block}' block of code object '{self.name}'.\n"
-            raise BrianObjectException(message, self.owner) from exc
+            raise self._fault(block) from exc
 
     def __call__(self, **kwds):
-        return self.run_block("run")
+        # What runs at every step goes no other way than this.
+        try:
+            return self._run()
+        except Exception as exc:
+            raise self._fault("run") from exc
+
+    def _fault(self, block):
+        message = f"An exception occured during the execution of the '{block}' block of code object '{self.name}'.\n"
+        return BrianObjectException(message, self.owner)
 
     def _tell(self):
         """Says once what kept kernels from being compiled."""
