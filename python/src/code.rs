@@ -74,12 +74,12 @@ pub struct PyCode {
     shared: Arc<Shared>,
     spec: Spec,
     functions: HashMap<String, Py<PyAny>>,
-    bound: OnceLock<Bound1>,
+    bound: OnceLock<BoundArrays>,
     /// Whether it runs at every step, so that a compiled kernel pays.
     is_lasting: bool,
 }
 
-struct Bound1 {
+struct BoundArrays {
     slots: Vec<Slot>,
     room: Count,
     /// None of the arrays moves.
@@ -222,7 +222,7 @@ impl PyCode {
         let slots = bindings.iter().zip(&arrays).map(slot).collect::<PyResult<Vec<_>>>()?;
         let room = Count::of(room)?;
         let is_fixed = matches!(room, Count::Fixed(_)) && slots.iter().all(|slot| matches!(slot, Slot::Fixed { .. }));
-        self.bound.set(Bound1 { slots, room, is_fixed }).map_err(|_| PyRuntimeError::new_err("bound twice"))
+        self.bound.set(BoundArrays { slots, room, is_fixed }).map_err(|_| PyRuntimeError::new_err("bound twice"))
     }
 
     /// Runs over the elements up to `n`.
