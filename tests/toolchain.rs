@@ -341,6 +341,7 @@ fn libraries_that_are_no_kernels_are_refused() {
         ),
         (format!("__thread int x; {EMPTY_KERNEL} int *place(void) {{ return &x; }}"), Objection::ThreadLocal),
         ("void another_kernel(void) { }".to_string(), Objection::NoEntry("saltus_kernel".into())),
+        ("int saltus_kernel;".to_string(), Objection::NoEntry("saltus_kernel".into())),
     ];
     let in_rust = |body: &str| format!("#[no_mangle] pub extern \"C\" fn saltus_kernel() {{}} {body}");
     let section = |name: &str| {

@@ -13,11 +13,19 @@ const BLOCK: usize = 20_000;
 
 /// Where Brian2's device keeps a block of random numbers, and how far it is used up.
 struct Block {
-    /// The address of the numbers, in memory of C's `malloc`; 0 before the first one.
-    pointer: *mut isize,
+    place: Place,
     index: *mut i32,
     /// The function of `numpy.random` that fills it.
     name: &'static str,
+}
+
+/// Where the numbers of a block are.
+#[derive(Clone, Copy)]
+enum Place {
+    /// In an array of the device (Brian2 from 2.11 on).
+    Held(*mut f64),
+    /// At this address, in memory of C's `malloc`; 0 before the first block.
+    Pointed(*mut isize),
 }
 
 // SAFETY: followed only while the interpreter's lock is held.
@@ -41,9 +49,13 @@ pub fn use_device(device: &Bound<'_, PyAny>) -> PyResult<()> {
         return Ok(());
     }
     let block = |name: &'static str, numbers: &str, index: &str| -> PyResult<Block> {
-        let numbers: PyBuffer<isize> = PyBuffer::get(&device.getattr(numbers)?)?;
+        let numbers = device.getattr(numbers)?;
         let index: PyBuffer<i32> = PyBuffer::get(&device.getattr(index)?)?;
-        Ok(Block { pointer: numbers.buf_ptr().cast(), index: index.buf_ptr().cast(), name })
+        let place = match PyBuffer::<f64>::get(&numbers) {
+            Ok(held) if held.item_count() == BLOCK => Place::Held(held.buf_ptr().cast()),
+            _ => Place::Pointed(PyBuffer::<isize>::get(&numbers)?.buf_ptr().cast()),
+        };
+        Ok(Block { place, index: index.buf_ptr().cast(), name })
     };
     let blocks = Blocks {
         uniforms: block("rand", "rand_buffer", "rand_buffer_index")?,
@@ -63,9 +75,39 @@ impl Block {
             if *self.index == 0 {
                 self.fetch(py)?;
             }
-            let value = *(*self.pointer as *const f64).add(*self.index as usize);
+            let value = *self.address().add(*self.index as usize);
             *self.index = (*self.index + 1) % BLOCK as i32;
             Ok(value)
+        }
+    }
+
+    /// Where the numbers are now, if there are any.
+    ///
+    /// # Safety
+    /// As in `next`.
+    unsafe fn address(&self) -> *mut f64 {
+        match self.place {
+            Place::Held(address) => address,
+            // SAFETY: as the caller promised.
+            Place::Pointed(pointer) => unsafe { *pointer as *mut f64 },
+        }
+    }
+
+    /// The same, with room for numbers in any case. Who has fetched numbers before has room: whoever frees them puts
+    /// others there.
+    ///
+    /// # Safety
+    /// As in `next`.
+    unsafe fn room(&self) -> *mut f64 {
+        // SAFETY: as the caller promised.
+        unsafe {
+            if let Place::Pointed(pointer) = self.place
+                && *pointer == 0
+            {
+                *pointer = libc::malloc(BLOCK * size_of::<f64>()) as isize;
+                assert!(*pointer != 0, "memory for a block of random numbers");
+            }
+            self.address()
         }
     }
 
@@ -74,14 +116,9 @@ impl Block {
     unsafe fn fetch(&self, py: Python<'_>) -> PyResult<()> {
         let drawn = py.import("numpy")?.getattr("random")?.call_method1(self.name, (BLOCK,))?;
         let drawn: PyBuffer<f64> = PyBuffer::get(&drawn)?;
-        // SAFETY: the old block was allocated by `malloc`, here or by Brian2, and nobody else has its address.
+        // SAFETY: there is room for a block.
         unsafe {
-            libc::free((*self.pointer as *mut f64).cast());
-            *self.pointer = 0;
-            let block = libc::malloc(BLOCK * size_of::<f64>()).cast::<f64>();
-            assert!(!block.is_null(), "memory for a block of random numbers");
-            std::ptr::copy_nonoverlapping(drawn.buf_ptr().cast::<f64>(), block, BLOCK);
-            *self.pointer = block as isize;
+            std::ptr::copy_nonoverlapping(drawn.buf_ptr().cast::<f64>(), self.room(), BLOCK);
         }
         Ok(())
     }
@@ -92,9 +129,9 @@ impl Block {
     fn numbers<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
         // SAFETY: the lock of the interpreter is held; a block that is there has all its numbers.
         unsafe {
-            let address = *self.pointer as *const u8;
-            (!address.is_null())
-                .then(|| PyBytes::new(py, std::slice::from_raw_parts(address, BLOCK * size_of::<f64>())))
+            let address = self.address().cast_const().cast::<u8>();
+            let bytes = BLOCK * size_of::<f64>();
+            (!address.is_null()).then(|| PyBytes::new(py, std::slice::from_raw_parts(address, bytes)))
         }
     }
 
@@ -105,11 +142,7 @@ impl Block {
         }
         // SAFETY: as above; the memory has room for a block.
         unsafe {
-            if *self.pointer == 0 {
-                *self.pointer = libc::malloc(numbers.len()) as isize;
-                assert!(*self.pointer != 0, "memory for a block of random numbers");
-            }
-            std::ptr::copy_nonoverlapping(numbers.as_ptr(), *self.pointer as *mut u8, numbers.len());
+            std::ptr::copy_nonoverlapping(numbers.as_ptr(), self.room().cast(), numbers.len());
         }
         Ok(())
     }

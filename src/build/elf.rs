@@ -8,7 +8,7 @@
 use object::elf::{
     DT_AUDIT, DT_AUXILIARY, DT_DEPAUDIT, DT_FILTER, DT_FINI, DT_FINI_ARRAYSZ, DT_INIT, DT_INIT_ARRAYSZ, DT_JMPREL,
     DT_NEEDED, DT_NULL, DT_PLTRELSZ, DT_PREINIT_ARRAYSZ, DT_RELA, DT_RELASZ, DT_SYMTAB, DynamicTag, ET_DYN, PT_DYNAMIC,
-    PT_LOAD, PT_TLS, R_AARCH64_IRELATIVE, R_X86_64_IRELATIVE, Rela64, SHT_DYNSYM, STT_GNU_IFUNC,
+    PT_LOAD, PT_TLS, R_AARCH64_IRELATIVE, R_X86_64_IRELATIVE, Rela64, SHT_DYNSYM, STT_FUNC, STT_GNU_IFUNC,
 };
 use object::read::elf::{Dyn as _, ElfFile64, FileHeader as _, ProgramHeader as _, SectionHeader as _};
 use object::{Endianness, Object, ObjectSymbol};
@@ -67,7 +67,11 @@ pub fn check_library(bytes: &[u8], entry: &str) -> Result<(), Objection> {
     if !undefined.is_empty() {
         return Err(Objection::Undefined(undefined));
     }
-    if !names(|symbol| symbol.is_definition()).iter().any(|name| name == entry) {
+    // Data of that name would be run as code.
+    if !names(|symbol| symbol.is_definition() && symbol.elf_symbol().st_type() == STT_FUNC)
+        .iter()
+        .any(|name| name == entry)
+    {
         return Err(Objection::NoEntry(entry.to_string()));
     }
     Ok(())

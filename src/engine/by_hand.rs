@@ -200,13 +200,19 @@ fn made(source: Source, options: &Options) -> Result<ByHand, HandError> {
     let toolchain = discover_for(source.language, &options.env, cc, memos.as_deref())?;
     let level = options.opt_level.unwrap_or_default();
     let recipe = Recipe::new(&source, ABI_VERSION, &toolchain, &options.cpu.features(), level).by_hand();
-    let artifact = match stored(&store, &recipe, options) {
+    let artifact = match is_all(&source).then(|| stored(&store, &recipe, options)).flatten() {
         Some(artifact) => artifact,
-        None => compiled(&store, &recipe, &toolchain, options)?,
+        None if is_all(&source) => compiled(&store, &recipe, &toolchain, options)?,
+        None => compiled(&Store::none(), &recipe, &toolchain, options)?,
     };
     let code = load(&artifact.key.short(), artifact.library()).map_err(|error| HandError::Failed(error.to_string()))?;
     let warnings = store.take_warnings().iter().map(ToString::to_string).collect();
     Ok(ByHand { source: Arc::new(source), loaded: Loaded::new(code, &artifact), warnings })
+}
+
+/// Whether the text is all that the code is made of. A file that it names may change without it, so that nothing is kept.
+fn is_all(source: &Source) -> bool {
+    ["include", "incbin", "embed"].iter().all(|word| !source.text.contains(word))
 }
 
 fn stored(store: &Store, recipe: &Recipe, options: &Options) -> Option<Artifact> {

@@ -124,11 +124,11 @@ fn table(seen: &Evaluated) -> (&'static str, Array) {
     (ty, array)
 }
 
-/// The first line for the preprocessor.
+/// The first line that could be one for the preprocessor: no expression in C has its sign, even after a comment.
 fn directive(expression: &str) -> Option<Span> {
     let mut start = 0;
     for line in expression.split_inclusive('\n') {
-        if line.trim_start().starts_with('#') || line.trim_start().starts_with("%:") {
+        if line.contains('#') || line.contains("%:") {
             return Some(Span::new(start, start + line.trim_end().len()));
         }
         start += line.len();
@@ -222,6 +222,7 @@ mod tests {
     #[test]
     fn lines_for_the_preprocessor_are_seen() {
         assert_eq!(directive("a\n #include <x>\n"), Some(Span::new(2, 15)));
+        assert_eq!(directive("/**/ #include <x>"), Some(Span::new(0, 17)));
         assert_eq!(directive("a != b"), None);
     }
 }

@@ -149,7 +149,7 @@ mod tests {
         for part in [
             "#define sqrt saltus_sqrt\n",
             "    const double *const v = arrays[0];\n    const double t = *(const double *)arrays[1];\n",
-            "        _values[_idx] = (double)(\n#line 1 \"expression\"\nsqrt(v[_idx]) + t\n#line",
+            "        _values[_idx] = (double)+(\n#line 1 \"expression\"\nsqrt(v[_idx]) + t\n#line",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }

@@ -11,7 +11,7 @@ mod sources;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -39,6 +39,18 @@ use crate::network::{self, Ending, Model, Network};
 /// How often the line is drawn anew.
 const REDRAW: Duration = Duration::from_millis(250);
 
+/// Results do not take the place of sources that are edited.
+fn keep_sources(arguments: &Run, given: &[(String, PathBuf)]) -> Result<(), Failure> {
+    for (option, output) in [("--json", &arguments.json), ("--plot", &arguments.plot)] {
+        let place = output.as_ref().and_then(|output| output.canonicalize().ok());
+        if place.is_some_and(|place| given.iter().any(|(_, source)| source.canonicalize().is_ok_and(|s| s == place))) {
+            let shown = output.iter().map(|output| output.display().to_string()).collect::<String>();
+            return Err(Failure::Usage(format!("`{option} {shown}` would overwrite a source")));
+        }
+    }
+    Ok(())
+}
+
 /// Runs; `Ok(false)` if it was interrupted.
 pub fn watch(arguments: &args::Watch, start: Instant) -> Result<bool, Failure> {
     let args::Watch { run: arguments, source: given } = arguments;
@@ -50,6 +62,7 @@ pub fn watch(arguments: &args::Watch, start: Instant) -> Result<bool, Failure> {
     let content = text.text.clone();
     let Loaded { file, checked, warnings } = load_text(text, &arguments.changes)?;
     run::check_places(arguments, &file)?;
+    keep_sources(arguments, given)?;
     if !warnings.0.is_empty() {
         say::problem(&warnings.to_string());
     }
