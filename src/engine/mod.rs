@@ -19,6 +19,7 @@ mod policy;
 mod proof;
 mod supply;
 mod threads;
+mod values;
 mod worker;
 
 use std::num::NonZeroUsize;
@@ -35,6 +36,7 @@ pub use self::once::{run_once, run_once_over, select_once, stored_constant};
 pub use self::policy::{CpuPolicy, UnknownCpu};
 pub use self::supply::{Engine, HeadStart};
 pub use self::threads::Threads;
+pub use self::values::{constant_array, constant_storage, element_type};
 use crate::build::elf::{Objection, check_library};
 use crate::build::{Env, KernelId, Key, Machine, OptLevel, ToolchainError};
 use crate::kernel::hoist::hoist;

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 
 use super::evaluate::{Call, Elements, Evaluator, Guard, Host, evaluate};
-use super::names::{Function, Indexing, Meaning, Names, constant_storage};
+use super::names::{Function, Indexing, Meaning, Names};
 use super::{Fault, Spec, output_name};
-use crate::engine::CodeObject;
+use crate::engine::{CodeObject, constant_array, element_type};
 use crate::kernel::ir::{Param, Storage};
 use crate::kernel::lower::{Lowered, Site};
-use crate::model::namespace::Number;
 use crate::runtime::array::{Array, ElementType};
 
 /// An array that the other program has to give.
@@ -83,7 +82,7 @@ impl Code {
         };
         let mut source = |param: &Param, own: &mut IndexMap<String, Array>| {
             if let (None, Some(Meaning::Constant(value))) = (own.get(&param.name), spec.variables.get(&param.name)) {
-                own.insert(param.name.clone(), constant(*value));
+                own.insert(param.name.clone(), constant_array(*value));
             }
             match own.get_index_of(&param.name) {
                 Some(at) => Source::Own(at),
@@ -275,23 +274,4 @@ impl Code {
 /// The name with the life of the spec.
 fn name_of<'a>(spec: &'a Spec, name: &str) -> &'a str {
     spec.variables.get_key_value(name).map_or("", |(name, _)| name.as_str())
-}
-
-fn element_type(storage: Storage) -> ElementType {
-    match storage {
-        Storage::Bool => ElementType::Bool,
-        Storage::I32 => ElementType::I32,
-        Storage::I64 => ElementType::I64,
-        Storage::F32 => ElementType::F32,
-        Storage::F64 => ElementType::F64,
-    }
-}
-
-fn constant(value: Number) -> Array {
-    let mut array = Array::zeros(element_type(constant_storage(value)), 1);
-    match value {
-        Number::Integer(value) if array.ty() == ElementType::I64 => array.set_i64(0, value),
-        value => array.set(0, value.as_f64()),
-    }
-    array
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::constant_storage;
 use crate::expr::ast::{Expr, ExprKind};
 use crate::expr::check::{CONSTANTS, ValueType};
 use crate::kernel::ir::Storage;
@@ -119,16 +120,6 @@ impl<'a> Names<'a> {
             _ => {}
         }
         renamed
-    }
-}
-
-/// How a constant is stored: integers in 32 bits where they fit.
-pub(super) fn constant_storage(value: Number) -> Storage {
-    match value {
-        Number::Boolean(_) => Storage::Bool,
-        Number::Integer(value) if i32::try_from(value).is_ok() => Storage::I32,
-        Number::Integer(_) => Storage::I64,
-        Number::Float(_) => Storage::F64,
     }
 }
 

@@ -3,13 +3,13 @@
 use super::population::{COUNT, FIRST, Linked, Population};
 use super::synapses::pathway::ROW;
 use super::synapses::wiring::{SOURCES, TARGETS};
+pub use crate::engine::{constant_array, constant_storage, element_type};
 use crate::expr::ast::{BinaryOp, Expr};
 use crate::expr::check::{CONSTANTS, FunctionMeaning, ValueType};
 use crate::kernel::ir::Storage;
 use crate::kernel::lower::{FunctionSymbol, Symbol, Symbols};
 use crate::model::group::{Role, Side, Variable};
 use crate::model::namespace::{FunctionBody, Namespace, Number};
-use crate::runtime::array::{Array, ElementType};
 use crate::unit;
 
 /// How a variable of this type is stored.
@@ -19,37 +19,6 @@ pub fn storage(ty: ValueType) -> Storage {
         ValueType::Integer => Storage::I32,
         ValueType::Float => Storage::F64,
     }
-}
-
-/// The runtime's name of a storage type.
-pub fn element_type(storage: Storage) -> ElementType {
-    match storage {
-        Storage::Bool => ElementType::Bool,
-        Storage::I32 => ElementType::I32,
-        Storage::I64 => ElementType::I64,
-        Storage::F32 => ElementType::F32,
-        Storage::F64 => ElementType::F64,
-    }
-}
-
-/// How a constant is stored: by its type, integers in 32 bits where they fit.
-pub fn constant_storage(value: Number) -> Storage {
-    match value {
-        Number::Boolean(_) => Storage::Bool,
-        Number::Integer(value) if i32::try_from(value).is_ok() => Storage::I32,
-        Number::Integer(_) => Storage::I64,
-        Number::Float(_) => Storage::F64,
-    }
-}
-
-/// A constant in memory.
-pub fn constant_array(value: Number) -> Array {
-    let mut array = Array::zeros(element_type(constant_storage(value)), 1);
-    match value {
-        Number::Integer(value) if array.ty() == ElementType::I64 => array.set_i64(0, value),
-        value => array.set(0, value.as_f64()),
-    }
-    array
 }
 
 /// The names of constants, units and `pi`, `e`, `inf`.
