@@ -23,7 +23,7 @@ impl Host for Counting {
         -self.uniform()
     }
 
-    fn call(&mut self, function: &str, arguments: &[&[f64]], results: &mut [f64]) {
+    fn call(&mut self, function: &str, _: &[i32], arguments: &[&[f64]], results: &mut [f64]) {
         assert_eq!(function, "twice");
         results.iter_mut().zip(arguments[0]).for_each(|(result, x)| *result = 2.0 * x);
     }
@@ -51,7 +51,12 @@ fn spec(elements: Loop, scalar: &[&str], vector: &[&str]) -> Spec {
         indexing: Indexing::Element,
         guard: Some("active".to_string()),
     };
-    let twice = Function::Host { arguments: vec![ValueType::Float], result: ValueType::Float, stateful: false };
+    let twice = Function::Host {
+        arguments: vec![ValueType::Float],
+        result: ValueType::Float,
+        stateful: false,
+        in_order: false,
+    };
     let variables = [
         ("x", array("x", Storage::F64, Indexing::Element)),
         ("x_again", array("x", Storage::F64, Indexing::Element)),

@@ -43,6 +43,7 @@ const UNSAFE: &[&str] = &[
     "src/cli/bench/kernels.rs",
     "src/engine/beside.rs",
     "src/engine/code_object.rs",
+    "src/engine/cplusplus.rs",
     "src/engine/native.rs",
     "src/engine/once.rs",
     "src/engine/proof.rs",

@@ -52,7 +52,7 @@ fn any_compiler() -> PathBuf {
 
 fn source(language: Language, body: &str) -> Source {
     let text = match language {
-        Language::C => format!("{}\n{body}\n", include_str!("../templates/abi.h")),
+        Language::C | Language::Cpp => format!("{}\n{body}\n", include_str!("../templates/abi.h")),
         Language::Rust => format!("#![no_std]\n{}\n{HANDLER}\n{body}\n", include_str!("../templates/abi.rs")),
     };
     Source { language, text }
@@ -80,7 +80,7 @@ pub unsafe extern \"C\" fn saltus_kernel(arrays: *const *mut u8, call: *mut Salt
 
 fn double_it(language: Language) -> &'static str {
     match language {
-        Language::C => DOUBLE_IT,
+        Language::C | Language::Cpp => DOUBLE_IT,
         Language::Rust => DOUBLE_IT_IN_RUST,
     }
 }
@@ -371,7 +371,7 @@ fn a_refused_source_is_reported_with_its_line() {
     for toolchain in toolchains() {
         let language = toolchain.family.language();
         let (file, text) = match language {
-            Language::C => ("kernel.c", "int x = ;"),
+            Language::C | Language::Cpp => ("kernel.c", "int x = ;"),
             Language::Rust => ("kernel.rs", "static X: i32 = ;"),
         };
         let error = compile(&recipe(text, &toolchain), &toolchain, &CompileOptions::default()).unwrap_err();

@@ -13,6 +13,7 @@ use saltus::model::namespace::Number;
 use saltus::random::Binomial;
 
 use crate::arrays::{Slot, dtype, storage};
+use crate::cpp::{self, Functions};
 use crate::host::PythonHost;
 
 /// How code is made from now on.
@@ -36,6 +37,8 @@ pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Code, and what makes kernels for it.
 struct Shared {
     code: Arc<Mutex<Code>>,
+    /// Functions in C++ that it calls.
+    cpp: Option<Arc<Functions>>,
     batch: OnceLock<Arc<Batch>>,
 }
 
@@ -153,8 +156,8 @@ fn meaning(told: &Bound<'_, PyTuple>) -> PyResult<Meaning> {
             let arguments: Vec<String> = told.get_item(1)?.extract()?;
             let arguments = arguments.iter().map(|name| value_type(name)).collect::<PyResult<_>>()?;
             let result: String = told.get_item(2)?.extract()?;
-            let stateful = told.get_item(3)?.extract()?;
-            Meaning::Function(Function::Host { arguments, result: value_type(&result)?, stateful })
+            let (stateful, in_order) = (told.get_item(3)?.extract()?, told.get_item(4)?.extract()?);
+            Meaning::Function(Function::Host { arguments, result: value_type(&result)?, stateful, in_order })
         }
         other => return Err(PyTypeError::new_err(format!("no meaning: `{other}`"))),
     })
@@ -163,9 +166,9 @@ fn meaning(told: &Bound<'_, PyTuple>) -> PyResult<Meaning> {
 #[pymethods]
 impl PyCode {
     /// `variables`: what each name stands for, by a tuple; `functions`: what evaluates those that are written in Python;
-    /// `is_lasting`: whether it runs often enough for a compiler.
+    /// `cpp`: those that are in C++; `is_lasting`: whether it runs often enough for a compiler.
     #[new]
-    #[pyo3(signature = (name, kind, elements, scalar, vector, condition, outputs, variables, functions, is_lasting))]
+    #[pyo3(signature = (name, kind, elements, scalar, vector, condition, outputs, variables, functions, cpp, is_lasting))]
     #[allow(clippy::too_many_arguments, reason = "each is named where it is given")]
     fn new(
         name: String,
@@ -177,6 +180,7 @@ impl PyCode {
         outputs: Vec<(String, String)>,
         variables: &Bound<'_, PyDict>,
         functions: HashMap<String, Py<PyAny>>,
+        cpp: Option<&Bound<'_, PyDict>>,
         is_lasting: bool,
     ) -> PyResult<PyCode> {
         let kind = KINDS.iter().find(|known| **known == kind).copied();
@@ -196,7 +200,8 @@ impl PyCode {
         let (scalar, vector) = (lines(scalar), lines(vector));
         let spec = Spec { name, kind, elements, scalar, vector, condition, outputs, variables: told };
         let code = Code::new(&spec).map_err(|fault| PyRuntimeError::new_err(fault.to_string()))?;
-        let shared = Arc::new(Shared { code: Arc::new(Mutex::new(code)), batch: OnceLock::new() });
+        let cpp = cpp.map(Functions::of).transpose()?.map(Arc::new);
+        let shared = Arc::new(Shared { code: Arc::new(Mutex::new(code)), cpp, batch: OnceLock::new() });
         if is_lasting {
             locked(&PENDING).push(Arc::downgrade(&shared));
         }
@@ -321,6 +326,7 @@ impl PyCode {
         let pending: Vec<Arc<Shared>> =
             std::mem::take(&mut *locked(&PENDING)).iter().filter_map(Weak::upgrade).collect();
         let members = pending.iter().map(|shared| shared.code.clone()).collect();
+        cpp::start(pending.iter().filter_map(|shared| shared.cpp.as_ref()), &options());
         let batch = Arc::new(Batch::start(members, options()));
         pending.iter().for_each(|shared| drop(shared.batch.set(batch.clone())));
         batch.wait_if_compiled().map_err(|fault| PyRuntimeError::new_err(fault.to_string()))
@@ -349,7 +355,9 @@ impl PyCode {
     fn prepared(&self, py: Python<'_>, code: &mut Code, elements: Elements<'_>) -> PyResult<()> {
         self.ready(py, code)?;
         if code.calls_host() {
-            let mut host = PythonHost { py, functions: &self.functions, fault: None };
+            let cpp = self.shared.cpp.as_deref();
+            cpp.map_or(Ok(()), |cpp| cpp.ready(py, &options()))?;
+            let mut host = PythonHost { py, functions: &self.functions, cpp, fault: None };
             // SAFETY: as in `run_elements`.
             unsafe { code.prepare(elements, &mut host) };
             if let Some(fault) = host.fault {

@@ -45,7 +45,7 @@ pub fn iterate<'py>(
     let p = p.map(|p| PyBuffer::<f64>::get(p)?.to_vec(py)).transpose()?;
     let size = size.map(whole).transpose()?;
     let functions = std::collections::HashMap::new();
-    let mut host = PythonHost { py, functions: &functions, fault: None };
+    let mut host = PythonHost { py, functions: &functions, cpp: None, fault: None };
     let (mut counts, mut values): (Vec<i32>, Vec<i32>) = (Vec::with_capacity(low.len()), Vec::new());
     for row in 0..low.len().min(high.len()).min(step.len()) {
         let (low, high, step) = (i64::from(low[row]), i64::from(high[row]), i64::from(step[row]));

@@ -8,6 +8,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use saltus::hosted::Host;
 
+use crate::cpp::Functions;
+
 /// Numbers of a block, as Brian2 fetches them.
 const BLOCK: usize = 20_000;
 
@@ -166,6 +168,8 @@ pub fn set_blocks(uniforms: Option<&[u8]>, normals: Option<&[u8]>) -> PyResult<(
 pub struct PythonHost<'a, 'py> {
     pub py: Python<'py>,
     pub functions: &'a HashMap<String, Py<PyAny>>,
+    /// Functions in C++, which go before those.
+    pub cpp: Option<&'a Functions>,
     /// The first thing that went wrong.
     pub fault: Option<PyErr>,
 }
@@ -186,7 +190,10 @@ impl PythonHost<'_, '_> {
         self.kept(drawn, f64::NAN)
     }
 
-    fn called(&self, function: &str, arguments: &[&[f64]], results: &mut [f64]) -> PyResult<()> {
+    fn called(&self, function: &str, elements: &[i32], arguments: &[&[f64]], results: &mut [f64]) -> PyResult<()> {
+        if let Some(called) = self.cpp.and_then(|cpp| cpp.call(function, elements, arguments, results)) {
+            return called;
+        }
         let Some(function) = self.functions.get(function) else {
             let message = format!("internal error: nothing evaluates `{function}`");
             return Err(pyo3::exceptions::PyRuntimeError::new_err(message));
@@ -198,7 +205,10 @@ impl PythonHost<'_, '_> {
             numpy.call_method1("frombuffer", (PyBytes::new(self.py, bytes), "float64"))
         };
         let arguments = arguments.iter().map(|values| array(values)).collect::<PyResult<Vec<_>>>()?;
-        let values = function.bind(self.py).call1((pyo3::types::PyList::new(self.py, arguments)?, results.len()))?;
+        let arguments = pyo3::types::PyList::new(self.py, arguments)?;
+        let numbers = elements.iter().flat_map(|element| element.to_ne_bytes()).collect::<Vec<u8>>();
+        let numbers = numpy.call_method1("frombuffer", (PyBytes::new(self.py, &numbers), "int32"))?;
+        let values = function.bind(self.py).call1((arguments, numbers))?;
         let values: PyBuffer<f64> = PyBuffer::get(&values)?;
         values.copy_to_slice(self.py, results)
     }
@@ -213,8 +223,8 @@ impl Host for PythonHost<'_, '_> {
         self.drawn(|blocks| &blocks.normals)
     }
 
-    fn call(&mut self, function: &str, arguments: &[&[f64]], results: &mut [f64]) {
-        let called = self.called(function, arguments, results);
+    fn call(&mut self, function: &str, elements: &[i32], arguments: &[&[f64]], results: &mut [f64]) {
+        let called = self.called(function, elements, arguments, results);
         self.kept(called, ());
     }
 }

@@ -4,6 +4,7 @@ mod arrays;
 mod cable;
 mod code;
 mod connect;
+mod cpp;
 mod host;
 mod queue;
 mod runner;

@@ -15,12 +15,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::elf::{Objection, check_library};
+use super::elf::{Objection, check_function, check_library};
 use super::env::{Env, TIME_LIMIT};
 use super::messages::{Message, messages};
 use super::process::{self, ProcessError, command_line};
 use super::recipe::{LIBRARY_FILE, Recipe, source_file};
 use super::toolchain::Toolchain;
+use crate::render::Language;
 
 /// The symbol that every kernel defines, in whatever language it is written.
 pub const ENTRY_SYMBOL: &str = "saltus_kernel";
@@ -145,11 +146,7 @@ pub fn compile_unit(unit: &Unit, toolchain: &Toolchain, options: &CompileOptions
         return Err(CompileError::AnotherCompiler { program: toolchain.program.clone() });
     }
     let started = Instant::now();
-    let parent = options.scratch.clone().unwrap_or_else(std::env::temp_dir);
-    let directory = tempfile::Builder::new()
-        .prefix("saltus-")
-        .tempdir_in(&parent)
-        .map_err(|cause| CompileError::File { verb: "make a directory in", path: parent.clone(), cause })?;
+    let directory = private_directory(options)?;
     let source = directory.path().join(source_file(recipe.language));
     fs::write(&source, &recipe.source).map_err(|cause| CompileError::File { verb: "write", path: source, cause })?;
 
@@ -159,16 +156,26 @@ pub fn compile_unit(unit: &Unit, toolchain: &Toolchain, options: &CompileOptions
     let finished = process::run(command, options.time_limit, &directory.path().join("log"))?;
     if !finished.status.success() {
         let output = finished.beginning();
-        let messages = messages(&finished.output, &recipe.source, toolchain.family);
+        let messages = messages(&finished.output, &recipe.source, recipe.language, toolchain.family);
         return Err(CompileError::Rejected { command: line, status: finished.status, output, messages });
     }
     let path = directory.path().join(LIBRARY_FILE);
     let library = read_library(&path).map_err(|cause| CompileError::File { verb: "read", path, cause })?;
     entries
         .iter()
-        .try_for_each(|entry| check_library(&library, entry))
+        .try_for_each(|entry| match recipe.language {
+            Language::C | Language::Rust => check_library(&library, entry),
+            Language::Cpp => check_function(&library, entry),
+        })
         .map_err(|objection| CompileError::NoKernel { command: line, objection })?;
     Ok(Compiled { library, seconds: started.elapsed().as_secs_f64() })
+}
+
+/// A directory of our own for one run of a compiler.
+pub(super) fn private_directory(options: &CompileOptions) -> Result<tempfile::TempDir, CompileError> {
+    let parent = options.scratch.clone().unwrap_or_else(std::env::temp_dir);
+    let made = tempfile::Builder::new().prefix("saltus-").tempdir_in(&parent);
+    made.map_err(|cause| CompileError::File { verb: "make a directory in", path: parent, cause })
 }
 
 /// What a compiler has made, if that is a plain file: a pipe would stop us, and a link could lead to what has no end.

@@ -77,6 +77,18 @@ pub fn check_library(bytes: &[u8], entry: &str) -> Result<(), Objection> {
     Ok(())
 }
 
+/// Checks a library of functions that users wrote, which may need other libraries and start what they want, for one.
+pub fn check_function(bytes: &[u8], entry: &str) -> Result<(), Objection> {
+    let elf = ElfFile64::<Endianness>::parse(bytes).map_err(|cause| Objection::NotALibrary(cause.to_string()))?;
+    if elf.elf_header().e_type(elf.endian()) != ET_DYN {
+        return Err(Objection::NotALibrary("another kind of ELF file".to_string()));
+    }
+    let has_entry = elf.dynamic_symbols().any(|symbol| {
+        symbol.is_definition() && symbol.elf_symbol().st_type() == STT_FUNC && symbol.name() == Ok(entry)
+    });
+    if has_entry { Ok(()) } else { Err(Objection::NoEntry(entry.to_string())) }
+}
+
 type Elf<'data> = ElfFile64<'data, Endianness>;
 
 /// What the dynamic linker is told. It reads the segment; the table of sections, which is for tools, may say something else.

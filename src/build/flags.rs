@@ -7,9 +7,16 @@ use super::toolchain::{Family, Toolchain};
 use crate::render::Language;
 
 /// The whole command line of a compilation but the program.
-pub(super) fn arguments(toolchain: &Toolchain, features: &CpuFeatures, opt_level: OptLevel) -> Vec<String> {
-    if toolchain.family == Family::Rustc {
-        return rust_arguments(toolchain, features, opt_level);
+pub(super) fn arguments(
+    language: Language,
+    toolchain: &Toolchain,
+    features: &CpuFeatures,
+    opt_level: OptLevel,
+) -> Vec<String> {
+    match language {
+        Language::C => {}
+        Language::Cpp => return cpp_arguments(toolchain, features, opt_level),
+        Language::Rust => return rust_arguments(toolchain, features, opt_level),
     }
     let mut arguments = toolchain.arguments.clone();
     let mut add = |flags: &[&str]| arguments.extend(flags.iter().map(|flag| flag.to_string()));
@@ -61,6 +68,35 @@ pub(super) fn arguments(toolchain: &Toolchain, features: &CpuFeatures, opt_level
     add(&["-shared", "-nostdlib", "-o", LIBRARY_FILE, source_file(Language::C)]);
     arguments
 }
+
+/// For functions that users wrote: they may use the libraries, throw, and ask for more, which comes after these.
+fn cpp_arguments(toolchain: &Toolchain, features: &CpuFeatures, opt_level: OptLevel) -> Vec<String> {
+    let mut arguments = toolchain.arguments.clone();
+    arguments.push(opt_level.flag().to_string());
+    arguments.extend(CPP.map(str::to_string));
+    arguments.extend(features.flags(toolchain.family, &toolchain.target));
+    arguments.extend(["-shared", "-o", LIBRARY_FILE, source_file(Language::Cpp)].map(str::to_string));
+    arguments
+}
+
+/// What compilers of C++ understand.
+const CPP: [&str; 8] = [
+    // The meaning of the source must not change with the compiler's default.
+    "-std=gnu++17",
+    // Warnings are for authors, who have seen them elsewhere.
+    "-w",
+    // Shared libraries are loaded anywhere.
+    "-fPIC",
+    // As in kernels: what is written is what is computed.
+    "-ffp-contract=off",
+    "-fno-fast-math",
+    // Integers wrap in every tier.
+    "-fwrapv",
+    // What the library offers are the entries; equal names of two libraries have nothing to do with each other.
+    "-fvisibility=hidden",
+    // Output of one step goes to the next without a file.
+    "-pipe",
+];
 
 fn rust_arguments(toolchain: &Toolchain, features: &CpuFeatures, opt_level: OptLevel) -> Vec<String> {
     let mut arguments = toolchain.arguments.clone();
@@ -198,7 +234,7 @@ mod tests {
             (Family::Clang, CpuLevel::V2, false),
         ];
         for (family, level, expected) in cases {
-            let flags = arguments(&toolchain(family), &CpuFeatures::of_level(level), OptLevel::O3);
+            let flags = arguments(family.language(), &toolchain(family), &CpuFeatures::of_level(level), OptLevel::O3);
             assert_eq!(flags.iter().any(|flag| flag == "-fno-tree-vrp"), expected, "{family:?}, {level:?}");
         }
     }
@@ -206,7 +242,8 @@ mod tests {
     #[test]
     fn no_family_gets_a_flag_that_changes_results() {
         for family in [Family::Gcc, Family::Clang, Family::Tcc, Family::Zig, Family::Rustc, Family::Other] {
-            let flags = arguments(&toolchain(family), &CpuFeatures::of_this_processor(), OptLevel::O3);
+            let flags =
+                arguments(family.language(), &toolchain(family), &CpuFeatures::of_this_processor(), OptLevel::O3);
             assert_eq!(flags[0], "-m64");
             for flag in flags {
                 let bad = ["native", "fast-math", "Ofast", "contract=fast", "unsafe-math"];

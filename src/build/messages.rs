@@ -28,14 +28,14 @@ enum Columns {
 }
 
 /// The errors about `source` in what a compiler printed.
-pub fn messages(printed: &str, source: &str, family: Family) -> Vec<Message> {
+pub fn messages(printed: &str, source: &str, language: Language, family: Family) -> Vec<Message> {
     let columns = match family {
         Family::Gcc => Columns::Shown,
         Family::Rustc => Columns::Characters,
         Family::Clang | Family::Zig | Family::Tcc | Family::Other => Columns::Bytes,
     };
-    let found = match family.language() {
-        Language::C => of_c(printed),
+    let found = match language {
+        Language::C | Language::Cpp => of_c(printed, source_file(language)),
         Language::Rust => of_rust(printed),
     };
     let located = |(line, column, text): Located<'_>| {
@@ -49,9 +49,9 @@ pub fn messages(printed: &str, source: &str, family: Family) -> Vec<Message> {
 type Located<'a> = (usize, Option<usize>, &'a str);
 
 /// `kernel.c:3:5: error: text`; tcc has no column.
-fn of_c(printed: &str) -> Vec<Located<'_>> {
-    let located = |line| -> Option<Located<'_>> {
-        let rest = str::strip_prefix(line, source_file(Language::C))?.strip_prefix(':')?;
+fn of_c<'a>(printed: &'a str, file: &str) -> Vec<Located<'a>> {
+    let located = |line: &'a str| -> Option<Located<'a>> {
+        let rest = line.strip_prefix(file)?.strip_prefix(':')?;
         let (place, text) = [": error: ", ": fatal error: "].iter().find_map(|word| rest.split_once(word))?;
         let mut numbers = place.split(':').map(|number| number.parse().ok());
         Some((numbers.next()??, numbers.next().flatten(), text))
@@ -160,7 +160,7 @@ mod tests {
             ),
         ];
         for (family, source, printed, expected) in cases {
-            let found = messages(printed, source, family);
+            let found = messages(printed, source, family.language(), family);
             let found: Vec<(&str, &str)> = found
                 .iter()
                 .map(|message| (&source[message.span.start as usize..message.span.end as usize], &*message.text))

@@ -11,6 +11,7 @@ pub mod cpu;
 pub mod early;
 pub mod elf;
 mod env;
+pub mod expand;
 mod flags;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -1,4 +1,4 @@
-//! What a C compiler is: its family, version, target and identity.
+//! What a compiler of C or C++ is: its family, version, target and identity.
 //!
 //! A dry run, the `cc` crate's detection and a reading of its programs, the last two at the same time, take 2, 10 and 9 ms
 //! for gcc and 25, 75 and 2 ms for clang. Nobody takes zig for another compiler, so that it is not detected.
@@ -15,6 +15,7 @@ use super::identity::{FileStamp, IdentityError, identify};
 use super::process;
 use super::recipe::Key;
 use super::toolchain::{Candidate, Family, Toolchain, ToolchainError, bare_command, is_zig};
+use crate::render::Language;
 
 /// A compiler of which it is known how to call it.
 pub(super) struct Begun {
@@ -28,10 +29,10 @@ pub(super) struct Begun {
 }
 
 /// Asks a compiler what it is: a dry run tells its version, target and parts.
-pub(super) fn begin(candidate: &Candidate, search_path: &OsStr) -> Result<Begun, ToolchainError> {
+pub(super) fn begin(candidate: &Candidate, language: Language, search_path: &OsStr) -> Result<Begun, ToolchainError> {
     let scratch = tempfile::tempdir().map_err(|cause| ToolchainError::Scratch { cause })?;
     let zig = is_zig(&candidate.program);
-    let dry = dry_run(candidate, search_path, scratch.path())?;
+    let dry = dry_run(candidate, language, search_path, scratch.path())?;
     let programs = parts(candidate, &dry, search_path)?;
     let stamp =
         |program: &PathBuf| FileStamp::of(program).map_err(|cause| IdentityError { path: program.clone(), cause });
@@ -157,13 +158,21 @@ struct DryRun {
     directories: Vec<PathBuf>,
 }
 
-fn dry_run(candidate: &Candidate, search_path: &OsStr, directory: &Path) -> Result<DryRun, ToolchainError> {
+fn dry_run(
+    candidate: &Candidate,
+    language: Language,
+    search_path: &OsStr,
+    directory: &Path,
+) -> Result<DryRun, ToolchainError> {
     let ask = |arguments: &[&str], log: &str| {
         let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
         ask(candidate, &arguments, log, search_path, directory)
     };
     // Without a process for each part, gcc and clang print all they would do: 2 ms instead of 9 for `-Q --help`.
-    let said = ask(&["-###", "-x", "c", "-fPIC", "-shared", "-nostdlib", "-o", "kernel.so", "/dev/null"], "dry-run")?;
+    let said = ask(
+        &["-###", "-x", language.name(), "-fPIC", "-shared", "-nostdlib", "-o", "kernel.so", "/dev/null"],
+        "dry-run",
+    )?;
     if let Some(dry) = parse_dry_run(&said) {
         return Ok(dry);
     }

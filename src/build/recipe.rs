@@ -27,6 +27,7 @@ pub const NUMERIC_POLICY: u32 = 1;
 pub fn source_file(language: Language) -> &'static str {
     match language {
         Language::C => "kernel.c",
+        Language::Cpp => "kernel.cpp",
         Language::Rust => "kernel.rs",
     }
 }
@@ -94,6 +95,11 @@ impl KernelId {
     pub fn of(source: &Source, abi_version: u32) -> KernelId {
         let Source { language, text } = source;
         kernel_id(*language, text, abi_version, NUMERIC_POLICY, false)
+    }
+
+    /// The id of a source that somebody wrote by hand.
+    pub fn of_hand(source: &Source, abi_version: u32) -> KernelId {
+        kernel_id(source.language, &source.text, abi_version, NUMERIC_POLICY, true)
     }
 }
 
@@ -183,11 +189,10 @@ impl Recipe {
         features: &CpuFeatures,
         opt_level: OptLevel,
     ) -> Recipe {
-        debug_assert_eq!(toolchain.family.language(), source.language);
         Recipe {
             language: source.language,
             source: source.text.clone(),
-            arguments: arguments(toolchain, features, opt_level),
+            arguments: arguments(source.language, toolchain, features, opt_level),
             compiler: toolchain.identity,
             target: toolchain.target.clone(),
             features: features.clone(),
@@ -203,6 +208,13 @@ impl Recipe {
     #[must_use]
     pub fn by_hand(self) -> Recipe {
         Recipe { by_hand: true, ..self }
+    }
+
+    /// With more arguments, after all others.
+    #[must_use]
+    pub fn with_arguments(mut self, more: impl IntoIterator<Item = String>) -> Recipe {
+        self.arguments.extend(more);
+        self
     }
 
     /// The recipe of a kernel that is compiled as part of `unit`, under the symbol `entry` there.

@@ -3,6 +3,7 @@
 //! | language | what the user named, in order | on the `PATH`, in order | then |
 //! |---|---|---|---|
 //! | C | `--cc`, `SALTUS_CC`, `CC` | `cc`, `gcc`, `clang`, `zig` (as `zig cc`) | |
+//! | C++ | `SALTUS_CXX`, `CXX` | `c++`, `g++`, `clang++` | |
 //! | Rust | `--cc`, `SALTUS_RUSTC`, `RUSTC` | `rustc` | `$CARGO_HOME/bin` or `~/.cargo/bin`, where rustup puts it |
 //!
 //! tcc is asked for by the engine beside these, for preliminary code, and by nobody else unless the user names it.
@@ -51,6 +52,13 @@ const C: Search = Search {
     looked_for: "`cc`, `gcc`, `clang` and `zig`",
 };
 
+const CPP: Search = Search {
+    called: "C++",
+    variables: [("SALTUS_CXX", "`SALTUS_CXX`"), ("CXX", "`CXX`")],
+    names: &["c++", "g++", "clang++"],
+    looked_for: "`c++`, `g++` and `clang++`",
+};
+
 const RUST: Search = Search {
     called: "Rust",
     variables: [("SALTUS_RUSTC", "`SALTUS_RUSTC`"), ("RUSTC", "`RUSTC`")],
@@ -61,6 +69,7 @@ const RUST: Search = Search {
 fn search(language: Language) -> &'static Search {
     match language {
         Language::C => &C,
+        Language::Cpp => &CPP,
         Language::Rust => &RUST,
     }
 }
@@ -90,7 +99,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// What it compiles.
+    /// What kernels are written in that it compiles.
     pub fn language(self) -> Language {
         match self {
             Family::Gcc | Family::Clang | Family::Tcc | Family::Zig | Family::Other => Language::C,
@@ -428,8 +437,8 @@ pub(super) fn examine_early(
         }
     };
     let known = match language {
-        Language::C => {
-            let begun = probe::begin(candidate, env.get("PATH").unwrap_or_default())?;
+        Language::C | Language::Cpp => {
+            let begun = probe::begin(candidate, language, env.get("PATH").unwrap_or_default())?;
             check_target(begun.toolchain())?;
             if early {
                 return Ok(Compiler::early(begun, keep));
@@ -439,7 +448,6 @@ pub(super) fn examine_early(
         Language::Rust => probe_rust::inspect(candidate, env)?,
     };
     check_target(&known.toolchain)?;
-    debug_assert_eq!(known.toolchain.family.language(), language);
     keep(&known);
     Ok(Compiler::known(known))
 }
@@ -465,7 +473,7 @@ struct Question {
 impl Question {
     fn of(candidate: &Candidate, language: Language, env: &Env) -> Question {
         let others: &[&str] = match language {
-            Language::C => &[],
+            Language::C | Language::Cpp => &[],
             Language::Rust => &RUSTUP_VARIABLES,
         };
         let variables = std::iter::once(&"PATH").chain(others);

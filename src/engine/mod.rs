@@ -11,6 +11,7 @@
 mod beside;
 mod by_hand;
 mod code_object;
+mod cplusplus;
 mod loaded;
 mod making;
 mod native;
@@ -30,6 +31,7 @@ use std::time::Instant;
 
 pub use self::by_hand::{ByHand, HandError, MakingByHand, Replacement, make_by_hand};
 pub use self::code_object::{Calls, CodeObject, Interpreted};
+pub use self::cplusplus::{CppCode, CppError, CppFunctions, CppSettings, MOST_ARGUMENTS, make_cpp};
 pub use self::making::{QUICK, QUICK_TIME};
 pub use self::native::{Evaluate, native, native_expression};
 pub use self::once::{run_once, run_once_over, select_once, stored_constant};
@@ -44,8 +46,8 @@ use crate::kernel::ir::LoopShape;
 use crate::kernel::lower::{Lowered, Site};
 use crate::kernel::verify::{VerifyError, verify};
 pub use crate::render::{
-    AROUND_EXPRESSION, ELEMENT, EXPRESSION_PLACE, NativeExpression, NativeFunction, NativeTable, functions_in_c,
-    identifiers, model_name,
+    AROUND_EXPRESSION, CppArray, CppFunction, CppText, ELEMENT, EXPRESSION_PLACE, NativeExpression, NativeFunction,
+    NativeTable, functions_in_c, identifiers, model_name,
 };
 use crate::render::{Language, Source};
 use crate::store::{Artifact, Store, StoreOptions, StoreWarning};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 
 use super::evaluate::{Call, Elements, Evaluator, Guard, Host, evaluate};
-use super::names::{Function, Indexing, Meaning, Names};
+use super::names::{Indexing, Meaning, Names};
 use super::{Fault, Spec, output_name};
 use crate::engine::{CodeObject, constant_array, element_type};
 use crate::kernel::ir::{Param, Storage};
@@ -126,12 +126,9 @@ impl Code {
     ) -> Code {
         let nothing = |params: usize| vec![std::ptr::null_mut(); params];
         let place = |name: &String| own.get_index_of(name).unwrap_or(0);
-        let binomial = |name: &str| match spec.variables.get(name) {
-            Some(Meaning::Function(Function::Binomial(binomial))) => Some(binomial.clone()),
-            _ => None,
-        };
+
         let calls = lowered.calls.iter().enumerate().map(|(number, call)| Call {
-            evaluator: Evaluator::of(&call.function, binomial),
+            evaluator: Evaluator::of(&call.function, &spec.variables),
             result: place(&call.result),
             arguments: call.arguments.iter().map(place).collect(),
             code: call.kernel.as_ref().map(|kernel| {

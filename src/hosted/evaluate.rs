@@ -3,9 +3,12 @@
 //! Numbers are drawn element by element, for each in the order of the statements, and only for elements that the
 //! statement writes: the order of a loop over the elements, in which Brian2's Cython target draws.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 
-use crate::engine::CodeObject;
+use super::names::{Function, Meaning};
+use crate::engine::{CodeObject, MOST_ARGUMENTS};
 use crate::kernel::lower::HostFunction;
 use crate::random::{Binomial, Poisson, Uniforms};
 use crate::runtime::array::Array;
@@ -16,9 +19,12 @@ pub trait Host {
     fn uniform(&mut self) -> f64;
     /// The next number of the standard normal distribution.
     fn normal(&mut self) -> f64;
-    /// The values of a function for these arguments.
-    fn call(&mut self, function: &str, arguments: &[&[f64]], results: &mut [f64]);
+    /// The values of a function for the arguments of these elements. A function of no element is told [`NO_ELEMENT`].
+    fn call(&mut self, function: &str, elements: &[i32], arguments: &[&[f64]], results: &mut [f64]);
 }
+
+/// What is told to functions that are evaluated once for all elements: as in Brian2, whose code sets the number so.
+pub const NO_ELEMENT: i32 = 1;
 
 /// The elements of a run.
 #[derive(Clone, Copy, Debug)]
@@ -67,17 +73,25 @@ pub(super) enum Evaluator {
     Poisson,
     Binomial(Binomial),
     Function(String),
+    /// One that is called for one element after the other.
+    InOrder(String),
 }
 
 impl Evaluator {
-    pub(super) fn of(function: &HostFunction, binomial: impl Fn(&str) -> Option<Binomial>) -> Evaluator {
+    pub(super) fn of(function: &HostFunction, variables: &BTreeMap<String, Meaning>) -> Evaluator {
         match function {
             HostFunction::Uniform => Evaluator::Uniform,
             HostFunction::Normal => Evaluator::Normal,
             HostFunction::Poisson => Evaluator::Poisson,
-            HostFunction::Model(name) => {
-                binomial(name).map_or_else(|| Evaluator::Function(name.clone()), Evaluator::Binomial)
-            }
+            HostFunction::Model(name) => match variables.get(name) {
+                Some(Meaning::Function(Function::Binomial(binomial))) => Evaluator::Binomial(binomial.clone()),
+                Some(Meaning::Function(Function::Host { in_order: true, arguments, .. }))
+                    if arguments.len() <= MOST_ARGUMENTS =>
+                {
+                    Evaluator::InOrder(name.clone())
+                }
+                _ => Evaluator::Function(name.clone()),
+            },
         }
     }
 
@@ -147,15 +161,31 @@ impl Call {
         if !self.is_wanted(element, arrays) {
             return;
         }
+        if let Evaluator::InOrder(name) = &self.evaluator {
+            return self.call_one(name, element, arrays, host);
+        }
         let mean = || self.arguments.first().map_or(0.0, |k| arrays[*k].as_f64()[element]);
         let value = match &self.evaluator {
             Evaluator::Uniform => host.uniform(),
             Evaluator::Normal => host.normal(),
             Evaluator::Poisson => Poisson::new(mean()).draw(&mut Uniform(host)) as f64,
             Evaluator::Binomial(binomial) => binomial.draw(&mut Uniform(host)) as f64,
-            Evaluator::Function(_) => return,
+            Evaluator::Function(_) | Evaluator::InOrder(_) => return,
         };
         arrays[self.result].as_f64_mut()[element] = value;
+    }
+
+    fn number_of(&self, element: usize) -> i32 {
+        if self.scalar { NO_ELEMENT } else { element as i32 }
+    }
+
+    fn call_one(&self, name: &str, element: usize, arrays: &mut IndexMap<String, Array>, host: &mut dyn Host) {
+        let mut slices: [&[f64]; MOST_ARGUMENTS] = [&[]; MOST_ARGUMENTS];
+        let values = self.arguments.iter().map(|k| &arrays[*k].as_f64()[element..=element]);
+        slices.iter_mut().zip(values).for_each(|(place, value)| *place = value);
+        let mut result = [0.0];
+        host.call(name, &[self.number_of(element)], &slices[..self.arguments.len()], &mut result);
+        arrays[self.result].as_f64_mut()[element] = result[0];
     }
 
     fn compute(&self, elements: Elements<'_>, arrays: &mut IndexMap<String, Array>, host: &mut dyn Host) {
@@ -172,7 +202,8 @@ impl Call {
         let copies: Vec<Vec<f64>> = self.arguments.iter().map(copy).collect();
         let slices: Vec<&[f64]> = copies.iter().map(Vec::as_slice).collect();
         let mut results = vec![0.0; wanted.len()];
-        host.call(name, &slices, &mut results);
+        let numbers: Vec<i32> = wanted.iter().map(|element| self.number_of(*element)).collect();
+        host.call(name, &numbers, &slices, &mut results);
         let array = arrays[self.result].as_f64_mut();
         wanted.iter().zip(&results).for_each(|(element, value)| array[*element] = *value);
     }

@@ -15,7 +15,7 @@ mod names;
 
 pub use self::batch::Batch;
 pub use self::code::{Binding, Code};
-pub use self::evaluate::{Elements, Host};
+pub use self::evaluate::{Elements, Host, NO_ELEMENT};
 pub use self::names::{Function, Indexing, Meaning};
 
 use std::collections::BTreeMap;

@@ -42,6 +42,9 @@ pub enum Function {
         result: ValueType,
         /// Whether equal arguments can give different results.
         stateful: bool,
+        /// Whether it is called for one element after the other, between the other calls for that element, as in a loop
+        /// over the elements; else once for all.
+        in_order: bool,
     },
 }
 
@@ -155,7 +158,7 @@ impl Symbols for Names<'_> {
             Function::Binomial(_) => {
                 Some(FunctionSymbol::Host { arguments: Vec::new(), result: ValueType::Integer, stateful: true })
             }
-            Function::Host { arguments, result, stateful } => {
+            Function::Host { arguments, result, stateful, in_order: _ } => {
                 Some(FunctionSymbol::Host { arguments: arguments.clone(), result: *result, stateful: *stateful })
             }
         }

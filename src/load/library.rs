@@ -24,7 +24,17 @@ use crate::runtime::abi::{Call, ENTRY, Execute, KernelFn};
 pub struct CompiledKernel {
     function: KernelFn,
     /// Keeps `function` valid.
-    _library: Arc<Library>,
+    library: Arc<Library>,
+}
+
+impl CompiledKernel {
+    /// What has another symbol in the same library, and so the same variables.
+    ///
+    /// # Errors
+    /// If nothing has.
+    pub fn sibling(&self, entry: &str) -> Result<CompiledKernel, LoadError> {
+        Ok(CompiledKernel { function: function_of(&self.library, entry)?, library: self.library.clone() })
+    }
 }
 
 impl Execute for CompiledKernel {
@@ -155,11 +165,14 @@ fn open(path: &Path, entry: &str) -> Result<CompiledKernel, LoadError> {
     // when they are loaded, and the store vouches for the bytes.
     let library = unsafe { Library::open(Some::<&OsStr>(path.as_os_str()), RTLD_NOW | RTLD_LOCAL) };
     let library = library.map_err(|cause| LoadError::Open { path: path.to_path_buf(), cause })?;
+    Ok(CompiledKernel { function: function_of(&library, entry)?, library: Arc::new(library) })
+}
+
+fn function_of(library: &Library, entry: &str) -> Result<KernelFn, LoadError> {
     // SAFETY: under this symbol every kernel has a function of this type: the ABI version, which is part of the key,
     // says so.
     let function = unsafe { library.get::<KernelFn>(entry.as_bytes()) };
-    let function = *function.map_err(|cause| LoadError::NoEntry { entry: entry.to_string(), cause })?;
-    Ok(CompiledKernel { function, _library: Arc::new(library) })
+    Ok(*function.map_err(|cause| LoadError::NoEntry { entry: entry.to_string(), cause })?)
 }
 
 #[cfg(test)]

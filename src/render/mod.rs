@@ -3,6 +3,7 @@
 mod arrange;
 mod aside;
 mod c;
+mod cpp;
 pub mod expr;
 mod layout;
 pub mod maths;
@@ -18,15 +19,18 @@ pub use self::aside::{
     AROUND_EXPRESSION, ELEMENT, EXPRESSION_PLACE, NativeExpression, NativeTable, functions_in_c, identifiers,
     model_name, render_native_expression,
 };
+pub use self::cpp::{ARRAYS_ENTRY, CppArray, CppFunction, CppText, MESSAGE_SIZE, cpp_entry, render_cpp};
 pub use self::native::{NativeFunction, render_native};
 use crate::kernel::ir::Kernel;
 
-/// The languages a kernel can be rendered in.
+/// The languages of sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     /// C, without headers.
     C,
+    /// C++: functions that users wrote. No kernel is rendered in it.
+    Cpp,
     /// Rust, without the standard library.
     Rust,
 }
@@ -36,6 +40,7 @@ impl Language {
     pub fn name(self) -> &'static str {
         match self {
             Language::C => "c",
+            Language::Cpp => "c++",
             Language::Rust => "rust",
         }
     }
@@ -58,7 +63,7 @@ pub fn render_unit(kernels: &[&Kernel], language: Language) -> Option<Source> {
     let entries = kernels.iter().enumerate().map(|(k, kernel)| (*kernel, entry_in_unit(k)));
     let text = match language {
         Language::C => c::render_unit(&entries.collect::<Vec<_>>())?,
-        Language::Rust => return None,
+        Language::Cpp | Language::Rust => return None,
     };
     Some(Source { language, text })
 }
@@ -82,6 +87,7 @@ pub fn prepare_names() {
 pub fn prepare(language: Language) {
     template::prepare(match language {
         Language::C => template::Set::C,
+        Language::Cpp => template::Set::Cpp,
         Language::Rust => template::Set::Rust,
     });
 }
@@ -89,10 +95,11 @@ pub fn prepare(language: Language) {
 /// Renders a kernel that [`verify`](crate::kernel::verify::verify) accepts.
 ///
 /// # Panics
-/// If the kernel is ill-formed.
+/// If the kernel is ill-formed, or the language none of kernels.
 pub fn render(kernel: &Kernel, language: Language) -> Source {
     let text = match language {
         Language::C => c::render(kernel),
+        Language::Cpp => unreachable!("no kernel is rendered in C++"),
         Language::Rust => rust::render(kernel),
     };
     Source { language, text }

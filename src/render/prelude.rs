@@ -27,7 +27,7 @@ fn visit(
     let (depends, texts) = definition(name).expect("a verified kernel uses nothing unknown");
     depends.iter().for_each(|name| visit(language, name, seen, found));
     let text = match language {
-        Language::C => texts.c,
+        Language::C | Language::Cpp => texts.c,
         Language::Rust => texts.rust,
     };
     found.push((name, text));

@@ -13,6 +13,8 @@ pub(super) enum Set {
     C,
     /// Several kernels in C, and functions that users wrote.
     MoreC,
+    /// Functions that users wrote in C++.
+    Cpp,
     /// A kernel in Rust.
     Rust,
 }
@@ -39,6 +41,11 @@ const MORE_C: Templates = &[
     ("aside.c", include_str!("../../templates/c/aside.c.tera")),
 ];
 
+const CPP: Templates = &[
+    ("abi.h", include_str!("../../templates/abi.h")),
+    ("functions.cpp", include_str!("../../templates/cpp/functions.cpp.tera")),
+];
+
 const RUST: Templates = &[
     ("abi.rs", include_str!("../../templates/abi.rs")),
     ("kernel.rs", include_str!("../../templates/rust/kernel.rs.tera")),
@@ -63,6 +70,7 @@ struct Parsed(Templates, Mutex<Option<&'static Tera>>);
 
 static PARSED_C: Parsed = Parsed(C, Mutex::new(None));
 static PARSED_MORE_C: Parsed = Parsed(MORE_C, Mutex::new(None));
+static PARSED_CPP: Parsed = Parsed(CPP, Mutex::new(None));
 static PARSED_RUST: Parsed = Parsed(RUST, Mutex::new(None));
 
 impl Parsed {
@@ -91,6 +99,7 @@ impl Set {
         match self {
             Set::C => PARSED_C.get(),
             Set::MoreC => PARSED_MORE_C.get(),
+            Set::Cpp => PARSED_CPP.get(),
             Set::Rust => PARSED_RUST.get(),
         }
     }

@@ -95,6 +95,7 @@ impl Toolchain {
         let (source, shared) = match self.language {
             Language::C => (directory.join("kernel.c"), Some("-shared")),
             Language::Rust => (directory.join("kernel.rs"), None),
+            Language::Cpp => unreachable!("no kernel is rendered in C++"),
         };
         let library = directory.join("kernel.so");
         std::fs::write(&source, &text).expect("the directory is writable");

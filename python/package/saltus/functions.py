@@ -1,9 +1,16 @@
 """Functions that statements call: those of the language, tables, random numbers, and what users wrote."""
 
+import functools
+
 import numpy as np
-from brian2.core.functions import DEFAULT_FUNCTIONS, Function
+from brian2.core.functions import DEFAULT_FUNCTIONS, Function, FunctionImplementationContainer
 from brian2.input.binomial import BinomialFunction
 from brian2.input.timedarray import TimedArray, _find_K
+from brian2.utils.logger import get_logger
+
+from saltus.cplusplus import NoCpp
+
+logger = get_logger("saltus.functions")
 
 #: Functions of the language of models, by their names there, which are Brian2's.
 BUILTINS = (
@@ -37,10 +44,31 @@ def _binomial(n, p, use_normal, name):
 
 def register(codeobj_class):
     """Gives the functions of the language an implementation for this class."""
+    use_python(FunctionImplementationContainer, codeobj_class)
     for name, function in _ORIGINALS.items():
         function.implementations.add_implementation(codeobj_class, code=Told(name))
     TimedArray.implementations[codeobj_class.class_name] = (_timed_array, _timed_array)
     BinomialFunction.implementations[codeobj_class.class_name] = _binomial
+
+
+def use_python(container_class, codeobj_class):
+    """Lets functions that are written in Python alone be an implementation for this class, as they are for NumPy's."""
+    find = container_class.__getitem__
+    if hasattr(find, "saltus"):
+        return
+
+    @functools.wraps(find)
+    def find_or_use_python(self, key):
+        try:
+            return find(self, key)
+        except KeyError:
+            if key is not codeobj_class or self._function.pyfunc is None:
+                raise
+            self.add_numpy_implementation(self._function.pyfunc)
+            return find(self, key)
+
+    find_or_use_python.saltus = True
+    container_class.__getitem__ = find_or_use_python
 
 
 def _closed_over(function, *names):
@@ -84,8 +112,11 @@ def _type_of(name):
     return name if name in ("boolean", "integer") else "float"
 
 
-def meaning(name, function, codeobj, owner):
-    """What a function stands for in code, the arrays that it brings, and what evaluates it if no kernel does."""
+def meaning(name, function, codeobj, owner, cpp):
+    """What a function stands for in code, the arrays that it brings, and what evaluates it if no kernel does.
+
+    ``cpp``: gets it if it is in C++.
+    """
     builtin = builtin_name(function)
     if builtin is not None:
         return ("builtin", builtin), {}, None
@@ -98,8 +129,37 @@ def meaning(name, function, codeobj, owner):
         return ("binomial", int(n), float(p)), {}, None
     arguments = [_type_of(kind) for kind in function._arg_types]
     result = function._return_type if isinstance(function._return_type, str) else "float"
-    evaluate = _called_back(function, codeobj, owner)
-    return ("host", arguments, _type_of(result), not function.stateless), {}, evaluate
+    is_compiled = _is_compiled(name, function, codeobj, arguments, cpp)
+    # With a state, numbers depend on who is called when.
+    in_order = is_compiled and not function.stateless
+    told = ("host", arguments, _type_of(result), not function.stateless, in_order)
+    return told, {}, _called_back(function, codeobj, owner)
+
+
+def _is_compiled(name, function, codeobj, arguments, cpp):
+    """Whether a function has an implementation in C++ that can be used; it is said once why not."""
+    try:
+        cpp.add(name, function, arguments)
+    except NoCpp as fault:
+        if cpp.is_lasting:
+            logger.warn(
+                f"The function '{name}' is evaluated in Python, once a step for all elements, which is slow: {fault}. "
+                "An implementation of it for 'cpp' would be compiled.",
+                "python_function",
+                once=True,
+            )
+        return False
+    return True
+
+
+def tell_no_code(names, fault):
+    """Says once that functions in C++ are evaluated in Python."""
+    listed = ", ".join(f"'{name}'" for name in names)
+    logger.warn(
+        f"The C++ of {listed} cannot be used, so that Python evaluates it, once a step for all elements, which is slow: {fault}",
+        "no_cpp",
+        once=True,
+    )
 
 
 def _called_back(function, codeobj, owner):
@@ -107,14 +167,15 @@ def _called_back(function, codeobj, owner):
     called = implementation.get_code(owner) if implementation is not None else function.pyfunc
     kinds = function._arg_types
 
-    def evaluate(arguments, count):
+    def evaluate(arguments, elements):
         values = [
             values.astype(np.int32) if kind == "integer" else values.astype(bool) if kind == "boolean" else values
             for values, kind in zip(arguments, kinds)
         ]
         if function.auto_vectorise:
-            values.append(np.arange(count))
-        return np.ascontiguousarray(np.broadcast_to(np.asarray(called(*values), dtype=np.float64), (count,)))
+            values.append(elements)
+        results = np.asarray(called(*values), dtype=np.float64)
+        return np.ascontiguousarray(np.broadcast_to(results, (len(elements),)))
 
     return evaluate
 

@@ -10,7 +10,7 @@ from saltus.templates import TEMPLATER
 def code(codeobj, elements, *, scalar=None, vector=None, condition="", outputs=(), room=0, lasting=True, more=None):
     """The kernel of statements, bound to Brian2's arrays; ``more``: arrays that are no variables, by what they stand for."""
     plan = codeobj.code
-    meanings, arrays, called = codeobj.meanings()
+    meanings, arrays, called, cpp = codeobj.meanings(lasting)
     if more is not None:
         for name, (told, values) in more.items():
             meanings[name] = told
@@ -27,6 +27,7 @@ def code(codeobj, elements, *, scalar=None, vector=None, condition="", outputs=(
         list(outputs),
         meanings,
         called,
+        cpp,
         lasting,
     )
     values = []

@@ -1,7 +1,7 @@
 """The code generation target: Brian2's statements become kernels of saltus, over Brian2's own arrays."""
 
 import numpy as np
-from brian2.codegen.codeobject import CodeObject
+from brian2.codegen.codeobject import CodeObject, check_compiler_kwds
 from brian2.codegen.generators.base import CodeGenerator
 from brian2.codegen.generators.cpp_generator import CPPCodeGenerator
 from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator
@@ -19,6 +19,7 @@ from brian2.utils.logger import get_logger
 
 import brian2
 from saltus import _core, functions, introspection, preferences, runs
+from saltus.cplusplus import KEYWORDS, CppFunctions
 from saltus.templates import TEMPLATER
 
 logger = get_logger("saltus")
@@ -80,6 +81,7 @@ class SaltusCodeObject(CodeObject):
         compiler_kwds,
         name="saltus_code_object*",
     ):
+        check_compiler_kwds(compiler_kwds, KEYWORDS, self.class_name)
         self.device = get_device()
         self.namespace = {}
         super().__init__(
@@ -158,14 +160,15 @@ class SaltusCodeObject(CodeObject):
         variable = self.variables[name]
         return self.array(variable) if isinstance(variable, ArrayVariable) else int(variable.get_value())
 
-    def meanings(self):
-        """What each name stands for, the arrays that are no variables, and what Python evaluates."""
+    def meanings(self, is_lasting):
+        """What each name stands for, the arrays that are no variables, what Python evaluates, and what is in C++."""
         meanings, arrays, called = {}, {}, {}
+        cpp = CppFunctions(self, is_lasting)
         guards = self.code.kwds["_guards"]
         indices = {self.variable_indices[name] for name in self.variables}
         for name, variable in self.variables.items():
             if functions.is_function(variable):
-                meanings[name], more, evaluate = functions.meaning(name, variable, type(self), self.owner)
+                meanings[name], more, evaluate = functions.meaning(name, variable, type(self), self.owner, cpp)
                 for array, values in more.items():
                     arrays[array] = values
                 if evaluate is not None:
@@ -184,7 +187,7 @@ class SaltusCodeObject(CodeObject):
                 meanings[name] = ("array", str(id(variable)), dtype, index, guards.get(name))
             elif isinstance(variable, Constant):
                 meanings[name] = ("constant", variable.get_value())
-        return meanings, arrays, called
+        return meanings, arrays, called, cpp.told()
 
 
 def register():

@@ -114,6 +114,7 @@ impl<'a> Case<'a> {
     fn variable(&self) -> &'static str {
         match self.pair.language {
             Language::C => "SALTUS_CC",
+            Language::Cpp => "SALTUS_CXX",
             Language::Rust => "SALTUS_RUSTC",
         }
     }

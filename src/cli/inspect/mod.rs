@@ -121,7 +121,7 @@ fn answer(
 /// How a language of kernels is written.
 pub fn syntax(language: Language) -> Syntax {
     match language {
-        Language::C => Syntax::C,
+        Language::C | Language::Cpp => Syntax::C,
         Language::Rust => Syntax::Rust,
     }
 }

@@ -246,6 +246,7 @@ fn times(kernel: &KernelView, stored: &Stored, profile: Option<&ProfilingSummary
 fn source(source: &Source) -> SourceShown {
     let (name, entry) = match source.language {
         Language::C => ("C", "__attribute__((visibility"),
+        Language::Cpp => ("C++", "extern"),
         Language::Rust => ("Rust", "#[no_mangle]"),
     };
     let (before, code) = source.text.split_at(source.text.find(entry).unwrap_or(0));

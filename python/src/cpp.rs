@@ -1,0 +1,170 @@
+//! Functions that a script has in C++: compiled beside the kernels, each piece of code with its own.
+//!
+//! They are compiled when the first code of a run is called, all together. Where that fails, the Python functions that they
+//! stand for are called in their place, which is said once.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use pyo3::buffer::PyUntypedBuffer;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use saltus::engine::{CppArray, CppCode, CppFunction, CppFunctions, CppSettings, CppText, Options, make_cpp};
+
+/// The functions of one piece of code.
+pub struct Functions {
+    text: CppText,
+    settings: CppSettings,
+    /// The number of each in the text, by its name in statements.
+    numbers: HashMap<String, usize>,
+    arrays: Vec<PyUntypedBuffer>,
+    /// What is being compiled, maybe for others too.
+    code: OnceLock<Arc<Making>>,
+    opened: OnceLock<Result<CppFunctions, String>>,
+}
+
+/// Code that is being made, or why there is none.
+#[derive(Default)]
+struct Making(OnceLock<Result<CppCode, String>>);
+
+impl Making {
+    fn get(&self, functions: &Functions, options: &Options) -> &Result<CppCode, String> {
+        let make = || make_cpp(&functions.text, &functions.settings, options).map_err(|fault| fault.to_string());
+        self.0.get_or_init(make)
+    }
+}
+
+// SAFETY: the arrays are held and not looked at; functions follow their addresses while code runs that has them.
+unsafe impl Send for Functions {}
+// SAFETY: as above.
+unsafe impl Sync for Functions {}
+
+/// A type in C++ in which an argument is given.
+fn argument_type(name: &str) -> PyResult<&'static str> {
+    match name {
+        "boolean" => Ok("bool"),
+        "integer" => Ok("int"),
+        "float" => Ok("double"),
+        other => Err(PyValueError::new_err(format!("no type of arguments: `{other}`"))),
+    }
+}
+
+/// The type in C++ of the elements of an array.
+fn element_type(dtype: &str) -> PyResult<&'static str> {
+    Ok(match dtype {
+        "bool" => "char",
+        "int8" => "int8_t",
+        "uint8" => "uint8_t",
+        "int16" => "int16_t",
+        "uint16" => "uint16_t",
+        "int32" => "int32_t",
+        "uint32" => "uint32_t",
+        "int64" => "int64_t",
+        "uint64" => "uint64_t",
+        "float32" => "float",
+        "float64" => "double",
+        other => return Err(PyTypeError::new_err(format!("functions in C++ get no arrays of type `{other}`"))),
+    })
+}
+
+/// As `saltus.functions` tells it: name in statements, name in C++, types of arguments, whether it takes the element.
+type ToldFunction = (String, String, Vec<String>, bool);
+
+impl Functions {
+    /// Those that a dictionary tells; see `saltus.functions.Cpp`.
+    pub fn of(told: &Bound<'_, PyDict>) -> PyResult<Functions> {
+        let item = |name: &str| {
+            told.get_item(name)?.ok_or_else(|| PyValueError::new_err(format!("functions in C++ without `{name}`")))
+        };
+        let functions: Vec<ToldFunction> = item("functions")?.extract()?;
+        let numbers = functions.iter().enumerate().map(|(k, (name, ..))| (name.clone(), k)).collect();
+        let function = |(_, name, arguments, takes_element): ToldFunction| {
+            let arguments = arguments.iter().map(|ty| argument_type(ty)).collect::<PyResult<_>>()?;
+            Ok(CppFunction { name, arguments, takes_element })
+        };
+        let (mut named, mut arrays) = (Vec::new(), Vec::new());
+        for (name, dtype, array) in item("arrays")?.extract::<Vec<(String, String, Bound<'_, PyAny>)>>()? {
+            let buffer = PyUntypedBuffer::get(&array)?;
+            if buffer.item_count() > 1 && !buffer.is_c_contiguous() {
+                return Err(PyValueError::new_err(format!(
+                    "the array `{name}` of a function in C++ is not contiguous"
+                )));
+            }
+            named.push(CppArray { name, ty: element_type(&dtype)? });
+            arrays.push(buffer);
+        }
+        let paths = |name: &str| item(name)?.extract::<Vec<PathBuf>>();
+        Ok(Functions {
+            text: CppText {
+                headers: item("headers")?.extract()?,
+                arrays: named,
+                definitions: item("definitions")?.extract()?,
+                functions: functions.into_iter().map(function).collect::<PyResult<_>>()?,
+            },
+            settings: CppSettings {
+                define_macros: item("define_macros")?.extract()?,
+                include_dirs: paths("include_dirs")?,
+                system_include_dirs: paths("system_include_dirs")?,
+                library_dirs: paths("library_dirs")?,
+                runtime_library_dirs: paths("runtime_library_dirs")?,
+                libraries: item("libraries")?.extract()?,
+                sources: paths("sources")?,
+            },
+            numbers,
+            arrays,
+            code: OnceLock::new(),
+            opened: OnceLock::new(),
+        })
+    }
+
+    /// Calls a function, if it is one of these, and there is code for it.
+    pub fn call(
+        &self,
+        function: &str,
+        elements: &[i32],
+        arguments: &[&[f64]],
+        results: &mut [f64],
+    ) -> Option<PyResult<()>> {
+        let number = self.numbers.get(function)?;
+        let Some(Ok(functions)) = self.opened.get() else { return None };
+        let called = functions.call(*number, elements, arguments, results);
+        Some(called.map_err(|said| PyRuntimeError::new_err(format!("the C++ function `{function}` threw: {said}"))))
+    }
+
+    /// Waits until there is code, or none to be had, which is told once.
+    pub fn ready(&self, py: Python<'_>, options: &Options) -> PyResult<()> {
+        if self.opened.get().is_some() {
+            return Ok(());
+        }
+        let opened = py.detach(|| match self.code.get_or_init(Arc::default).get(self, options) {
+            Ok(code) => {
+                let arrays: Vec<*mut u8> = self.arrays.iter().map(|buffer| buffer.buf_ptr().cast()).collect();
+                // SAFETY: the arrays were given with their types, and are held as long as the functions are.
+                unsafe { code.open(&arrays) }.map_err(|fault| fault.to_string())
+            }
+            Err(fault) => Err(fault.clone()),
+        });
+        let Err(fault) = self.opened.get_or_init(|| opened) else { return Ok(()) };
+        let names: Vec<&String> = self.numbers.keys().collect();
+        py.import("saltus.functions")?.call_method1("tell_no_code", (names, fault)).map(drop)
+    }
+}
+
+/// Starts to compile the functions of several pieces of code, each text once, with a thread for each.
+pub fn start<'a>(members: impl Iterator<Item = &'a Arc<Functions>>, options: &Options) {
+    let mut begun: HashMap<(&CppText, &CppSettings), Arc<Making>> = HashMap::new();
+    for member in members {
+        let making = begun.entry((&member.text, &member.settings)).or_insert_with(|| {
+            let making = Arc::new(Making::default());
+            let (functions, made, options) = (member.clone(), making.clone(), options.clone());
+            // Without a thread it is made when it is wanted.
+            drop(std::thread::Builder::new().name("saltus-cpp".to_string()).spawn(move || {
+                made.get(&functions, &options);
+            }));
+            making
+        });
+        drop(member.code.set(making.clone()));
+    }
+}
