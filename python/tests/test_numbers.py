@@ -3,23 +3,33 @@
 import numpy as np
 import pytest
 from brian2 import (
+    Cylinder,
     Hz,
+    Network,
     NeuronGroup,
     PoissonInput,
     PopulationRateMonitor,
+    SpatialNeuron,
     SpikeGeneratorGroup,
     SpikeMonitor,
     StateMonitor,
     Synapses,
     TimedArray,
+    cm,
     defaultclock,
+    meter,
     ms,
     mV,
+    nA,
     network_operation,
+    ohm,
     prefs,
     run,
     seed,
+    siemens,
     start_scope,
+    uF,
+    um,
 )
 
 
@@ -173,3 +183,28 @@ def test_units_come_through():
     cells.v = [1, 2] * mV
     run(10 * ms)
     np.testing.assert_allclose(cells.v / mV, np.exp(-1) * np.array([1, 2]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype, digits", [(np.float64, 1e-9), (np.float32, 1e-5)], ids=["double", "single"])
+def test_cables_are_solved_in_both_precisions(dtype, digits):
+    """Current into one end of a sealed cable: the steady state of the cable equation, compartment by compartment."""
+    start_scope()
+    prefs.core.default_float_dtype = dtype
+    try:
+        n, length, diameter = 20, 200 * um, 1 * um
+        cable = Cylinder(diameter=diameter, length=length, n=n)
+        equations = "Im = -g*v : amp/meter**2\nI : amp (point current)\ng : siemens/meter**2"
+        neuron = SpatialNeuron(cable, equations, Cm=1 * uF / cm**2, Ri=100 * ohm * cm, method="exponential_euler")
+        neuron.g = 1e-3 * siemens / cm**2
+        neuron.I[0] = 0.01 * nA
+        Network(neuron).run(60 * ms)
+        found = np.array(neuron.v[:], dtype=float)
+        assert neuron.variables["v"].dtype == dtype
+    finally:
+        prefs.core.default_float_dtype = np.float64
+    area, axial = float(np.pi * diameter * length / n), float(np.pi * diameter**2 / 4 / (1 * ohm * meter) / (length / n))
+    coupled = np.diag(np.full(n, 10.0 * area + 2 * axial)) - axial * (np.eye(n, k=1) + np.eye(n, k=-1))
+    coupled[0, 0] -= axial
+    coupled[-1, -1] -= axial
+    expected = np.linalg.solve(coupled, [1e-11] + [0.0] * (n - 1))
+    np.testing.assert_allclose(found, expected, rtol=digits)

@@ -198,11 +198,27 @@ def _spike_generator(codeobj):
 
 def _spatial_state_update(codeobj):
     names = TEMPLATER.spatialstateupdate.variables - {"N"}
-    told = {name: codeobj.array(codeobj.variables[name]) for name in names}
+    own = {name: codeobj.array(codeobj.variables[name]) for name in names}
+    # Cables are solved in doubles, whatever their values are kept in.
+    single = {name: array for name, array in own.items() if getattr(array, "dtype", None) == np.float32}
+    doubles = {name: array.astype(np.float64) for name, array in single.items()}
     n = codeobj.count_of("N")
     outputs = [("_gtot", "float64"), ("_I0", "float64")]
-    cable = _core.Cable({"code": code(codeobj, "each", outputs=outputs, room=n), "N": n, **told})
-    return {"before_run": cable.prepare, "run": cable}
+    cable = _core.Cable({"code": code(codeobj, "each", outputs=outputs, room=n), "N": n, **own, **doubles})
+    if not single:
+        return {"before_run": cable.prepare, "run": cable}
+
+    def in_doubles(work):
+        def run():
+            for name, array in single.items():
+                doubles[name][:] = array
+            work()
+            for name, array in single.items():
+                array[:] = doubles[name]
+
+        return run
+
+    return {"before_run": in_doubles(cable.prepare), "run": in_doubles(cable)}
 
 
 def _length(codeobj, name="N"):
