@@ -1,8 +1,11 @@
 """How long Brian2's targets take: from a script to its first time step, and for the steps.
 
-    python python/benches/targets.py [--rounds N] [MODEL ...]
+    python python/benches/targets.py [--rounds N] [--cppyy PYTHON] [--markdown FILE] [MODEL ...]
 
-Each time is the median of fresh processes, the targets taking turns; `cold` begins with an empty cache or store.
+Each time is the median of fresh processes, the targets taking turns; `cold` begins with an empty cache or store. `before_run`
+is what Brian2 does between `run` and the first time step, and for saltus and Cython the compiling that it waits for; what it
+does not wait for is in the steps. The target cppyy is in no release of Brian2: `--cppyy` names a Python that has a branch with
+it. Another machine, another day, another number: compare the rows of one table.
 """
 
 import argparse
@@ -74,7 +77,17 @@ duration = 200*ms
 }
 
 #: What runs the code, and whether it begins with an empty cache.
-VARIANTS = (("numpy", False), ("cython", True), ("cython", False), ("saltus", True), ("saltus", False))
+VARIANTS = (
+    ("numpy", False),
+    ("cython", True),
+    ("cython", False),
+    ("cppyy", False),
+    ("saltus", True),
+    ("saltus", False),
+)
+
+#: Those that keep compiled code.
+CACHING = ("cython", "saltus")
 
 SCRIPT = """
 import json, os, sys, time
@@ -86,8 +99,10 @@ if target == "saltus":
     prefs.codegen.runtime.saltus.cache_dir = cache
 else:
     prefs.codegen.target = target
-    prefs.codegen.runtime.cython.cache_dir = cache
-seed(42)
+    if target == "cython":
+        prefs.codegen.runtime.cython.cache_dir = cache
+if target != "cppyy":
+    seed(42)
 times = {}
 def timed(name):
     original = getattr(Network, name)
@@ -107,45 +122,101 @@ start = time.perf_counter()
 network.run(duration, namespace=get_local_namespace(0))
 times["steps"] = time.perf_counter() - start - times["before_run"]
 times["spikes"] = int(spikes.num_spikes)
+if target == "saltus":
+    # Looking at what ran is part of the script.
+    start = time.perf_counter()
+    look = saltus.introspector()
+    assert len(look.list()) > 0 and "kernel" in look.inspect("*stateupdater*") and len(look.params("*stateupdater*")) > 0
+    times["look"] = time.perf_counter() - start
 print("TIMES", json.dumps(times))
 """
 
 
-def measure(model, target, cache):
+def measure(model, target, cache, python):
+    """The times of one process in seconds, and the number of spikes; None if the target does not run the model."""
     script = f"MODEL = {MODELS[model]!r}\n{SCRIPT}"
     run = subprocess.run(
-        [sys.executable, "-c", script, target, cache], capture_output=True, text=True, env=dict(os.environ, MPLBACKEND="Agg")
+        [python, "-c", script, target, cache], capture_output=True, text=True, env=dict(os.environ, MPLBACKEND="Agg")
     )
     lines = [line for line in run.stdout.splitlines() if line.startswith("TIMES ")]
-    if not lines:
+    if lines:
+        return json.loads(lines[0].removeprefix("TIMES "))
+    if target != "cppyy":
         sys.exit(run.stderr)
-    return json.loads(lines[0].removeprefix("TIMES "))
+    return None
+
+
+def measured(model, rounds, pythons):
+    """All runs of each variant, in turns."""
+    found = {variant: [] for variant in VARIANTS if variant[0] in pythons}
+    with tempfile.TemporaryDirectory() as warm:
+        for target, is_cold in found:
+            if target in CACHING and not is_cold:
+                measure(model, target, f"{warm}/{target}", pythons[target])
+        for number in range(rounds):
+            for target, is_cold in found:
+                with tempfile.TemporaryDirectory() as cold:
+                    cache = cold if is_cold else f"{warm}/{target}"
+                    found[target, is_cold].append(measure(model, target, cache, pythons[target]))
+                print(f"\r{model}: round {number + 1} of {rounds}, {target:8}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return found
+
+
+def rows(found):
+    """What a table shows of each variant: medians in milliseconds, and ratios."""
+    middle = {
+        variant: {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+        for variant, runs in found.items()
+        if None not in runs
+    }
+    numpy, cython = middle["numpy", False], middle["cython", False]
+    for variant in found:
+        target, is_cold = variant
+        name = target if target not in CACHING else f"{target}, {'cold' if is_cold else 'warm'}"
+        if variant not in middle:
+            yield (name, "does not run", *[""] * 5)
+            continue
+        times = middle[variant]
+        yield (
+            name,
+            f"{times['build'] * 1e3:.0f}",
+            f"{times['before_run'] * 1e3:.0f}",
+            f"{times['before_run'] / numpy['before_run']:.2f}",
+            f"{times['steps'] * 1e3:.0f}",
+            f"{cython['steps'] / times['steps']:.2f}",
+            f"{times['spikes']:.0f}",
+        )
+
+
+HEADINGS = ("target", "objects, ms", "before_run, ms", "to numpy's", "steps, ms", "faster than Cython", "spikes")
+
+
+def table(lines):
+    """A table of Markdown."""
+    widths = [max(len(line[k]) for line in lines) for k in range(len(HEADINGS))]
+    text = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths)) + " |" for line in lines]
+    return "\n".join([text[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *text[1:]])
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("--rounds", type=int, default=5)
-    arguments.add_argument("models", nargs="*", default=list(MODELS))
+    arguments.add_argument("--rounds", type=int, default=10)
+    arguments.add_argument("--cppyy", metavar="PYTHON", help="a Python whose Brian2 has the target cppyy")
+    arguments.add_argument("--markdown", metavar="FILE", help="where the tables go, besides the terminal")
+    arguments.add_argument("models", nargs="*", default=list(MODELS), choices=[*MODELS, []])
     arguments = arguments.parse_args()
+    pythons = dict.fromkeys(("numpy", "cython", "saltus"), sys.executable)
+    if arguments.cppyy:
+        pythons["cppyy"] = arguments.cppyy
+    texts = []
     for model in arguments.models:
-        found = {variant: [] for variant in VARIANTS}
-        with tempfile.TemporaryDirectory() as warm:
-            for target, is_cold in VARIANTS:
-                if not is_cold:
-                    measure(model, target, f"{warm}/{target}")
-            for _ in range(arguments.rounds):
-                for target, is_cold in VARIANTS:
-                    with tempfile.TemporaryDirectory() as cold:
-                        cache = cold if is_cold else f"{warm}/{target}"
-                        found[target, is_cold].append(measure(model, target, cache))
-        print(f"\n{model:8} {'':6} {'objects':>9} {'before_run':>11} {'steps':>9} {'spikes':>7}   (ms)")
-        for (target, is_cold), runs in found.items():
-            middle = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
-            name = "" if target == "numpy" else "cold" if is_cold else "warm"
-            print(
-                f"{target:8} {name:6} {middle['build'] * 1e3:9.1f} {middle['before_run'] * 1e3:11.1f} "
-                f"{middle['steps'] * 1e3:9.1f} {int(middle['spikes']):7}"
-            )
+        found = measured(model, arguments.rounds, pythons)
+        texts.append(f"### {model}, {arguments.rounds} rounds\n\n" + table([HEADINGS, *rows(found)]) + "\n")
+        print(texts[-1], flush=True)
+    if arguments.markdown:
+        with open(arguments.markdown, "w") as file:
+            file.write("\n".join(texts))
 
 
 if __name__ == "__main__":
