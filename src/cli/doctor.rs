@@ -79,6 +79,11 @@ fn compilers(options: &Options, chosen: Option<Toolchain>) -> String {
             places: vec![Place { name: QUICK, found: quick }],
         },
         Search {
+            purpose: "C++ (functions of scripts for Brian2)",
+            places: survey(Language::Cpp, env, None, None),
+            chosen: discover_for(Language::Cpp, env, None, None).ok(),
+        },
+        Search {
             purpose: "Rust (`--lang rust`)",
             places: survey(Language::Rust, env, None, None),
             chosen: discover_for(Language::Rust, env, None, None).ok(),
