@@ -18,7 +18,9 @@ from brian2 import (
     StateMonitor,
     Synapses,
     TimedArray,
+    check_units,
     defaultclock,
+    implementation,
     mV,
     ms,
     nS,
@@ -325,6 +327,41 @@ def test_a_source_is_swapped_in_between_two_steps(own_store, tier):
     np.testing.assert_allclose(cells.v[:], 1 + 4)
 
 
+def test_a_function_that_a_kernel_waits_for_may_look_and_replace(own_store):
+    prefs.codegen.runtime.saltus.tier = "auto"
+    look, name, seen = saltus.introspector(), "counting_stateupdater_codeobject", []
+
+    @implementation("numpy", discard_units=True)
+    @check_units(x=1, result=1)
+    def unchanged(x):
+        seen.append(np.array(look.eval("v", on="counting")))
+        if len(seen) == 3:
+            assert name in look.inspect() and look.list(name)
+            look.replace(name, faster(look))
+        return x
+
+    cells = NeuronGroup(3, "dv/dt = unchanged(1)/ms : 1", method="euler", name="counting")
+    run(0.5 * ms)
+    # The call that it is replaced in ends as it has begun.
+    np.testing.assert_allclose([values[0] for values in seen] + [cells.v[0]], [0, 0.1, 0.2, 0.3, 1.4, 2.5])
+    look.revert(name)
+
+
+def test_without_its_compiler_no_source_is_used(own_store):
+    cells = counting()
+    look, name = saltus.introspector(), "counting_stateupdater_codeobject"
+    run(defaultclock.dt)
+    prefs.codegen.runtime.saltus.compiler = "/no/such/compiler"
+    try:
+        with pytest.raises(saltus.KernelError, match="cannot be used: .*/no/such/compiler") as told:
+            look.replace(name, faster(look, by="3.0"))
+    finally:
+        prefs.codegen.runtime.saltus.compiler = None
+    assert told.value.line is None and told.value.name == name
+    run(defaultclock.dt)
+    np.testing.assert_allclose(cells.v[:], 0.2)
+
+
 def test_a_source_in_rust(own_store):
     if subprocess.run(["sh", "-c", "command -v rustc"], capture_output=True).returncode:
         pytest.skip("without rustc, there are no kernels in Rust")
@@ -393,6 +430,21 @@ def test_the_readmes_example_does_what_it_says(capsys):
     expected = 1e-6 / (1 - np.exp(-0.01)) * volt
     np.testing.assert_allclose(names["cells"].v - names["El"], expected, rtol=1e-3)
     assert [row[-1] for row in names["look"].versions(names["name"])] == ["yes", ""]
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("cells_stateupdater_codeobject", "cells_stateupdater_codeobject"),
+        ("cells_stateupdater_codeobject_1", "cells_stateupdater_codeobject"),
+        ("cells_1_stateupdater_codeobject_12", "cells_1_stateupdater_codeobject"),
+        ("cells_1", "cells_1"),
+        ("my_codeobject_", "my_codeobject_"),
+        ("12", "12"),
+    ],
+)
+def test_numbers_of_code_objects_are_no_part_of_their_names(name, expected):
+    assert saltus._core.base_name(name) == expected
 
 
 def test_what_has_no_kernel_cannot_be_replaced():

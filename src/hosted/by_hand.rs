@@ -31,6 +31,11 @@ impl Hands {
         Hands(Vec::new())
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn hand(&self, of: &str, ir: &Digest) -> Option<&Hand> {
         self.0.iter().find(|hand| hand.of == of && hand.ir == *ir)
     }

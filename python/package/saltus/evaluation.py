@@ -22,7 +22,6 @@ from saltus.target import SaltusCodeObject
 
 _TYPES = {"boolean": np.bool_, "integer": np.int64, "float": np.float64}
 
-
 #: Names that mean the same everywhere.
 _COMMON = {*DEFAULT_CONSTANTS, *DEFAULT_FUNCTIONS, *DEFAULT_UNITS}
 
@@ -58,7 +57,6 @@ def evaluate(expression, on, namespace):
     # A variable goes before another thing of its name, as a value of it that was looked at before.
     namespace = {name: value for name, value in {**namespace, **known}.items() if name not in group.variables}
     variables = group.resolve_all(names, run_namespace=namespace, user_identifiers=names)
-    _check_elements(group, variables)
     dimensions = parse_expression_dimensions(expression, variables)
     dtype = _TYPES[brian_ast(expression, variables).dtype]
     is_scalar = is_scalar_expression(expression, variables)
@@ -71,18 +69,20 @@ def evaluate(expression, on, namespace):
         outputs.add_array("_group_idx", size=1, dtype=np.int32, values=np.zeros(1, dtype=np.int32))
     else:
         outputs.add_auxiliary_variable("_cond", dtype=bool)
-    with _random_numbers_kept(variables):
-        codeobj = create_runner_codeobj(
-            group,
-            code,
-            template,
-            run_namespace=namespace,
-            user_code=code,
-            name="saltus_eval*",
-            additional_variables=outputs,
-            codeobj_class=SaltusCodeObject,
-        )
-        introspection.forget(codeobj)
+    codeobj = create_runner_codeobj(
+        group,
+        code,
+        template,
+        run_namespace=namespace,
+        user_code=code,
+        name="saltus_eval*",
+        additional_variables=outputs,
+        codeobj_class=SaltusCodeObject,
+    )
+    introspection.forget(codeobj)
+    # With what subexpressions name.
+    _check_elements(group, codeobj.variables)
+    with _random_numbers_kept(codeobj.variables):
         try:
             values = codeobj()
         except BrianObjectException as exc:
@@ -96,7 +96,7 @@ def _check_elements(group, variables):
     """Monitors have arrays that are not over their elements: values are told only where each element has one."""
     count = int(np.ravel(group.variables["N"].get_value())[0])
     for name, variable in variables.items():
-        if not isinstance(variable, ArrayVariable) or variable.scalar:
+        if name not in group.variables or not isinstance(variable, ArrayVariable) or variable.scalar:
             continue
         index = group.variables.indices[name]
         shape = np.shape(variable.get_value())
