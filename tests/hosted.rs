@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use saltus::engine::{CacheChoice, Options, Tier};
+use saltus::engine::{CacheChoice, HandError, Options, RunsOn, Tier, make_by_hand};
 use saltus::expr::check::ValueType;
-use saltus::hosted::{Batch, Code, Elements, Function, Host, Indexing, Line, Loop, Meaning, Output, Spec};
+use saltus::hosted::{Batch, Code, Elements, Function, Hands, Host, Indexing, Line, Loop, Meaning, Output, Spec};
 use saltus::kernel::ir::Storage;
 use saltus::model::namespace::Number;
+use saltus::render::{Language, Source, render};
 
 /// Draws 0.5, 1.5, 2.5, ... and doubles what it is asked for.
 #[derive(Default)]
@@ -209,6 +210,55 @@ fn compiled_code_does_the_same_and_arrays_may_move() {
             other = other.clone();
         }
     }
+}
+
+#[test]
+fn a_source_by_hand_runs_where_it_fits_from_the_next_call_on() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let cache = CacheChoice::Directory(directory.path().to_path_buf());
+    let options = Options { tier: Tier::Interpreter, cache, allow_native: true, ..Options::default() };
+    // Two of one name, and one with another kernel.
+    let code = |statement| Arc::new(Mutex::new(Code::new(&spec(Loop::Each, &[], &[statement])).expect("code")));
+    let members = [code("x = 2*x"), code("x = 2*x"), code("x = 3*x")];
+    let batch = Batch::start(members.to_vec(), options.clone());
+    let run_all = || {
+        members.each_ref().map(|code| {
+            let mut arrays = Arrays::new();
+            run(&mut code.lock().expect("no panic"), &mut arrays, Elements::All(4));
+            arrays.x[1]
+        })
+    };
+    let (name, ir) = batch.kernel(0).expect("a member").clone();
+    let generated = render(members[0].lock().expect("no panic").object().kernel(), Language::C).text;
+    let made = |more: &str| {
+        let text = generated.replace("* x[_i]", &format!("* x[_i] + {more}"));
+        assert_ne!(text, generated);
+        make_by_hand(Source { language: Language::C, text }, &options).and_then(|making| making.wait())
+    };
+    let by_hand = match made("1.0") {
+        Err(HandError::Toolchain(_)) => return,
+        by_hand => by_hand.expect("a right source"),
+    };
+    let mut hands = Hands::new();
+    assert_eq!(hands.add(&name, &ir, by_hand.clone()), 1);
+    assert_eq!(hands.add(&name, &ir, made("2.0").expect("a right source")), 2);
+    assert_eq!(hands.add(&name, &ir, by_hand.clone()), 1, "one source, one number");
+    assert!(hands.known(&by_hand.source).is_some() && hands.choose(&name, &ir, 2) && !hands.choose(&name, &ir, 3));
+    let put = |hands: &Hands| batch.replace(|name, ir| hands.current(name, ir));
+    assert_eq!(run_all(), [4.0, 4.0, 6.0]);
+    let running = members[2].lock().expect("no panic");
+    put(&hands);
+    assert_eq!(batch.report(0).expect("a report").runs_on(), RunsOn::Interpreter, "while some of it runs");
+    drop(running);
+    batch.attend().expect("no compiler was named");
+    assert_eq!(run_all(), [6.0, 6.0, 6.0]);
+    assert_eq!([0, 2].map(|k| batch.report(k).expect("a report").runs_on()), [RunsOn::Hand, RunsOn::Interpreter]);
+    // The next one of this name has another kernel.
+    assert!(!hands.give_up_others("another", &ir) && !hands.give_up_others(&name, &ir));
+    assert!(hands.give_up_others(&name, &[7; 32]) && !hands.give_up_others(&name, &[7; 32]));
+    put(&hands);
+    assert_eq!(run_all(), [4.0, 4.0, 6.0]);
+    assert_eq!((hands.versions(&name, &ir).0.len(), hands.versions(&name, &ir).1), (2, 0));
 }
 
 #[test]

@@ -25,14 +25,24 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("runtime", &["diag"]),
     ("load", &["runtime::abi", "diag"]),
     ("random", &["kernel::maths"]),
-    ("engine", &["kernel", "model", "render", "build", "store", "load", "runtime"]),
+    ("engine", &["kernel", "model", "render", "build", "store", "load", "runtime", "diag"]),
     (
         "network",
         &["engine", "integrate", "model", "expr", "kernel::ir", "kernel::lower", "runtime", "random", "unit", "diag"],
     ),
     (
         "hosted",
-        &["engine", "model::namespace", "expr", "kernel::ir", "kernel::lower", "runtime::array", "random", "diag"],
+        &[
+            "engine",
+            "model::namespace",
+            "expr",
+            "kernel::ir",
+            "kernel::lower",
+            "runtime::array",
+            "random",
+            "render::Source",
+            "diag",
+        ],
     ),
     ("live", &["network", "engine", "model", "diag", "render::Language", "render::Source", "inspect::fits"]),
 ];

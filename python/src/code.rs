@@ -6,15 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError, PyZeroDivisionError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use saltus::engine::Options;
+use saltus::build::KernelId;
+use saltus::engine::{Options, Report};
 use saltus::expr::check::ValueType;
-use saltus::hosted::{Batch, Code, Elements, Function, Indexing, Line, Loop, Meaning, Output, Spec};
+use saltus::hosted::{Batch, Code, Digest, Elements, Function, Indexing, Line, Loop, Meaning, Output, Spec};
+use saltus::kernel::ir::Kernel;
 use saltus::model::namespace::Number;
 use saltus::random::Binomial;
+use saltus::render::{Language, Source, render};
+use saltus::runtime::abi::ABI_VERSION;
 
 use crate::arrays::{Slot, dtype, storage};
 use crate::cpp::{self, Functions};
 use crate::host::PythonHost;
+use crate::{by_hand, look};
 
 /// How code is made from now on.
 static OPTIONS: Mutex<Option<Options>> = Mutex::new(None);
@@ -39,7 +44,14 @@ struct Shared {
     code: Arc<Mutex<Code>>,
     /// Functions in C++ that it calls.
     cpp: Option<Arc<Functions>>,
-    batch: OnceLock<Arc<Batch>>,
+    /// What makes its kernel together with others, and which of them it is.
+    batch: OnceLock<(Arc<Batch>, usize)>,
+}
+
+impl Shared {
+    fn batch(&self) -> Option<&Arc<Batch>> {
+        self.batch.get().map(|(batch, _)| batch)
+    }
 }
 
 /// A number of elements: fixed, or in an array of one 32-bit integer.
@@ -76,6 +88,8 @@ impl Count {
 pub struct PyCode {
     shared: Arc<Shared>,
     spec: Spec,
+    /// The kernel of its statements: looking at it waits for nobody who runs it.
+    kernel: Arc<Kernel>,
     functions: HashMap<String, Py<PyAny>>,
     bound: OnceLock<BoundArrays>,
     /// Whether it runs at every step, so that a compiled kernel pays.
@@ -200,12 +214,13 @@ impl PyCode {
         let (scalar, vector) = (lines(scalar), lines(vector));
         let spec = Spec { name, kind, elements, scalar, vector, condition, outputs, variables: told };
         let code = Code::new(&spec).map_err(|fault| PyRuntimeError::new_err(fault.to_string()))?;
+        let kernel = code.object().kernel().clone();
         let cpp = cpp.map(Functions::of).transpose()?.map(Arc::new);
         let shared = Arc::new(Shared { code: Arc::new(Mutex::new(code)), cpp, batch: OnceLock::new() });
         if is_lasting {
             locked(&PENDING).push(Arc::downgrade(&shared));
         }
-        Ok(PyCode { shared, spec, functions, bound: OnceLock::new(), is_lasting })
+        Ok(PyCode { shared, spec, kernel, functions, bound: OnceLock::new(), is_lasting })
     }
 
     /// The arrays that are needed: variable, type, whether it is one value, whether it is written.
@@ -267,34 +282,75 @@ impl PyCode {
         self.copy_output(name, into.buf_ptr().cast(), count, into.item_size(), elements.as_deref())
     }
 
-    /// The source of the kernel, its kernel as text, and what is known about its code.
+    /// The source of the kernel as it is generated.
     fn source(&self, language: &str) -> PyResult<String> {
-        let language = match language {
-            "c" => saltus::render::Language::C,
-            "rust" => saltus::render::Language::Rust,
-            _ => return Err(PyValueError::new_err("languages are `c` and `rust`")),
-        };
-        Ok(saltus::render::render(locked(&self.shared.code).object().kernel(), language).text)
+        Ok(render(&self.kernel, look::language(language)?).text)
     }
 
     /// The kernel as text.
     fn ir(&self) -> String {
-        saltus::kernel::text::print_kernel(locked(&self.shared.code).object().kernel())
+        saltus::kernel::text::print_kernel(&self.kernel)
+    }
+
+    /// What it works on, in the order in which code gets it: name, type, whether it is one value, whether it is written.
+    fn params(&self) -> Vec<(String, &'static str, bool, bool)> {
+        self.kernel.params.iter().map(|p| (p.name.clone(), dtype(p.storage), p.scalar, p.written)).collect()
+    }
+
+    /// The first digits of the id that the kernel has in C: what it computes, whatever it is compiled with.
+    fn id(&self) -> String {
+        KernelId::of(&render(&self.kernel, Language::C), ABI_VERSION).short()
     }
 
     /// What runs it: `interpreter` or the short form of a key.
-    fn runs_on(&self) -> String {
-        locked(&self.shared.code).object().slot().name().to_string()
+    fn runs_on(&self, py: Python<'_>) -> String {
+        let key = self.known(py).and_then(|report| report.swaps.last()?.key);
+        key.map_or_else(|| "interpreter".to_string(), |key| key.short())
+    }
+
+    /// What is known about how it runs, once it has: nothing about what runs once.
+    fn report<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        match (self.shared.batch(), self.known(py)) {
+            (Some(batch), Some(report)) => look::report(py, &report, batch.begun()).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Lets a source run in the place of the kernel's own; the number of its version.
+    fn replace(&self, py: Python<'_>, source: String, language: &str) -> PyResult<usize> {
+        let source = Source { language: look::language(language)?, text: source };
+        by_hand::replace(py, self.kernel_of(py)?, source)
+    }
+
+    /// Lets a version run; 0 is what is generated. Whether there is such a version.
+    fn choose(&self, py: Python<'_>, version: usize) -> PyResult<bool> {
+        Ok(by_hand::choose(py, &self.kernel_of(py)?, version))
+    }
+
+    /// Sources by hand with their languages, from version 1 on, and the number of the one that is to run.
+    fn versions(&self, py: Python<'_>) -> PyResult<(Vec<(&'static str, String)>, usize)> {
+        Ok(by_hand::versions(&self.kernel_of(py)?))
     }
 
     /// Whether a kernel may still arrive.
     fn is_waiting(&self) -> bool {
-        self.shared.batch.get().is_some_and(|batch| batch.is_waiting())
+        self.shared.batch().is_some_and(|batch| batch.is_waiting())
     }
 
     /// Warnings of the engine that makes its kernel.
     fn warnings(&self) -> Vec<String> {
-        self.shared.batch.get().map(|batch| batch.warnings()).unwrap_or_default()
+        self.shared.batch().map(|batch| batch.warnings()).unwrap_or_default()
+    }
+
+    /// What there is to say about it, and about what was made with it, that was not said before.
+    fn take_notes(&self) -> Vec<String> {
+        self.shared.batch().map(|batch| batch.take_notes()).unwrap_or_default()
+    }
+
+    /// Whether it runs often enough for a compiler.
+    #[getter]
+    fn is_lasting(&self) -> bool {
+        self.is_lasting
     }
 
     #[getter]
@@ -307,14 +363,34 @@ impl PyCode {
 const LONG: f64 = 200e-6;
 
 impl PyCode {
+    fn known(&self, py: Python<'_>) -> Option<Report> {
+        let (batch, member) = self.shared.batch.get()?;
+        py.detach(|| batch.report(*member))
+    }
+
+    /// The kernel as sources by hand are for it.
+    fn kernel_of(&self, py: Python<'_>) -> PyResult<(String, Digest)> {
+        if !self.is_lasting {
+            return Err(PyValueError::new_err("code that runs once has no source of its own"));
+        }
+        if let Some((batch, member)) = self.shared.batch.get()
+            && let Some((name, ir)) = batch.kernel(*member)
+        {
+            return Ok((by_hand::base(name).to_string(), *ir));
+        }
+        // It has not run yet, and so does not run now.
+        let ir = py.detach(|| *locked(&self.shared.code).object().ir());
+        Ok((by_hand::base(&self.spec.name).to_string(), ir))
+    }
+
     fn attend(&self) -> PyResult<()> {
         if !self.is_lasting {
             return Ok(());
         }
-        if self.shared.batch.get().is_none() {
+        if self.shared.batch().is_none() {
             self.start()?;
         }
-        match self.shared.batch.get() {
+        match self.shared.batch() {
             Some(batch) => batch.attend().map_err(|fault| PyRuntimeError::new_err(fault.to_string())),
             None => Ok(()),
         }
@@ -328,7 +404,10 @@ impl PyCode {
         let members = pending.iter().map(|shared| shared.code.clone()).collect();
         cpp::start(pending.iter().filter_map(|shared| shared.cpp.as_ref()), &options());
         let batch = Arc::new(Batch::start(members, options()));
-        pending.iter().for_each(|shared| drop(shared.batch.set(batch.clone())));
+        for (number, shared) in pending.iter().enumerate() {
+            drop(shared.batch.set((batch.clone(), number)));
+        }
+        by_hand::begin(&batch, pending.len());
         batch.wait_if_compiled().map_err(|fault| PyRuntimeError::new_err(fault.to_string()))
     }
 

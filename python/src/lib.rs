@@ -1,11 +1,13 @@
 //! The part of the Python package that is not Python: code objects for Brian2, on saltus' kernels.
 
 mod arrays;
+mod by_hand;
 mod cable;
 mod code;
 mod connect;
 mod cpp;
 mod host;
+mod look;
 mod queue;
 mod runner;
 
@@ -14,6 +16,7 @@ use std::path::PathBuf;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use saltus::engine::{CacheChoice, Options, Tier};
+use saltus::store::Store;
 
 /// How code is made from now on.
 #[pyfunction]
@@ -47,6 +50,12 @@ fn store_directory() -> Option<PathBuf> {
     code::options().store_directory()
 }
 
+/// The folder of the store that has everything of its layout, and nothing else.
+#[pyfunction]
+fn store_folder() -> Option<PathBuf> {
+    store_directory().map(|directory| Store::folder(&directory))
+}
+
 /// Draws random numbers from the blocks of this device.
 #[pyfunction]
 fn use_device(device: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -57,14 +66,19 @@ fn use_device(device: &Bound<'_, PyAny>) -> PyResult<bool> {
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("KernelError", module.py().get_type::<by_hand::KernelError>())?;
     module.add_class::<code::PyCode>()?;
     module.add_class::<runner::Runner>()?;
     module.add_class::<cable::Cable>()?;
+    module.add_function(wrap_pyfunction!(by_hand::base_name, module)?)?;
     module.add_function(wrap_pyfunction!(configure, module)?)?;
     module.add_function(wrap_pyfunction!(connect::iterate, module)?)?;
     module.add_function(wrap_pyfunction!(host::blocks, module)?)?;
     module.add_function(wrap_pyfunction!(host::set_blocks, module)?)?;
+    module.add_function(wrap_pyfunction!(look::compiler, module)?)?;
+    module.add_function(wrap_pyfunction!(look::highlighted, module)?)?;
     module.add_function(wrap_pyfunction!(store_directory, module)?)?;
+    module.add_function(wrap_pyfunction!(store_folder, module)?)?;
     module.add_function(wrap_pyfunction!(use_device, module)?)?;
     Ok(())
 }

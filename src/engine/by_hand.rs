@@ -27,6 +27,7 @@ use crate::build::compile::compile;
 use crate::build::elf::{Objection, check_library};
 use crate::build::toolchain::discover_for;
 use crate::build::{CompileError, CompileOptions, Message, Recipe, Toolchain, ToolchainError, stop_all};
+use crate::diag::{Diagnostic, Diagnostics, Span, Text};
 use crate::load::library::load;
 use crate::render::Source;
 use crate::runtime::abi::ABI_VERSION;
@@ -99,6 +100,43 @@ pub enum HandError {
     /// Something else.
     #[error("{0}")]
     Failed(String),
+}
+
+impl HandError {
+    /// What is wrong with the source of `of`, in the places of its text where these are known. `from`: where a source to
+    /// start from is found.
+    pub fn located(self, of: &str, text: &Text, from: &str) -> Diagnostics {
+        let error = |name: &String| {
+            let message = format!("`{name}` is not in the source, and a kernel has no library");
+            match word(text.as_str(), name) {
+                Some(span) => Diagnostic::error(text, span, message),
+                None => Diagnostic::unlocated(format!("the source of `{of}` by hand: {message}")),
+            }
+        };
+        Diagnostics(match self {
+            HandError::Rejected { messages, .. } if !messages.is_empty() => {
+                messages.into_iter().map(|message| Diagnostic::error(text, message.span, message.text)).collect()
+            }
+            HandError::Rejected { printed, .. } => {
+                vec![Diagnostic::unlocated(format!("the source of `{of}` by hand does not compile: {printed}"))]
+            }
+            HandError::Undefined(names) => names.iter().map(error).collect(),
+            HandError::NoEntry(entry) => {
+                let message = format!("the source of `{of}` by hand does not define `{entry}`");
+                vec![Diagnostic::unlocated(message).hint(from)]
+            }
+            other => vec![Diagnostic::unlocated(format!("the source of `{of}` by hand cannot be used: {other}"))],
+        })
+    }
+}
+
+/// Where a word stands in a text first.
+fn word(text: &str, word: &str) -> Option<Span> {
+    let is_inside = |c: char| c.is_alphanumeric() || c == '_';
+    let mut found = text.match_indices(word).map(|(at, _)| (at, at + word.len()));
+    let (begin, end) =
+        found.find(|(begin, end)| !text[..*begin].ends_with(is_inside) && !text[*end..].starts_with(is_inside))?;
+    Some(Span::new(begin, end))
 }
 
 impl From<CompileError> for HandError {

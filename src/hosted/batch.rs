@@ -1,15 +1,27 @@
 //! Code that gets its kernels together: compilers work side by side, and who is not compiled yet is interpreted.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Instant;
 
+use super::by_hand::Digest;
 use super::code::Code;
-use crate::engine::{Engine, EngineError, Moment, Options, Report, Tier};
+use crate::engine::{ByHand, CodeObject, Engine, EngineError, Moment, Options, Replacement, Report, Tier};
 
 /// Code objects that were given to one engine.
 pub struct Batch {
     engine: Mutex<Engine>,
     members: Vec<Arc<Mutex<Code>>>,
+    /// Of each member: name and kernel of its statements.
+    kernels: Vec<(String, Digest)>,
+    /// Where the code objects of each member begin among those of all.
+    starts: Vec<usize>,
+    begun: Instant,
+    /// What code by hand is to run, until it does.
+    wanted: Mutex<Vec<Replacement>>,
+    is_wanted: AtomicBool,
+    /// What is to be said about its code.
+    notes: Mutex<Vec<String>>,
     /// How often code was run, to say when a kernel was swapped.
     step: AtomicU64,
 }
@@ -17,13 +29,30 @@ pub struct Batch {
 impl Batch {
     /// Starts to look up or compile the kernels of all of these.
     pub fn start(members: Vec<Arc<Mutex<Code>>>, options: Options) -> Batch {
+        let begun = Instant::now();
         let mut engine = Engine::new(options);
+        let (mut kernels, mut starts, mut count) = (Vec::new(), Vec::new(), 0);
         {
             let mut codes: Vec<MutexGuard<'_, Code>> = members.iter().map(|code| locked(code)).collect();
             let objects = codes.iter_mut().flat_map(|code| code.objects_mut());
             engine.start(objects, Moment::default(), None);
+            for code in &mut codes {
+                kernels.push((code.object().name.clone(), *code.object().ir()));
+                starts.push(count);
+                count += code.objects_mut().count();
+            }
         }
-        Batch { engine: Mutex::new(engine), members, step: AtomicU64::new(0) }
+        Batch {
+            engine: Mutex::new(engine),
+            members,
+            kernels,
+            starts,
+            begun,
+            wanted: Mutex::new(Vec::new()),
+            is_wanted: AtomicBool::new(false),
+            notes: Mutex::new(Vec::new()),
+            step: AtomicU64::new(0),
+        }
     }
 
     /// Gives kernels that have arrived to their code, unless some of it is running: then the next look does.
@@ -33,7 +62,31 @@ impl Batch {
     pub fn attend(&self) -> Result<(), EngineError> {
         let Ok(mut engine) = self.engine.try_lock() else { return Ok(()) };
         self.step.fetch_add(1, Ordering::Relaxed);
+        if self.is_wanted.load(Ordering::Acquire) {
+            self.put_by_hand(&mut engine);
+        }
         if !engine.has_news() { Ok(()) } else { self.take(&mut engine) }
+    }
+
+    /// Lets code by hand run in the place of the kernels that `choose` has some for, by the names and digests of their code
+    /// objects, and all others their own: now if nothing of the batch is running, else from the next call on.
+    pub fn replace(&self, choose: impl Fn(&str, &Digest) -> Option<ByHand>) {
+        let replacement = |(name, ir): &(String, Digest)| {
+            choose(name, ir).map(|code| Replacement { of: name.clone(), ir: *ir, code })
+        };
+        *locked(&self.wanted) = self.kernels.iter().filter_map(replacement).collect();
+        self.is_wanted.store(true, Ordering::Release);
+        if let Ok(mut engine) = self.engine.try_lock() {
+            self.put_by_hand(&mut engine);
+        }
+    }
+
+    #[cold]
+    fn put_by_hand(&self, engine: &mut Engine) {
+        let Some(mut codes) = self.codes() else { return };
+        self.is_wanted.store(false, Ordering::Release);
+        let wanted = locked(&self.wanted).clone();
+        engine.replace(wanted, self.moment(), &mut objects(&mut codes));
     }
 
     /// Waits until all kernels are there that will be, if code is not to be interpreted meanwhile.
@@ -43,7 +96,7 @@ impl Batch {
     pub fn wait_if_compiled(&self) -> Result<(), EngineError> {
         let mut engine = locked(&self.engine);
         if engine.tier() == Tier::Compiled {
-            while engine.wait_for_news(&std::sync::atomic::AtomicBool::new(false)) {
+            while engine.wait_for_news(&AtomicBool::new(false)) {
                 self.take(&mut engine)?;
             }
         }
@@ -51,17 +104,19 @@ impl Batch {
     }
 
     fn take(&self, engine: &mut Engine) -> Result<(), EngineError> {
-        let mut codes = Vec::with_capacity(self.members.len());
-        for code in &self.members {
-            match code.try_lock() {
-                Ok(code) => codes.push(code),
-                Err(TryLockError::Poisoned(code)) => codes.push(code.into_inner()),
-                Err(TryLockError::WouldBlock) => return Ok(()),
-            }
+        match self.codes() {
+            Some(mut codes) => engine.take(Some(self.moment()), &mut objects(&mut codes)),
+            None => Ok(()),
         }
-        let mut objects: Vec<_> = codes.iter_mut().flat_map(|code| code.objects_mut()).collect();
-        let step = self.step.load(Ordering::Relaxed);
-        engine.take(Some(Moment { step, ..Moment::default() }), &mut objects)
+    }
+
+    /// All code, unless some of it is running.
+    fn codes(&self) -> Option<Vec<MutexGuard<'_, Code>>> {
+        self.members.iter().map(|code| free(code)).collect()
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { step: self.step.load(Ordering::Relaxed), ..Moment::default() }
     }
 
     /// Whether kernels may still arrive.
@@ -69,14 +124,47 @@ impl Batch {
         self.engine.try_lock().is_ok_and(|engine| engine.is_busy())
     }
 
-    /// What is known about the kernels.
-    pub fn reports(&self) -> Vec<Report> {
-        locked(&self.engine).reports().to_vec()
+    /// What is known about the kernel of the statements of a member.
+    pub fn report(&self, member: usize) -> Option<Report> {
+        locked(&self.engine).reports().get(*self.starts.get(member)?).cloned()
+    }
+
+    /// Name and digest of the kernel of the statements of a member.
+    pub fn kernel(&self, member: usize) -> Option<&(String, Digest)> {
+        self.kernels.get(member)
+    }
+
+    /// When it was started.
+    pub fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// Has something to say about its code.
+    pub fn note(&self, text: String) {
+        locked(&self.notes).push(text);
+    }
+
+    /// What there is to say since this was last asked.
+    pub fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut *locked(&self.notes))
     }
 
     /// What stood in the way of compiled kernels.
     pub fn warnings(&self) -> Vec<String> {
         locked(&self.engine).warnings().to_vec()
+    }
+}
+
+fn objects<'a>(codes: &'a mut [MutexGuard<'_, Code>]) -> Vec<&'a mut CodeObject> {
+    codes.iter_mut().flat_map(|code| code.objects_mut()).collect()
+}
+
+/// What a lock guards, unless somebody has it.
+fn free<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(guard)) => Some(guard.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
     }
 }
 

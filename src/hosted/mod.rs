@@ -9,11 +9,13 @@
 //! Random numbers and functions that no kernel can compute come from the other program, by its [`Host`].
 
 mod batch;
+mod by_hand;
 mod code;
 mod evaluate;
 mod names;
 
 pub use self::batch::Batch;
+pub use self::by_hand::{Digest, Hands};
 pub use self::code::{Binding, Code};
 pub use self::evaluate::{Elements, Host, NO_ELEMENT};
 pub use self::names::{Function, Indexing, Meaning};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Refused;
-use crate::diag::{Diagnostic, Diagnostics, Span, Text};
+use crate::diag::{Diagnostic, Diagnostics, Text};
 use crate::engine::{ByHand, CodeObject, EngineError, HandError, MakingByHand, Options, Replacement, make_by_hand};
 use crate::inspect::fits;
 use crate::network::{Error, Network};
@@ -176,44 +176,14 @@ pub(super) fn fitting(network: &Network, sources: &Arc<Vec<SourceByHand>>) -> (A
 /// Says what is wrong with a source, at its lines.
 fn refused(of: &str, text: &Text, error: HandError) -> Refused {
     const TO_START_FROM: &str = "the source that the model leads to has it: `saltus inspect MODEL NAME --source`";
-    let diagnostics = match error {
+    Refused::Wrong(match error {
         HandError::Forbidden => {
             let message = format!("the source of `{of}` by hand is native code, which runs only with permission");
-            vec![Diagnostic::unlocated(message).hint("`--allow-native`, or `Options::allow_native`")]
+            let error = Diagnostic::unlocated(message).hint("`--allow-native`, or `Options::allow_native`");
+            Error::Model(Diagnostics(vec![error]))
         }
-        HandError::Rejected { messages, printed } if messages.is_empty() => {
-            vec![Diagnostic::unlocated(format!("the source of `{of}` by hand does not compile: {printed}"))]
-        }
-        HandError::Rejected { messages, .. } => {
-            messages.into_iter().map(|message| Diagnostic::error(text, message.span, message.text)).collect()
-        }
-        HandError::Undefined(names) => {
-            let error = |name: &String| {
-                let message = format!("`{name}` is not in the source, and a kernel has no library");
-                match word(text.as_str(), name) {
-                    Some(span) => Diagnostic::error(text, span, message),
-                    None => Diagnostic::unlocated(format!("the source of `{of}` by hand: {message}")),
-                }
-            };
-            names.iter().map(error).collect()
-        }
-        HandError::NoEntry(entry) => {
-            let message = format!("the source of `{of}` by hand does not define `{entry}`");
-            vec![Diagnostic::unlocated(message).hint(TO_START_FROM)]
-        }
-        HandError::Toolchain(error) => return Refused::Wrong(Error::Engine(EngineError::Toolchain(error))),
-        HandError::Failed(message) => {
-            return Refused::Wrong(Error::Engine(EngineError::ByHand { of: of.to_string(), message }));
-        }
-    };
-    Refused::Wrong(Error::Model(Diagnostics(diagnostics)))
-}
-
-/// Where a word stands in a text first.
-fn word(text: &str, word: &str) -> Option<Span> {
-    let is_inside = |c: char| c.is_alphanumeric() || c == '_';
-    let mut found = text.match_indices(word).map(|(at, _)| (at, at + word.len()));
-    let (begin, end) =
-        found.find(|(begin, end)| !text[..*begin].ends_with(is_inside) && !text[*end..].starts_with(is_inside))?;
-    Some(Span::new(begin, end))
+        HandError::Toolchain(error) => Error::Engine(EngineError::Toolchain(error)),
+        HandError::Failed(message) => Error::Engine(EngineError::ByHand { of: of.to_string(), message }),
+        error => Error::Model(error.located(of, text, TO_START_FROM)),
+    })
 }

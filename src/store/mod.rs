@@ -212,6 +212,11 @@ impl Store {
         store
     }
 
+    /// The folder in a store's directory that has everything of this layout, and nothing else.
+    pub fn folder(directory: &Path) -> PathBuf {
+        directory.join(LAYOUT)
+    }
+
     /// Whether somebody has made a store in `path`, of this layout. Where that cannot be seen, opening it says why.
     pub fn is_made(path: &Path) -> bool {
         !matches!(path.join(LAYOUT).symlink_metadata(), Err(cause) if cause.kind() == io::ErrorKind::NotFound)

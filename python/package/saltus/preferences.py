@@ -5,7 +5,8 @@ from brian2.core.preferences import BrianPreference
 
 from saltus import _core
 
-_NAME = "codegen.runtime.saltus"
+NAME = "codegen.runtime.saltus"
+NAMES = ("cache_dir", "compiler", "tier", "threads", "keep_sources")
 _registered = False
 
 
@@ -19,7 +20,7 @@ def register():
     if _registered:
         return
     prefs.register_preferences(
-        _NAME,
+        NAME,
         "Code on saltus",
         cache_dir=BrianPreference(
             default=None,
@@ -44,7 +45,8 @@ def register():
         ),
         keep_sources=BrianPreference(
             default=False,
-            docs="Whether the sources of kernels are kept beside those in the store.",
+            docs="Whether the sources of kernels that a run used are kept as files, in the folder that "
+            "`saltus.introspector().globals()` names: `v1/sources` in the directory of compiled kernels.",
             validator=lambda value: isinstance(value, bool),
         ),
     )
@@ -53,5 +55,5 @@ def register():
 
 def apply():
     """Lets them hold for code that is made from now on."""
-    own = {name: prefs[f"{_NAME}.{name}"] for name in ("cache_dir", "compiler", "tier", "threads")}
+    own = {name: prefs[f"{NAME}.{name}"] for name in NAMES if name != "keep_sources"}
     _core.configure(**own)

@@ -18,7 +18,7 @@ from brian2.devices.device import get_device
 from brian2.utils.logger import get_logger
 
 import brian2
-from saltus import _core, functions, introspection, preferences, runs
+from saltus import _core, cache, functions, introspection, preferences, runs, sources
 from saltus.cplusplus import KEYWORDS, CppFunctions
 from saltus.templates import TEMPLATER
 
@@ -116,6 +116,7 @@ class SaltusCodeObject(CodeObject):
         run = self._blocks.get(block)
         if block == "after_run":
             self._tell()
+            sources.keep(self)
         if run is None:
             return None
         try:
@@ -135,10 +136,17 @@ class SaltusCodeObject(CodeObject):
         return BrianObjectException(message, self.owner)
 
     def _tell(self):
-        """Says once what kept kernels from being compiled."""
+        """Says once what kept kernels from being compiled, and what became of sources by hand."""
         for kernel in self._kernels:
             for warning in kernel.warnings():
                 logger.warn(warning, "engine", once=True)
+            for text in kernel.take_notes():
+                logger.warn(text, "by_hand")
+
+    @property
+    def base(self):
+        """Its name without the number that tells it from the one of the run before."""
+        return _core.base_name(self.name)
 
     def kernels(self):
         """The code that the template runs."""
@@ -195,6 +203,4 @@ def register():
     if SaltusCodeObject not in codegen_targets:
         functions.register(SaltusCodeObject)
         codegen_targets.add(SaltusCodeObject)
-        directory = _core.store_directory()
-        if directory is not None:
-            brian2._cache_dirs_and_extensions["saltus"] = (str(directory), {".entry", ".so"})
+        brian2._cache_dirs_and_extensions["saltus"] = cache.Cache()

@@ -34,6 +34,8 @@ class Plan:
         text = []
         for title, blocks in (("once", self.scalar), ("for each element", self.vector)):
             for block, statements in blocks.items():
+                if not statements:
+                    continue
                 where = f"{self.template}, {title}" + (f", {block}" if block else "")
                 text += [f"# {where}"] + [str(statement) for statement in statements]
         return "\n".join(text)
