@@ -32,7 +32,17 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     (
         "hosted",
-        &["engine", "model::namespace", "expr", "kernel::ir", "kernel::lower", "runtime::array", "random", "diag"],
+        &[
+            "engine",
+            "model::namespace",
+            "expr",
+            "kernel::ir",
+            "kernel::lower",
+            "runtime::array",
+            "runtime::fpu",
+            "random",
+            "diag",
+        ],
     ),
     ("live", &["network", "engine", "model", "diag", "render::Language", "render::Source", "inspect::fits"]),
 ];
