@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use saltus::engine::{CacheChoice, HandError, Options, RunsOn, Tier, make_by_hand};
 use saltus::expr::check::ValueType;
-use saltus::hosted::{Batch, Code, Elements, Function, Hands, Host, Indexing, Line, Loop, Meaning, Output, Spec};
+use saltus::hosted::{
+    Batch, Code, Elements, Function, Hands, Host, Indexing, Line, Loop, Meaning, OutOfRange, Output, Place, Spec,
+};
 use saltus::kernel::ir::Storage;
 use saltus::model::namespace::Number;
 use saltus::render::{Language, Source, render};
@@ -106,27 +108,30 @@ impl Arrays {
     }
 
     fn bind(&mut self, code: &mut Code) {
-        let pointers: Vec<*mut u8> = code
-            .bindings()
-            .to_vec()
-            .iter()
-            .map(|binding| match binding.variable.as_str() {
-                "x" => self.x.as_mut_ptr().cast(),
-                "y" => self.y.as_mut_ptr().cast(),
-                "active" => self.active.as_mut_ptr(),
-                "w" => self.w.as_mut_ptr().cast(),
-                "cell" => self.cell.as_mut_ptr().cast(),
-                "shared" => self.shared.as_mut_ptr().cast(),
+        fn place<T>(values: &mut [T]) -> Place {
+            Place { pointer: values.as_mut_ptr().cast(), len: values.len() }
+        }
+        let mut places = Vec::new();
+        for binding in code.bindings() {
+            places.push(match binding.variable.as_str() {
+                "x" => place(&mut self.x),
+                "y" => place(&mut self.y),
+                "active" => place(&mut self.active),
+                "w" => place(&mut self.w),
+                "cell" => place(&mut self.cell),
+                "shared" => place(&mut self.shared),
                 other => panic!("nobody knows `{other}`"),
-            })
-            .collect();
-        code.bind(&pointers, 4);
+            });
+        }
+        // SAFETY: the arrays have the types that the spec says, and live as long as code runs over them.
+        unsafe { code.bind(&places, self.x.len()) };
     }
 }
 
 fn run(code: &mut Code, arrays: &mut Arrays, elements: Elements<'_>) {
     arrays.bind(code);
-    // SAFETY: the arrays have the elements and types that the spec says, and live.
+    code.check(elements).expect("all elements are there");
+    // SAFETY: the arrays have these elements and live.
     unsafe {
         code.prepare(elements, &mut Counting::default());
         code.run(elements);
@@ -268,6 +273,7 @@ fn selected_elements_and_outputs() {
     let mut code = Code::new(&spec).expect("code");
     let mut arrays = Arrays::new();
     arrays.bind(&mut code);
+    code.check(Elements::All(4)).expect("all elements are there");
     let mut selected = [0; 4];
     // SAFETY: as in `run`.
     let count = unsafe { code.select(4, &mut selected) };
@@ -306,4 +312,106 @@ fn what_is_not_in_the_language_is_told() {
         let told = Code::new(&spec).err().expect("a fault").to_string();
         assert!(told.contains(words), "{statement}: {told}");
     }
+}
+
+/// A change of the arrays, statements, elements of a run, and what is wrong with that.
+type Astray = (fn(&mut Arrays), &'static str, Elements<'static>, Option<&'static str>);
+
+const ASTRAY: &[Astray] = &[
+    (|_| (), "w += x", Elements::All(4), None),
+    (|_| (), "x = 1", Elements::All(5), Some("index 4 is out of range: `x` has 4 elements")),
+    (|_| (), "x = 1", Elements::List(&[0, 4]), Some("index 4 is out of range: `x` has 4 elements")),
+    (|_| (), "x = 1", Elements::List(&[-1, 0]), Some("index -1 is out of range: `x` has 4 elements")),
+    (|_| (), "x = 1", Elements::List(&[]), None),
+    // The shortest array counts, whether it is read or written.
+    (
+        |arrays| arrays.active.truncate(3),
+        "y = x",
+        Elements::All(4),
+        Some("index 3 is out of range: `active` has 3 elements"),
+    ),
+    (
+        |arrays| arrays.shared.clear(),
+        "x = shared",
+        Elements::All(1),
+        Some("index 0 is out of range: `shared` has 0 elements"),
+    ),
+    // Indices are looked at wherever they are.
+    (
+        |arrays| arrays.cell[3] = 2,
+        "w += x",
+        Elements::All(1),
+        Some("index 2 in `cell` is out of range: `w` has 2 elements"),
+    ),
+    (
+        |arrays| arrays.cell[0] = -1,
+        "x = w",
+        Elements::List(&[0]),
+        Some("index -1 in `cell` is out of range: `w` has 2 elements"),
+    ),
+    // If nobody follows them, they may be anything.
+    (|arrays| arrays.cell[0] = -1, "x = cell", Elements::All(4), None),
+    (
+        |arrays| arrays.w.clear(),
+        "x = w",
+        Elements::All(4),
+        Some("index 1 in `cell` is out of range: `w` has 0 elements"),
+    ),
+];
+
+#[test]
+fn what_would_leave_an_array_is_found_before_it_runs() {
+    for (change, statement, elements, expected) in ASTRAY {
+        let kind = if matches!(elements, Elements::All(_)) { Loop::Each } else { Loop::Indexed };
+        let mut code = Code::new(&spec(kind, &[], &[statement])).expect("code");
+        let mut arrays = Arrays::new();
+        change(&mut arrays);
+        arrays.bind(&mut code);
+        let found = code.check(*elements).err().map(|fault| fault.to_string());
+        assert_eq!(found.as_deref(), *expected, "{statement}");
+    }
+}
+
+#[test]
+fn indices_that_may_change_are_looked_at_each_time() {
+    for is_watched in [true, false] {
+        let mut code = Code::new(&spec(Loop::Each, &[], &["w += x"])).expect("code");
+        if is_watched {
+            code.watch("cell");
+        }
+        let mut arrays = Arrays::new();
+        arrays.bind(&mut code);
+        assert_eq!(code.check(Elements::All(4)), Ok(()));
+        // At the same place.
+        arrays.cell[1] = 7;
+        arrays.bind(&mut code);
+        let found = code.check(Elements::All(4));
+        assert_eq!(matches!(found, Err(OutOfRange::Index { value: 7, .. })), is_watched, "{found:?}");
+    }
+}
+
+#[test]
+fn indices_that_code_changes_lead_nowhere_else() {
+    let mut code = Code::new(&spec(Loop::Each, &[], &["cell = int(1000*x) - 2500", "x = w"])).expect("code");
+    let mut arrays = Arrays { w: vec![5.0, 6.0], ..Arrays::new() };
+    run(&mut code, &mut arrays, Elements::All(4));
+    assert_eq!((arrays.cell, arrays.x), (vec![-1500, -500, 500, 1500], vec![5.0, 5.0, 6.0, 6.0]));
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn denormals_are_kept_whatever_the_other_program_does_to_its_own() {
+    let mut code = Code::new(&spec(Loop::Each, &[], &["x = x/2"])).expect("code");
+    let mut arrays = Arrays { x: vec![f64::MIN_POSITIVE; 4], ..Arrays::new() };
+    let (mut before, flush_to_zero) = (0u32, 0x9fc0u32);
+    // SAFETY: stores the control register and loads a valid value.
+    unsafe {
+        std::arch::asm!("stmxcsr [{}]", "ldmxcsr [{}]", in(reg) &raw mut before, in(reg) &raw const flush_to_zero);
+    }
+    run(&mut code, &mut arrays, Elements::All(4));
+    let half = std::hint::black_box(f64::MIN_POSITIVE) * std::hint::black_box(0.5);
+    // SAFETY: loads what the register held.
+    unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const before) };
+    assert_eq!(half.to_bits(), 0, "the environment of the other program is back");
+    assert_eq!(arrays.x[0].to_bits(), (f64::MIN_POSITIVE / 2.0).to_bits());
 }

@@ -39,6 +39,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "kernel::ir",
             "kernel::lower",
             "runtime::array",
+            "runtime::fpu",
             "random",
             "render::Source",
             "diag",

@@ -12,7 +12,8 @@ use saltus::engine::{HandError, Options, make_by_hand};
 use saltus::hosted::{Batch, Digest, Hands};
 use saltus::render::Source;
 
-use crate::code::{locked, options};
+use crate::code::locked;
+use crate::underway::options;
 
 pyo3::create_exception!(saltus, KernelError, PyException, "A source of a kernel that cannot be used.");
 

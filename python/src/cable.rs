@@ -138,7 +138,7 @@ impl Cable {
         code.run_elements(py, Elements::All(n))?;
         let (mut columns, _, dt) = self.columns(py)?;
         for (name, into) in [("_gtot", &mut *columns.conductance), ("_I0", &mut *columns.current)] {
-            code.copy_output(name, into.as_mut_ptr().cast(), into.len(), size_of::<f64>(), None)?;
+            code.copy_output(py, name, into.as_mut_ptr().cast(), into.len(), size_of::<f64>(), None)?;
         }
         py.detach(|| {
             columns.v_previous.copy_from_slice(columns.v);
@@ -228,6 +228,7 @@ impl Columns<'_> {
         ];
         let (sections, points) = (self.starts.len(), self.potential.len());
         let row = self.children.len().checked_div(self.children_count.len()).unwrap_or(0);
+        let is_point = |child: &i32| (1..points as i32).contains(child);
         let section = |k: usize| {
             let (start, end) = (self.starts[k], self.ends[k]);
             0 <= start && start < end && end as usize <= n && (0..points as i32).contains(&self.parent[k])
@@ -241,7 +242,13 @@ impl Columns<'_> {
             && self.to_children.len() >= points * row
             && (0..sections).all(section)
             && self.child_number[..sections].iter().all(|k| 0 <= *k && (*k as usize) < row.max(1))
-            && self.children_count.iter().all(|count| 0 <= *count && *count as usize <= row)
+            && (0..points).all(|point| self.children_of(point, row).is_some_and(|of| of.iter().all(is_point)))
+    }
+
+    /// The branching points after one, with so many to a row; none if there is no such row.
+    fn children_of(&self, point: usize, row: usize) -> Option<&[i32]> {
+        let count = usize::try_from(*self.children_count.get(point)?).ok()?;
+        self.children.get(point * row..point * row + row.min(count)).filter(|_| count <= row)
     }
 
     fn prepare(&mut self, resistivity: f64, dt: f64) {

@@ -1,15 +1,17 @@
 //! Code objects: statements of Brian2 bound to its arrays.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError, PyZeroDivisionError};
+use pyo3::exceptions::{PyIndexError, PyRuntimeError, PyTypeError, PyValueError, PyZeroDivisionError};
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyTuple};
 use saltus::build::KernelId;
-use saltus::engine::{Options, Report};
+use saltus::engine::Report;
 use saltus::expr::check::ValueType;
-use saltus::hosted::{Batch, Code, Digest, Elements, Function, Indexing, Line, Loop, Meaning, Output, Spec};
+use saltus::hosted::{Batch, Code, Digest, Elements, Function, Indexing, Line, Loop, Meaning, Output, Place, Spec};
 use saltus::kernel::ir::Kernel;
 use saltus::model::namespace::Number;
 use saltus::random::Binomial;
@@ -21,19 +23,10 @@ use crate::cpp::{self, Functions};
 use crate::host::PythonHost;
 use crate::{by_hand, look};
 
-/// How code is made from now on.
-static OPTIONS: Mutex<Option<Options>> = Mutex::new(None);
+use crate::underway::{self, fault};
+
 /// Code that has not been run yet: its kernels are made together with those of all others when the first one runs.
 static PENDING: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
-
-/// How code is made from now on.
-pub fn configure(options: Options) {
-    *locked(&OPTIONS) = Some(options);
-}
-
-pub fn options() -> Options {
-    locked(&OPTIONS).clone().unwrap_or_default()
-}
 
 pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -46,11 +39,39 @@ struct Shared {
     cpp: Option<Arc<Functions>>,
     /// What makes its kernel together with others, and which of them it is.
     batch: OnceLock<(Arc<Batch>, usize)>,
+    /// The thread that has the code while it calls Python; 0 if none does.
+    calling: AtomicUsize,
+}
+
+/// A number of this thread, which no other thread has.
+fn this_thread() -> usize {
+    thread_local!(static HERE: u8 = const { 0 });
+    HERE.with(|here| std::ptr::from_ref(here) as usize)
 }
 
 impl Shared {
     fn batch(&self) -> Option<&Arc<Batch>> {
         self.batch.get().map(|(batch, _)| batch)
+    }
+
+    /// The code, for this thread alone. Others of Python go on while it waits for one that has it.
+    fn code(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Code>> {
+        match self.code.try_lock() {
+            Ok(code) => Ok(code),
+            Err(TryLockError::Poisoned(code)) => Ok(code.into_inner()),
+            Err(TryLockError::WouldBlock) if self.calling.load(Ordering::Relaxed) == this_thread() => {
+                Err(PyRuntimeError::new_err("a function that code calls cannot use the code that calls it"))
+            }
+            Err(TryLockError::WouldBlock) => Ok(self.code.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some((batch, _)) = self.batch.take() {
+            underway::leave(batch);
+        }
     }
 }
 
@@ -215,8 +236,12 @@ impl PyCode {
         let spec = Spec { name, kind, elements, scalar, vector, condition, outputs, variables: told };
         let code = Code::new(&spec).map_err(|fault| PyRuntimeError::new_err(fault.to_string()))?;
         let kernel = code.object().kernel().clone();
-        let cpp = cpp.map(Functions::of).transpose()?.map(Arc::new);
-        let shared = Arc::new(Shared { code: Arc::new(Mutex::new(code)), cpp, batch: OnceLock::new() });
+        let shared = Arc::new(Shared {
+            code: Arc::new(Mutex::new(code)),
+            cpp: cpp.map(Functions::of).transpose()?.map(Arc::new),
+            batch: OnceLock::new(),
+            calling: AtomicUsize::new(0),
+        });
         if is_lasting {
             locked(&PENDING).push(Arc::downgrade(&shared));
         }
@@ -224,14 +249,22 @@ impl PyCode {
     }
 
     /// The arrays that are needed: variable, type, whether it is one value, whether it is written.
-    fn bindings(&self) -> Vec<(String, &'static str, bool, bool)> {
-        let code = locked(&self.shared.code);
-        code.bindings().iter().map(|b| (b.variable.clone(), dtype(b.storage), b.scalar, b.written)).collect()
+    fn bindings(&self, py: Python<'_>) -> PyResult<Vec<(String, &'static str, bool, bool)>> {
+        let code = self.shared.code(py)?;
+        Ok(code.bindings().iter().map(|b| (b.variable.clone(), dtype(b.storage), b.scalar, b.written)).collect())
     }
 
-    /// Binds them; `room`: the largest number of elements of a run.
-    fn bind(&self, arrays: Vec<Bound<'_, PyAny>>, room: &Bound<'_, PyAny>) -> PyResult<()> {
-        let bindings = locked(&self.shared.code).bindings().to_vec();
+    /// Binds them; `room`: the largest number of elements of a run; `watched`: indices that may change during a run.
+    fn bind(
+        &self,
+        py: Python<'_>,
+        arrays: Vec<Bound<'_, PyAny>>,
+        room: &Bound<'_, PyAny>,
+        watched: Vec<String>,
+    ) -> PyResult<()> {
+        let mut code = self.shared.code(py)?;
+        watched.iter().for_each(|variable| code.watch(variable));
+        let bindings = code.bindings().to_vec();
         if bindings.len() != arrays.len() {
             return Err(PyValueError::new_err("as many arrays as there are bindings"));
         }
@@ -279,7 +312,7 @@ impl PyCode {
         };
         let into = pyo3::buffer::PyUntypedBuffer::get(into)?;
         let count = into.item_count();
-        self.copy_output(name, into.buf_ptr().cast(), count, into.item_size(), elements.as_deref())
+        self.copy_output(py, name, into.buf_ptr().cast(), count, into.item_size(), elements.as_deref())
     }
 
     /// The source of the kernel as it is generated.
@@ -338,8 +371,10 @@ impl PyCode {
     }
 
     /// Warnings of the engine that makes its kernel.
-    fn warnings(&self) -> Vec<String> {
-        self.shared.batch().map(|batch| batch.warnings()).unwrap_or_default()
+    fn warnings(&self) -> PyResult<Vec<String>> {
+        let Some(batch) = self.shared.batch() else { return Ok(Vec::new()) };
+        batch.attend().map_err(fault)?;
+        Ok(batch.warnings())
     }
 
     /// What there is to say about it, and about what was made with it, that was not said before.
@@ -383,62 +418,70 @@ impl PyCode {
         Ok((by_hand::base(&self.spec.name).to_string(), ir))
     }
 
-    fn attend(&self) -> PyResult<()> {
+    fn attend(&self, py: Python<'_>) -> PyResult<()> {
         if !self.is_lasting {
             return Ok(());
         }
-        if self.shared.batch().is_none() {
-            self.start()?;
+        let (batch, _) = self.shared.batch.get_or_init(|| self.start());
+        if batch.is_awaited() {
+            underway::wait(py, batch)?;
         }
-        match self.shared.batch() {
-            Some(batch) => batch.attend().map_err(|fault| PyRuntimeError::new_err(fault.to_string())),
-            None => Ok(()),
-        }
+        batch.attend().map_err(fault)
     }
 
     /// Starts to make the kernels of all that was made since the last time.
     #[cold]
-    fn start(&self) -> PyResult<()> {
+    fn start(&self) -> (Arc<Batch>, usize) {
         let pending: Vec<Arc<Shared>> =
             std::mem::take(&mut *locked(&PENDING)).iter().filter_map(Weak::upgrade).collect();
         let members = pending.iter().map(|shared| shared.code.clone()).collect();
-        cpp::start(pending.iter().filter_map(|shared| shared.cpp.as_ref()), &options());
-        let batch = Arc::new(Batch::start(members, options()));
+        cpp::start(pending.iter().filter_map(|shared| shared.cpp.as_ref()), &underway::options());
+        let batch = underway::start(members);
+        let mut own = 0;
         for (number, shared) in pending.iter().enumerate() {
-            drop(shared.batch.set((batch.clone(), number)));
+            if Arc::ptr_eq(shared, &self.shared) {
+                own = number;
+            } else {
+                drop(shared.batch.set((batch.clone(), number)));
+            }
         }
         by_hand::begin(&batch, pending.len());
-        batch.wait_if_compiled().map_err(|fault| PyRuntimeError::new_err(fault.to_string()))
+        (batch, own)
     }
 
-    /// Makes the pointers those of this moment.
-    fn ready(&self, py: Python<'_>, code: &mut Code) -> PyResult<()> {
+    /// Makes the pointers those of this moment, and sees that the elements are there.
+    fn ready(&self, py: Python<'_>, code: &mut Code, elements: Elements<'_>) -> PyResult<()> {
         let bound = self.bound.get().ok_or_else(|| PyRuntimeError::new_err("nothing is bound"))?;
-        if bound.is_fixed && code.is_bound() {
-            return Ok(());
-        }
-        let mut pointers = [std::ptr::null_mut(); 32];
-        let room = bound.room.get(py)?;
-        if bound.slots.len() <= pointers.len() {
-            for (pointer, slot) in pointers.iter_mut().zip(&bound.slots) {
-                *pointer = slot.place(py)?.0;
+        if !bound.is_fixed || !code.is_bound() {
+            const NOWHERE: Place = Place { pointer: std::ptr::null_mut(), len: 0 };
+            let mut places = [NOWHERE; 32];
+            let room = bound.room.get(py)?;
+            let place = |slot: &Slot| slot.place(py).map(|(pointer, len)| Place { pointer, len });
+            if bound.slots.len() <= places.len() {
+                for (known, slot) in places.iter_mut().zip(&bound.slots) {
+                    *known = place(slot)?;
+                }
+                // SAFETY: slots were made for arrays of the types that the bindings have, and know how long these are.
+                unsafe { code.bind(&places[..bound.slots.len()], room) };
+            } else {
+                let places = bound.slots.iter().map(place).collect::<PyResult<Vec<_>>>()?;
+                // SAFETY: as above.
+                unsafe { code.bind(&places, room) };
             }
-            code.bind(&pointers[..bound.slots.len()], room);
-        } else {
-            let places = bound.slots.iter().map(|slot| Ok(slot.place(py)?.0)).collect::<PyResult<Vec<_>>>()?;
-            code.bind(&places, room);
         }
-        Ok(())
+        code.check(elements).map_err(|fault| PyIndexError::new_err(fault.to_string()))
     }
 
     fn prepared(&self, py: Python<'_>, code: &mut Code, elements: Elements<'_>) -> PyResult<()> {
-        self.ready(py, code)?;
+        self.ready(py, code, elements)?;
         if code.calls_host() {
             let cpp = self.shared.cpp.as_deref();
-            cpp.map_or(Ok(()), |cpp| cpp.ready(py, &options()))?;
+            cpp.map_or(Ok(()), |cpp| cpp.ready(py, &underway::options()))?;
             let mut host = PythonHost { py, functions: &self.functions, cpp, fault: None };
+            self.shared.calling.store(this_thread(), Ordering::Relaxed);
             // SAFETY: as in `run_elements`.
             unsafe { code.prepare(elements, &mut host) };
+            self.shared.calling.store(0, Ordering::Relaxed);
             if let Some(fault) = host.fault {
                 return Err(fault);
             }
@@ -448,8 +491,8 @@ impl PyCode {
 
     /// Runs over elements; a list is ascending, with each element once.
     pub fn run_elements(&self, py: Python<'_>, elements: Elements<'_>) -> PyResult<()> {
-        self.attend()?;
-        let mut code = locked(&self.shared.code);
+        self.attend(py)?;
+        let mut code = self.shared.code(py)?;
         self.prepared(py, &mut code, elements)?;
         if code.seconds(elements.len()) > LONG {
             drop(code);
@@ -457,9 +500,9 @@ impl PyCode {
             // SAFETY: as below; arrays do not move meanwhile, since nobody but the thread that runs the network makes
             // them grow.
             py.detach(|| unsafe { locked(&shared.code).run(elements) });
-            code = locked(&self.shared.code);
+            code = self.shared.code(py)?;
         } else {
-            // SAFETY: Brian2 gives arrays that have the elements of its groups, and indices in their range.
+            // SAFETY: the elements are there, as `ready` has seen.
             unsafe { code.run(elements) };
         }
         divided(&mut code)
@@ -477,15 +520,15 @@ impl PyCode {
     }
 
     pub fn select_into(&self, py: Python<'_>, n: usize, selected: &mut [i32]) -> PyResult<usize> {
-        self.attend()?;
-        let mut code = locked(&self.shared.code);
+        self.attend(py)?;
+        let mut code = self.shared.code(py)?;
         self.prepared(py, &mut code, Elements::All(n))?;
         let count = if code.seconds(n) > LONG {
             drop(code);
             let shared = &self.shared;
             // SAFETY: as in `run_elements`.
             let count = py.detach(|| unsafe { locked(&shared.code).select(n, selected) });
-            code = locked(&self.shared.code);
+            code = self.shared.code(py)?;
             count
         } else {
             // SAFETY: as in `run_elements`.
@@ -498,13 +541,14 @@ impl PyCode {
     /// Copies values of an output to `count` elements of memory.
     pub fn copy_output(
         &self,
+        py: Python<'_>,
         name: &str,
         into: *mut u8,
         count: usize,
         size: usize,
         elements: Option<&[i32]>,
     ) -> PyResult<()> {
-        let code = locked(&self.shared.code);
+        let code = self.shared.code(py)?;
         let Some(array) = code.output(name) else { return Err(PyValueError::new_err("no such output")) };
         if size != array.ty().size() {
             return Err(PyTypeError::new_err(format!("`{name}` has elements of {} bytes", array.ty().size())));

@@ -10,6 +10,7 @@ mod host;
 mod look;
 mod queue;
 mod runner;
+mod underway;
 
 use std::path::PathBuf;
 
@@ -40,14 +41,14 @@ fn configure(
         None => CacheChoice::Default,
     };
     let threads = std::num::NonZeroUsize::new(threads).ok_or_else(|| PyValueError::new_err("at least one thread"))?;
-    code::configure(Options { tier, cc: compiler, cache, threads, ..Options::default() });
+    underway::configure(Options { tier, cc: compiler, cache, threads, ..Options::default() });
     Ok(())
 }
 
 /// The directory of the store.
 #[pyfunction]
 fn store_directory() -> Option<PathBuf> {
-    code::options().store_directory()
+    underway::options().store_directory()
 }
 
 /// The folder of the store that has everything of its layout, and nothing else.
@@ -79,6 +80,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(look::highlighted, module)?)?;
     module.add_function(wrap_pyfunction!(store_directory, module)?)?;
     module.add_function(wrap_pyfunction!(store_folder, module)?)?;
+    module.add_function(wrap_pyfunction!(underway::finish, module)?)?;
+    module.add_function(wrap_pyfunction!(underway::was_forked, module)?)?;
     module.add_function(wrap_pyfunction!(use_device, module)?)?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use saltus::engine::{Origin, Report};
 use saltus::inspect::highlight::{Syntax, html};
 use saltus::render::Language;
 
-use crate::code::options;
+use crate::underway::options;
 
 /// The language of this name.
 pub fn language(name: &str) -> PyResult<Language> {

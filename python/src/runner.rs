@@ -1,5 +1,7 @@
 //! What runs at every step, without a line of Python: the loops around code, and what has no code at all.
 
+use std::borrow::Cow;
+
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -212,11 +214,15 @@ unsafe fn events<'a>(slot: &Slot, py: Python<'_>) -> PyResult<&'a mut [i32]> {
     all.get_mut(..count).ok_or_else(|| PyIndexError::new_err("more events than there are elements"))
 }
 
-/// Those of ascending events that are in a range.
-fn within(events: &[i32], start: usize, stop: usize) -> &[i32] {
+/// Those of the events that are in a range. Events ascend, unless they were given in another order.
+fn within(events: &[i32], start: usize, stop: usize) -> Cow<'_, [i32]> {
+    let is_in = |event: &i32| (start..stop).contains(&(*event as usize));
+    if !events.is_sorted() {
+        return events.iter().copied().filter(is_in).collect();
+    }
     let first = events.partition_point(|e| (*e as usize) < start);
     let last = events.partition_point(|e| (*e as usize) < stop);
-    &events[first..last.max(first)]
+    events[first..last.max(first)].into()
 }
 
 /// Makes a dynamic array longer and returns where its elements are now.
@@ -236,7 +242,7 @@ impl Runner {
             Work::Reset { code, events: slot } => {
                 // SAFETY: events are of 32-bit integers; code that runs over them does not write them.
                 let events = unsafe { events(slot, py) }?;
-                code.get().run_elements(py, Elements::List(events))
+                code.get().run_list(py, events)
             }
             Work::Synapses { code, queue } => {
                 let due = queue.due(py)?;
@@ -265,18 +271,18 @@ impl Runner {
                 if found.is_empty() {
                     return Ok(());
                 }
-                code.get().run_elements(py, Elements::List(found))?;
+                code.get().run_list(py, &found)?;
                 // SAFETY: one value of this type.
                 let n = unsafe { single::<i32>(n, py) }?;
                 let (old, new) = (*n as usize, *n as usize + found.len());
                 for Record { output, storage, array } in records {
                     let into = grown(array, py, new, *storage)?.wrapping_add(old * storage.size());
-                    code.get().copy_output(output, into, found.len(), storage.size(), Some(found))?;
+                    code.get().copy_output(py, output, into, found.len(), storage.size(), Some(&found))?;
                 }
                 *n = new as i32;
                 // SAFETY: as above.
                 let counts = unsafe { slice::<i32>(count, py) }?;
-                for event in found {
+                for event in found.iter() {
                     if let Some(count) = counts.get_mut(*event as usize - start) {
                         *count += 1;
                     }
@@ -379,7 +385,7 @@ fn summed(
     macro_rules! sum {
         ($ty:ty) => {{
             let mut values = vec![<$ty>::default(); n];
-            code.copy_output(name, values.as_mut_ptr().cast(), n, size_of::<$ty>(), None)?;
+            code.copy_output(py, name, values.as_mut_ptr().cast(), n, size_of::<$ty>(), None)?;
             // SAFETY: as above.
             add(unsafe { slice::<$ty>(target, py) }?, 0..0, &index[..n.min(index.len())], &values)
         }};
@@ -423,7 +429,7 @@ fn state_monitor(
         if len != indices.len() {
             return Err(PyIndexError::new_err("a row of another length than there are indices"));
         }
-        code.copy_output(output, into, len, storage.size(), Some(indices))?;
+        code.copy_output(py, output, into, len, storage.size(), Some(indices))?;
     }
     *n = row as i32 + 1;
     Ok(())
@@ -454,6 +460,9 @@ fn generate(
         .copy_from_slice(due_numbers.get(..due.min(number)).ok_or_else(fault)?);
     if due > number {
         return Err(fault());
+    }
+    if due_numbers.iter().any(|number| *number as usize >= n) {
+        return Err(PyIndexError::new_err(format!("a spike of a neuron that does not exist: there are {n}")));
     }
     events[n] = due as i32;
     *last += due as i32;

@@ -486,6 +486,11 @@ impl Engine {
         }
     }
 
+    /// Whether nobody makes code any more.
+    pub fn has_ended(&self) -> bool {
+        self.worker.as_ref().is_none_or(Worker::has_ended)
+    }
+
     /// Nothing is begun any more, since nobody waits for it.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);

@@ -24,12 +24,14 @@ pub struct Batch {
     notes: Mutex<Vec<String>>,
     /// How often code was run, to say when a kernel was swapped.
     step: AtomicU64,
+    /// Whether code is not to run before its kernels are there.
+    awaited: AtomicBool,
 }
 
 impl Batch {
     /// Starts to look up or compile the kernels of all of these.
     pub fn start(members: Vec<Arc<Mutex<Code>>>, options: Options) -> Batch {
-        let begun = Instant::now();
+        let (begun, awaited) = (Instant::now(), AtomicBool::new(options.tier == Tier::Compiled));
         let mut engine = Engine::new(options);
         let (mut kernels, mut starts, mut count) = (Vec::new(), Vec::new(), 0);
         {
@@ -52,6 +54,7 @@ impl Batch {
             is_wanted: AtomicBool::new(false),
             notes: Mutex::new(Vec::new()),
             step: AtomicU64::new(0),
+            awaited,
         }
     }
 
@@ -65,7 +68,46 @@ impl Batch {
         if self.is_wanted.load(Ordering::Acquire) {
             self.put_by_hand(&mut engine);
         }
-        if !engine.has_news() { Ok(()) } else { self.take(&mut engine) }
+        if !engine.is_busy() {
+            return Ok(());
+        }
+        if engine.was_forked() {
+            return self.restart(&mut engine);
+        }
+        if engine.has_news() { self.take(&mut engine) } else { Ok(()) }
+    }
+
+    /// In a process that was forked off, kernels that had not arrived never will: whoever made them is not here.
+    #[cold]
+    fn restart(&self, engine: &mut Engine) -> Result<(), EngineError> {
+        let Some(mut codes) = self.codes() else { return Ok(()) };
+        engine.restart(codes.iter_mut().flat_map(|code| code.objects_mut()), self.moment());
+        Ok(())
+    }
+
+    /// Whether code is not to run before its kernels are there.
+    pub fn is_awaited(&self) -> bool {
+        self.awaited.load(Ordering::Acquire)
+    }
+
+    /// Waits for kernels for a moment and gives those that have arrived to their code; whether there is still something to
+    /// wait for, if code is not to be interpreted meanwhile.
+    ///
+    /// # Errors
+    /// If the compiler that was asked for cannot be used.
+    pub fn wait_a_moment(&self) -> Result<bool, EngineError> {
+        let mut engine = locked(&self.engine);
+        let once = AtomicBool::new(true);
+        let may_come = engine.has_news() || engine.wait_for_news(&once) || !engine.has_ended();
+        let taken = self.take(&mut engine);
+        let is_awaited = self.is_awaited() && may_come && taken.is_ok() && engine.is_waiting();
+        self.awaited.store(is_awaited, Ordering::Release);
+        taken.map(|()| is_awaited)
+    }
+
+    /// Nobody waits any more: what comes later is used as soon as it is there.
+    pub fn stop_waiting(&self) {
+        self.awaited.store(false, Ordering::Release);
     }
 
     /// Lets code by hand run in the place of the kernels that `choose` has some for, by the names and digests of their code
@@ -94,13 +136,22 @@ impl Batch {
     /// # Errors
     /// If the compiler that was asked for cannot be used.
     pub fn wait_if_compiled(&self) -> Result<(), EngineError> {
-        let mut engine = locked(&self.engine);
-        if engine.tier() == Tier::Compiled {
-            while engine.wait_for_news(&AtomicBool::new(false)) {
-                self.take(&mut engine)?;
-            }
-        }
+        while self.wait_a_moment()? {}
         Ok(())
+    }
+
+    /// Nothing more is begun, since nobody waits for it.
+    pub fn cancel(&self) {
+        if let Ok(engine) = self.engine.try_lock() {
+            engine.cancel();
+        }
+    }
+
+    /// Kills what makes kernels, in a process that is about to end.
+    pub fn abandon(&self) {
+        if let Ok(mut engine) = self.engine.try_lock() {
+            engine.abandon();
+        }
     }
 
     fn take(&self, engine: &mut Engine) -> Result<(), EngineError> {
@@ -121,12 +172,19 @@ impl Batch {
 
     /// Whether kernels may still arrive.
     pub fn is_waiting(&self) -> bool {
-        self.engine.try_lock().is_ok_and(|engine| engine.is_busy())
+        // Whoever has it waits for something.
+        self.engine.try_lock().map_or(true, |engine| engine.is_busy())
     }
 
-    /// What is known about the kernel of the statements of a member.
+    /// Whether somebody is at work on kernels.
+    pub fn is_at_work(&self) -> bool {
+        self.engine.try_lock().map_or(true, |engine| !engine.has_ended())
+    }
+
+    /// What is known about the kernel of the statements of a member; nothing while somebody waits for kernels, who may be in
+    /// the process that this one was forked off from.
     pub fn report(&self, member: usize) -> Option<Report> {
-        locked(&self.engine).reports().get(*self.starts.get(member)?).cloned()
+        self.engine.try_lock().ok()?.reports().get(*self.starts.get(member)?).cloned()
     }
 
     /// Name and digest of the kernel of the statements of a member.
@@ -149,9 +207,9 @@ impl Batch {
         std::mem::take(&mut *locked(&self.notes))
     }
 
-    /// What stood in the way of compiled kernels.
+    /// What stood in the way of compiled kernels, as far as it is to be had.
     pub fn warnings(&self) -> Vec<String> {
-        locked(&self.engine).warnings().to_vec()
+        self.engine.try_lock().map(|engine| engine.warnings().to_vec()).unwrap_or_default()
     }
 }
 

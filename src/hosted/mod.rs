@@ -6,6 +6,7 @@
 //! Language, kernels, store, tiers and bits are those of [`network`](crate::network); names of objects, sizes and values
 //! are not in a kernel, so that the next object with the same statements has the same one.
 //!
+//! Indices are the other program's, and not trusted: [`Code::check`] looks at them once where they do not change.
 //! Random numbers and functions that no kernel can compute come from the other program, by its [`Host`].
 
 mod batch;
@@ -16,7 +17,7 @@ mod names;
 
 pub use self::batch::Batch;
 pub use self::by_hand::{Digest, Hands};
-pub use self::code::{Binding, Code};
+pub use self::code::{Binding, Code, OutOfRange, Place};
 pub use self::evaluate::{Elements, Host, NO_ELEMENT};
 pub use self::names::{Function, Indexing, Meaning};
 
@@ -102,7 +103,7 @@ impl Spec {
     /// # Errors
     /// [`Fault`], if a statement is not in the language, or has a name without a meaning.
     pub fn lower(&self) -> Result<Lowered, Fault> {
-        let names = Names::new(&self.variables);
+        let names = Names::new(self);
         let mut diagnostics = Diagnostics::default();
         let mut read = |lines: &[Line]| -> Vec<(Text, Statement)> {
             lines.iter().filter_map(|line| statement(&self.name, line, &names, &mut diagnostics)).collect()

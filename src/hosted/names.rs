@@ -1,7 +1,8 @@
 //! What the names of statements stand for, as another program tells it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::Spec;
 use crate::engine::constant_storage;
 use crate::expr::ast::{Expr, ExprKind};
 use crate::expr::check::{CONSTANTS, ValueType};
@@ -75,10 +76,18 @@ pub(super) struct Names<'a> {
     chosen: BTreeMap<&'a str, &'a str>,
     /// The parameter that stands for each array.
     params: BTreeMap<&'a str, &'a str>,
+    /// What statements write.
+    written: BTreeSet<&'a str>,
+}
+
+/// The value that is the number of the last element of an array.
+pub(super) fn last_name(param: &str) -> String {
+    format!("_last_{}", param.trim_start_matches('_'))
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(variables: &'a BTreeMap<String, Meaning>) -> Names<'a> {
+    pub(super) fn new(spec: &'a Spec) -> Names<'a> {
+        let variables = &spec.variables;
         let mut first: BTreeMap<(&str, &Indexing), &str> = BTreeMap::new();
         let (mut chosen, mut params) = (BTreeMap::new(), BTreeMap::new());
         for (name, meaning) in variables {
@@ -93,13 +102,20 @@ impl<'a> Names<'a> {
                 Indexing::Element | Indexing::Single => params.insert(*array, *name).unwrap_or_default(),
             };
         }
-        Names { variables, chosen, params }
+        let targets = spec.scalar.iter().chain(&spec.vector).map(|line| line.target.as_str());
+        let written = targets.map(|target| chosen.get(target).copied().unwrap_or(target)).collect();
+        Names { variables, chosen, params, written }
     }
 
     /// The parameter that stands for the array of a name.
     pub(super) fn param(&self, name: &'a str) -> Option<&'a str> {
         let Some(Meaning::Array { array, .. }) = self.variables.get(name) else { return None };
         self.params.get(array.as_str()).copied()
+    }
+
+    /// The same, for an array.
+    pub(super) fn of_array(&self, array: &str) -> Option<&'a str> {
+        self.params.get(array).copied()
     }
 
     fn chosen(&self, name: &str) -> Option<&'a str> {
@@ -138,6 +154,10 @@ impl Symbols for Names<'_> {
                     Indexing::Single => Symbol::Array { storage: *storage, scalar: true, guard },
                     Indexing::Via(index) => {
                         let index = self.chosen(index).unwrap_or(index).to_string();
+                        if self.written.contains(index.as_str()) && !self.written.contains(name) {
+                            let last = last_name(&param);
+                            return Some(Symbol::LinkedWithin { param, storage: *storage, index, last });
+                        }
                         Symbol::Linked { param, storage: *storage, guard, index }
                     }
                 })

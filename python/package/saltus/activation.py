@@ -60,10 +60,11 @@ def register():
 
         _core.use_device(runtime_device)
         _keep_random_numbers(RuntimeDevice)
-        from saltus import preferences, target
+        from saltus import preferences, processes, target
 
         preferences.register()
         target.register()
+        processes.register()
 
 
 def activate(string_expressions=False):

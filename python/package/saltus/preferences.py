@@ -1,17 +1,40 @@
 """Preferences of saltus, under ``codegen.runtime.saltus``."""
 
+import os
+import shutil
+
 from brian2 import prefs
-from brian2.core.preferences import BrianPreference
+from brian2.core.preferences import BrianPreference, PreferenceError
 
 from saltus import _core
 
 NAME = "codegen.runtime.saltus"
 NAMES = ("cache_dir", "compiler", "tier", "threads", "keep_sources")
+_TIERS = ("auto", "compiled", "interpreter")
 _registered = False
 
 
+def _wrong(name, value, hint):
+    return PreferenceError(f"Value {value!r} for preference '{NAME}.{name}' is invalid: {hint}.")
+
+
+def _checked(name, is_right, hint):
+    """What Brian2 asks whether a value is right: if it is not, the error says what would be."""
+
+    def check(value):
+        if not is_right(value):
+            raise _wrong(name, value, hint)
+        return True
+
+    return check
+
+
 def _is_path(value):
-    return value is None or isinstance(value, str)
+    return value is None or (isinstance(value, str) and value != "")
+
+
+def _is_number(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def register():
@@ -25,23 +48,23 @@ def register():
         cache_dir=BrianPreference(
             default=None,
             docs="The directory of compiled kernels; the user's cache directory if it is None.",
-            validator=_is_path,
+            validator=_checked("cache_dir", _is_path, "it is a path as text, or None for the user's cache directory"),
         ),
         compiler=BrianPreference(
             default=None,
             docs="The compiler of kernels; the first one that is found if it is None.",
-            validator=_is_path,
+            validator=_checked("compiler", _is_path, "it is a name such as 'clang' or a path as text, or None for any"),
         ),
         tier=BrianPreference(
             default="auto",
             docs="What runs kernels: `auto` (the interpreter until a compiled kernel is there), `compiled` (which is "
             "waited for) or `interpreter`. Results are the same, to the bit.",
-            validator=lambda value: value in ("auto", "compiled", "interpreter"),
+            validator=_checked("tier", _TIERS.__contains__, f"it is one of {', '.join(map(repr, _TIERS))}"),
         ),
         threads=BrianPreference(
             default=1,
             docs="How many threads run a large kernel together. Results are the same, to the bit.",
-            validator=lambda value: isinstance(value, int) and value > 0,
+            validator=_checked("threads", _is_number, "it is a whole number from 1 on"),
         ),
         keep_sources=BrianPreference(
             default=False,
@@ -56,4 +79,10 @@ def register():
 def apply():
     """Lets them hold for code that is made from now on."""
     own = {name: prefs[f"{NAME}.{name}"] for name in NAMES if name != "keep_sources"}
+    compiler = own["compiler"]
+    # Whoever names a compiler wants this one, so that there is nothing to go on with.
+    if compiler is not None and own["tier"] != "interpreter" and shutil.which(compiler) is None:
+        raise _wrong("compiler", compiler, "there is no such program")
+    if own["cache_dir"] is not None:
+        own["cache_dir"] = os.path.expanduser(own["cache_dir"])
     _core.configure(**own)

@@ -36,7 +36,8 @@ def code(codeobj, elements, *, scalar=None, vector=None, condition="", outputs=(
             values.append(arrays[name])
         else:
             values.append(codeobj.array(codeobj.variables[name]))
-    made.bind(values, room)
+    watched = [name for name in codeobj.changing_indices() if name not in arrays]
+    made.bind(values, room, watched)
     return codeobj.keep(made)
 
 
@@ -87,10 +88,20 @@ def _synapses(codeobj):
     return {"run": _runner("synapses", code=made, queue=codeobj.code.kwds["pathway"].queue)}
 
 
+def _prepare_queue(pathway):
+    """Lets the queue of a pathway know which synapses each source has; it believes what it is told."""
+    source, sources = pathway.source, pathway.synapse_sources.get_value()
+    start = getattr(source, "start", 0)
+    stop = getattr(source, "stop", start + len(source))
+    if len(sources) and not (start <= sources.min() and sources.max() < stop):
+        raise IndexError(f"{pathway.name!r} has synapses of sources outside of the range from {start} to {stop - 1}")
+    pathway.initialise_queue()
+
+
 def _push_spikes(codeobj):
     owner = codeobj.owner
     return {
-        "before_run": lambda: owner.initialise_queue(),
+        "before_run": lambda: _prepare_queue(owner),
         "run": _runner("synapses_push_spikes", events=_events(codeobj), queue=owner.queue),
     }
 
@@ -240,13 +251,15 @@ def _output(made, name, dtype, elements, count):
 
 
 def _chosen(codeobj):
-    elements = codeobj.variables["_group_idx"].get_value()
-    return np.ascontiguousarray(elements, dtype=np.int32)
-
-
-def _run_over_any(made, elements):
-    """Runs over elements in any order, each as often as it is there."""
-    made.run_over(elements)
+    """The elements that were asked for; as for any array, negative ones are counted from the end."""
+    n, elements = len(codeobj.owner), np.asarray(codeobj.variables["_group_idx"].get_value())
+    # Those of a part of a group may be counted in the whole, and what is shared has one where a group has none. Arrays
+    # that end before are found when code runs.
+    end = max(int(np.max(_end(codeobj.owner))), 1)
+    wrong = elements[(elements < -n) | (elements >= end)]
+    if len(wrong):
+        raise IndexError(f"index {wrong[0]} is out of bounds for {codeobj.owner.name!r} with {n} elements")
+    return np.where(elements < 0, elements + n, elements).astype(np.int32)
 
 
 def _variable_get(codeobj):

@@ -168,6 +168,11 @@ class SaltusCodeObject(CodeObject):
         variable = self.variables[name]
         return self.array(variable) if isinstance(variable, ArrayVariable) else int(variable.get_value())
 
+    def changing_indices(self):
+        """Names of indices that code or a user may change while a network runs."""
+        found = {self.variables.get(index) for index in self.variable_indices.values()}
+        return [name for name, variable in self.variables.items() if variable in found and not _is_settled(variable)]
+
     def meanings(self, is_lasting):
         """What each name stands for, the arrays that are no variables, what Python evaluates, and what is in C++."""
         meanings, arrays, called = {}, {}, {}
@@ -196,6 +201,10 @@ class SaltusCodeObject(CodeObject):
             elif isinstance(variable, Constant):
                 meanings[name] = ("constant", variable.get_value())
         return meanings, arrays, called, cpp.told()
+
+
+def _is_settled(variable):
+    return not isinstance(variable, ArrayVariable) or variable.constant or variable.read_only
 
 
 def register():

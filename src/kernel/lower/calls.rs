@@ -201,6 +201,21 @@ impl Lowerer<'_> {
         Ok(Expr::select(exists, Expr::Gather(values, Box::new(place)), Expr::f64(f64::NAN)))
     }
 
+    /// The element of `param` whose number is the value of `index` at this point, which is between the first and the last
+    /// whatever that value is.
+    pub(super) fn linked_within(&mut self, param: &str, storage: Storage, index: &str, last: &str) -> Result<Expr> {
+        let number = self.name(index)?;
+        let number = self.convert(number, Type::I64);
+        let number = Expr::Local(self.bind(&format!("_{index}_number"), number));
+        let last = Expr::Load(Place { param: self.param(last, Storage::I64, true), index: Index::Zero });
+        let below = Expr::binary(BinaryOp::Lt, number.clone(), last.clone());
+        let number = Expr::Local(self.bind(&format!("_{index}_number"), Expr::select(below, number, last)));
+        let zero = Expr::Const(Const::I64(0));
+        let above = Expr::binary(BinaryOp::Lt, zero.clone(), number.clone());
+        let number = Expr::select(above, number, zero);
+        Ok(Expr::Gather(self.param(param, storage, false), Box::new(number)))
+    }
+
     fn host_call(&mut self, name: &str, function: HostFunction, arguments: Vec<Expr>, result: Type) -> Result<Expr> {
         let number = self.calls.iter().filter(|call| call.function == function).count() + 1;
         let unique = |part: &str| match number {

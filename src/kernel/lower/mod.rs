@@ -68,6 +68,18 @@ pub enum Symbol {
         /// Name of a single value, a 32-bit integer.
         row: String,
     },
+    /// The element of another array whose number code changes on its way; never written. Numbers of no element stand for
+    /// the nearest one.
+    LinkedWithin {
+        /// Name of the parameter.
+        param: String,
+        /// Type in memory.
+        storage: Storage,
+        /// Name of the number.
+        index: String,
+        /// Name of a single value, a 64-bit integer: the number of the last element.
+        last: String,
+    },
     /// A value that is part of the text, such as a unit.
     Literal(Number),
     /// A constant of the model in memory: never written, so a statement with its name makes a temporary instead.
@@ -269,7 +281,8 @@ impl<'a> Lowerer<'a> {
             Some(Symbol::Array { scalar, .. }) => scalar,
             Some(Symbol::Literal(_) | Symbol::Constant(_) | Symbol::Value { .. } | Symbol::LinkedRow { .. }) => true,
             Some(Symbol::Subexpression { varies, .. }) => !varies,
-            Some(Symbol::Element | Symbol::ElementFrom(_) | Symbol::Linked { .. }) | None => false,
+            Some(Symbol::Element | Symbol::ElementFrom(_) | Symbol::Linked { .. } | Symbol::LinkedWithin { .. })
+            | None => false,
         }
     }
 
@@ -323,7 +336,9 @@ impl<'a> Lowerer<'a> {
         self.push(Stmt::Store { place: Place { param, index }, value, when });
         let symbols = self.symbols;
         let is_written = |used: &String| match symbols.symbol(used) {
-            Some(Symbol::Linked { param, .. } | Symbol::LinkedRow { param, .. }) => param == name,
+            Some(
+                Symbol::Linked { param, .. } | Symbol::LinkedRow { param, .. } | Symbol::LinkedWithin { param, .. },
+            ) => param == name,
             _ => used == name,
         };
         self.subexpressions.retain(|_, (_, depends)| !depends.iter().any(is_written));
@@ -418,6 +433,9 @@ impl<'a> Lowerer<'a> {
                 let row = Place { param: self.param(&row, Storage::I32, true), index: Index::Zero };
                 let row = Expr::cast(Type::I64, Expr::Load(row));
                 Ok(Expr::Gather(self.param(&param, storage, false), Box::new(row)))
+            }
+            Some(Symbol::LinkedWithin { param, storage, index, last }) => {
+                self.linked_within(&param, storage, &index, &last)
             }
             Some(Symbol::Literal(Number::Float(value))) => Ok(Expr::f64(value)),
             Some(Symbol::Literal(Number::Integer(value))) => Ok(integer(value)),
