@@ -5,13 +5,16 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use saltus::engine::{CppArray, CppCode, CppFunction, CppFunctions, CppSettings, CppText, Options, make_cpp};
+
+use crate::code::locked;
 
 /// The functions of one piece of code.
 pub struct Functions {
@@ -20,19 +23,40 @@ pub struct Functions {
     /// The number of each in the text, by its name in statements.
     numbers: HashMap<String, usize>,
     arrays: Vec<PyUntypedBuffer>,
-    /// What is being compiled, maybe for others too.
-    code: OnceLock<Arc<Making>>,
+    /// Who compiles it, maybe for others too.
+    making: OnceLock<Arc<Making>>,
     opened: OnceLock<Result<CppFunctions, String>>,
 }
 
-/// Code that is being made, or why there is none.
-#[derive(Default)]
-struct Making(OnceLock<Result<CppCode, String>>);
+/// Code, or why there is none.
+type Made = Result<CppCode, String>;
+
+/// Code that a thread of this process makes.
+struct Making {
+    process: u32,
+    made: Mutex<Option<Made>>,
+    is_made: Condvar,
+}
 
 impl Making {
-    fn get(&self, functions: &Functions, options: &Options) -> &Result<CppCode, String> {
-        let make = || make_cpp(&functions.text, &functions.settings, options).map_err(|fault| fault.to_string());
-        self.0.get_or_init(make)
+    /// Waits for it; signals are looked for meanwhile. None if the thread is in the process that this one was forked off from.
+    fn wait(&self, py: Python<'_>) -> PyResult<Option<Made>> {
+        /// How soon a signal is seen.
+        const LOOK: Duration = Duration::from_millis(50);
+        if self.process != std::process::id() {
+            return Ok(None);
+        }
+        loop {
+            let made = py.detach(|| {
+                let made = locked(&self.made);
+                let wait = self.is_made.wait_timeout_while(made, LOOK, |made| made.is_none());
+                wait.unwrap_or_else(PoisonError::into_inner).0.clone()
+            });
+            if made.is_some() {
+                return Ok(made);
+            }
+            py.check_signals()?;
+        }
     }
 }
 
@@ -114,7 +138,7 @@ impl Functions {
             },
             numbers,
             arrays,
-            code: OnceLock::new(),
+            making: OnceLock::new(),
             opened: OnceLock::new(),
         })
     }
@@ -133,18 +157,24 @@ impl Functions {
         Some(called.map_err(|said| PyRuntimeError::new_err(format!("the C++ function `{function}` threw: {said}"))))
     }
 
+    fn make(&self, options: &Options) -> Made {
+        make_cpp(&self.text, &self.settings, options).map_err(|fault| fault.to_string())
+    }
+
     /// Waits until there is code, or none to be had, which is told once.
     pub fn ready(&self, py: Python<'_>, options: &Options) -> PyResult<()> {
         if self.opened.get().is_some() {
             return Ok(());
         }
-        let opened = py.detach(|| match self.code.get_or_init(Arc::default).get(self, options) {
-            Ok(code) => {
-                let arrays: Vec<*mut u8> = self.arrays.iter().map(|buffer| buffer.buf_ptr().cast()).collect();
-                // SAFETY: the arrays were given with their types, and are held as long as the functions are.
-                unsafe { code.open(&arrays) }.map_err(|fault| fault.to_string())
-            }
-            Err(fault) => Err(fault.clone()),
+        let made = match self.making.get() {
+            Some(making) => making.wait(py)?,
+            None => None,
+        };
+        let opened = py.detach(|| {
+            let code = made.unwrap_or_else(|| self.make(options))?;
+            let arrays: Vec<*mut u8> = self.arrays.iter().map(|buffer| buffer.buf_ptr().cast()).collect();
+            // SAFETY: the arrays were given with their types, and are held as long as the functions are.
+            unsafe { code.open(&arrays) }.map_err(|fault| fault.to_string())
         });
         let Err(fault) = self.opened.get_or_init(|| opened) else { return Ok(()) };
         let names: Vec<&String> = self.numbers.keys().collect();
@@ -154,17 +184,26 @@ impl Functions {
 
 /// Starts to compile the functions of several pieces of code, each text once, with a thread for each.
 pub fn start<'a>(members: impl Iterator<Item = &'a Arc<Functions>>, options: &Options) {
-    let mut begun: HashMap<(&CppText, &CppSettings), Arc<Making>> = HashMap::new();
+    let mut begun: HashMap<(&CppText, &CppSettings), Option<Arc<Making>>> = HashMap::new();
     for member in members {
-        let making = begun.entry((&member.text, &member.settings)).or_insert_with(|| {
-            let making = Arc::new(Making::default());
-            let (functions, made, options) = (member.clone(), making.clone(), options.clone());
-            // Without a thread it is made when it is wanted.
-            drop(std::thread::Builder::new().name("saltus-cpp".to_string()).spawn(move || {
-                made.get(&functions, &options);
-            }));
-            making
-        });
-        drop(member.code.set(making.clone()));
+        let making =
+            begun.entry((&member.text, &member.settings)).or_insert_with(|| begin(member.clone(), options.clone()));
+        // Without a thread it is made when it is wanted.
+        if let Some(making) = making {
+            drop(member.making.set(making.clone()));
+        }
     }
+}
+
+fn begin(functions: Arc<Functions>, options: Options) -> Option<Arc<Making>> {
+    let making = Arc::new(Making { process: std::process::id(), made: Mutex::new(None), is_made: Condvar::new() });
+    let maker = making.clone();
+    let make = move || {
+        // Or whoever waits would do so for ever.
+        let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| functions.make(&options)));
+        let made = made.unwrap_or_else(|_| Err("internal error: the thread that compiles it panicked".to_string()));
+        *locked(&maker.made) = Some(made);
+        maker.is_made.notify_all();
+    };
+    std::thread::Builder::new().name("saltus-cpp".to_string()).spawn(make).ok().map(|_| making)
 }
