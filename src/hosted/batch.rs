@@ -14,6 +14,8 @@ pub struct Batch {
     step: AtomicU64,
     /// Whether code is not to run before its kernels are there.
     awaited: AtomicBool,
+    /// Where it was started.
+    process: u32,
 }
 
 impl Batch {
@@ -26,7 +28,7 @@ impl Batch {
             let objects = codes.iter_mut().flat_map(|code| code.objects_mut());
             engine.start(objects, Moment::default(), None);
         }
-        Batch { engine: Mutex::new(engine), members, step: AtomicU64::new(0), awaited }
+        Batch { engine: Mutex::new(engine), members, step: AtomicU64::new(0), awaited, process: std::process::id() }
     }
 
     /// Gives kernels that have arrived to their code, unless some of it is running: then the next look does.
@@ -55,7 +57,8 @@ impl Batch {
 
     /// Whether code is not to run before its kernels are there.
     pub fn is_awaited(&self) -> bool {
-        self.awaited.load(Ordering::Acquire)
+        // In a process that was forked off, nothing comes, and somebody else may have the engine for ever.
+        self.awaited.load(Ordering::Acquire) && self.process == std::process::id()
     }
 
     /// Waits for kernels for a moment and gives those that have arrived to their code; whether there is still something to
