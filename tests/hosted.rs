@@ -373,6 +373,18 @@ fn what_would_leave_an_array_is_found_before_it_runs() {
 }
 
 #[test]
+fn what_needs_no_array_runs_over_one_element() {
+    let mut spec = spec(Loop::Each, &[], &["_seen := rand()"]);
+    spec.outputs = vec![Output { name: "_seen".to_string(), storage: Storage::F64 }];
+    let mut code = Code::new(&spec).expect("code");
+    // SAFETY: there is none.
+    unsafe { code.bind(&[], 1) };
+    assert_eq!(code.check(Elements::All(1)), Ok(()));
+    let beyond = code.check(Elements::All(2)).map_err(|fault| fault.to_string());
+    assert_eq!(beyond, Err("index 1 is out of range: what is computed has 1 elements".to_string()));
+}
+
+#[test]
 fn indices_that_may_change_are_looked_at_each_time() {
     for is_watched in [true, false] {
         let mut code = Code::new(&spec(Loop::Each, &[], &["w += x"])).expect("code");

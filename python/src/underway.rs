@@ -77,11 +77,11 @@ fn is_stopping(py: Python<'_>) -> PyResult<bool> {
     py.import("brian2.core.network")?.getattr("Network")?.getattr("_globally_stopped")?.is_truthy()
 }
 
-/// Before the process ends: what was begun is finished, unless a signal says otherwise. What stood in the way of it.
+/// Before the process ends: kernels of code that is still there are made for the next one, and others that were begun are
+/// finished, unless a signal says otherwise. What stood in the way of it.
 #[pyfunction]
 pub fn finish(py: Python<'_>) -> PyResult<Vec<String>> {
     let batches = std::mem::take(&mut *locked(&UNDERWAY));
-    batches.iter().for_each(|batch| batch.cancel());
     while batches.iter().any(|batch| batch.is_at_work()) {
         py.detach(|| std::thread::sleep(Duration::from_millis(1)));
         if let Err(signal) = py.check_signals() {

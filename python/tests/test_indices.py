@@ -225,7 +225,8 @@ def test_indices_that_lead_astray_are_refused(what):
     with pytest.raises(Exception) as told:
         USES[what]()
     # Brian2 says the last one as a wrong value.
-    assert causes(told.value)[-1] is (ValueError if what == "neurons that are given" else IndexError), causes(told.value)
+    expected = ValueError if what == "neurons that are given" else IndexError
+    assert causes(told.value)[-1] is expected, causes(told.value)
 
 
 def test_negative_indices_are_counted_from_the_end():

@@ -351,9 +351,9 @@ def test_without_its_compiler_no_source_is_used(own_store):
     cells = counting()
     look, name = saltus.introspector(), "counting_stateupdater_codeobject"
     run(defaultclock.dt)
-    prefs.codegen.runtime.saltus.compiler = "/no/such/compiler"
+    prefs.codegen.runtime.saltus.compiler = "/bin/true"
     try:
-        with pytest.raises(saltus.KernelError, match="cannot be used: .*/no/such/compiler") as told:
+        with pytest.raises(saltus.KernelError, match="cannot be used: .*/bin/true") as told:
             look.replace(name, faster(look, by="3.0"))
     finally:
         prefs.codegen.runtime.saltus.compiler = None

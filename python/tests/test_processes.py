@@ -253,7 +253,8 @@ LOGS = {
     "level": ("BrianLogger.log_level_error()", RUNS_TWICE, 0),
     "caught": (
         "from brian2.utils.logger import catch_logs",
-        "with catch_logs(only_from=['saltus']) as logs:\n    run(5*ms)\n    import saltus.processes; saltus.processes.finish()\n"
+        "import saltus.processes\n"
+        "with catch_logs(only_from=['saltus']) as logs:\n    run(5*ms)\n    saltus.processes.finish()\n"
         "assert [(level, name) for level, name, _ in logs] == [('WARNING', 'saltus.engine')], logs",
         0,
     ),
@@ -384,7 +385,8 @@ def simulate(seed_):
     saltus.activate()
     start_scope()
     seed(seed_)
-    cells = NeuronGroup(50, "dv/dt = (1.2 - v)/(5*ms) + 0.1*xi/sqrt(ms) : 1", threshold="v > 1", reset="v = 0", method="euler")
+    model = "dv/dt = (1.2 - v)/(5*ms) + 0.1*xi/sqrt(ms) : 1"
+    cells = NeuronGroup(50, model, threshold="v > 1", reset="v = 0", method="euler")
     cells.v = "rand()"
     spikes = SpikeMonitor(cells)
     run(20*ms)
@@ -510,7 +512,9 @@ def test_threads_change_no_bit(own):
     assert np.array_equal(*found)
 
 
-@pytest.mark.parametrize("compiler, hint", [("no-such-compiler", "there is no such program"), ("true", "names the compiler")])
+@pytest.mark.parametrize(
+    "compiler, hint", [("no-such-compiler", "there is no such program"), ("true", "names the compiler")]
+)
 def test_a_compiler_that_is_none_is_told_by_its_preference(tmp_path, own, compiler, hint):
     own.cache_dir, own.tier, own.compiler = str(tmp_path), "compiled", compiler
     with pytest.raises(Exception) as told:

@@ -26,6 +26,8 @@ pub struct Batch {
     step: AtomicU64,
     /// Whether code is not to run before its kernels are there.
     awaited: AtomicBool,
+    /// Where it was started.
+    process: u32,
 }
 
 impl Batch {
@@ -55,6 +57,7 @@ impl Batch {
             notes: Mutex::new(Vec::new()),
             step: AtomicU64::new(0),
             awaited,
+            process: std::process::id(),
         }
     }
 
@@ -87,7 +90,8 @@ impl Batch {
 
     /// Whether code is not to run before its kernels are there.
     pub fn is_awaited(&self) -> bool {
-        self.awaited.load(Ordering::Acquire)
+        // In a process that was forked off, nothing comes, and somebody else may have the engine for ever.
+        self.awaited.load(Ordering::Acquire) && self.process == std::process::id()
     }
 
     /// Waits for kernels for a moment and gives those that have arrived to their code; whether there is still something to

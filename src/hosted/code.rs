@@ -277,7 +277,7 @@ impl Code {
     /// # Safety
     /// The arrays have so many elements of the types that [`bindings`](Code::bindings) tell.
     pub unsafe fn bind(&mut self, arrays: &[Place], room: usize) {
-        self.is_bound = true;
+        let is_first = !std::mem::replace(&mut self.is_bound, true);
         let grows = room > self.room;
         if grows {
             self.room = room.next_power_of_two();
@@ -285,7 +285,7 @@ impl Code {
                 *array = array.resized(self.room);
             }
         }
-        if grows || arrays != self.bound.as_slice() {
+        if is_first || grows || arrays != self.bound.as_slice() {
             self.bound.clear();
             self.bound.extend_from_slice(arrays);
             self.rebind();
