@@ -9,10 +9,12 @@ import itertools
 import weakref
 from collections import Counter
 
+import numpy as np
 from brian2 import prefs
 from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS, Function
 from brian2.core.namespace import get_local_namespace
 from brian2.core.variables import ArrayVariable, Constant
+from brian2.units.fundamentalunits import Quantity
 
 from saltus import _core, preferences, sources
 from saltus.views import Page, Table, Text
@@ -68,6 +70,17 @@ def _duration(seconds):
     if seconds is None:
         return ""
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
+
+
+def _value(variable):
+    """The value of a variable as text: of several the smallest and the largest."""
+    values = np.asarray(variable.get_value())
+    if values.size == 0:
+        return ""
+    ends = (values.min(), values.max())
+    if values.dtype != bool:
+        ends = [Quantity(end, dim=variable.dim) for end in ends]
+    return " to ".join(dict.fromkeys(map(str, ends)))
 
 
 def _of_kernel(kernel):
@@ -132,9 +145,9 @@ class Introspector:
     def params(self, name):
         """What a kernel works on, in the order in which code gets it.
 
-        That is name, type, elements, whether it is written, whose it is, and of what does not change its value.
-        ``saltus`` owns what only the kernel has: what it is given of random numbers and functions, and what it gives to
-        its template.
+        That is name, type, elements, whether it is written, whose it is, and its value now: of several elements the
+        smallest and the largest. ``saltus`` owns what only the kernel has: what it is given of random numbers and
+        functions, and what it gives to its template.
         """
         codeobj, rows = code_object(name), []
         for kernel in codeobj.kernels():
@@ -142,9 +155,9 @@ class Introspector:
                 own = codeobj.variables.get(variable)
                 size, owner, value = 1, "saltus", ""
                 if isinstance(own, Constant):
-                    owner, value = "", own.get_value_with_unit()
+                    owner, value = "", _value(own)
                 elif isinstance(own, ArrayVariable):
-                    size, owner = 1 if own.scalar else own.get_len(), getattr(own.owner, "name", "")
+                    size, owner, value = np.size(own.get_value()), getattr(own.owner, "name", ""), _value(own)
                 rows.append((f"arrays[{place}]", variable, dtype, size, "yes" if written else "", owner, value))
         headings = ("place", "name", "type", "elements", "written", "owner", "value")
         return Table(headings, rows, numbers=("elements",))
