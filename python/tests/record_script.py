@@ -99,9 +99,15 @@ def take_our_exprel():
     from brian2.core.functions import DEFAULT_FUNCTIONS
 
     name = "saltus_exprel_of_kernels"
-    DEFAULT_FUNCTIONS["exprel"].implementations.add_implementation(
-        CythonCodeGenerator, code=f"cdef extern double {name}(double) nogil", name=name
-    )
+    declared = f'''
+cdef extern from *:
+    """
+    extern "C" double {name}(double);
+    """
+    double {name}(double) nogil
+'''
+    exprel = DEFAULT_FUNCTIONS["exprel"].implementations
+    exprel.add_implementation(CythonCodeGenerator, code=declared, name=name)
 
 
 def main(job):

@@ -107,12 +107,12 @@ def examples():
 
 def fetch(scratch, place):
     """Takes the scripts out of Brian2's source distribution."""
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--retries", "1"]
     wanted = ["--no-deps", "--no-binary", "brian2", f"brian2=={brian2.__version__}"]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(scratch), *wanted]
-    run = subprocess.run(command, capture_output=True, text=True)
+    run = subprocess.run([*pip, "download", "--dest", scratch, *wanted], capture_output=True, text=True)
     archives = list(scratch.glob("brian2-*.tar.gz"))
     if run.returncode != 0 or not archives:
-        reason = (run.stderr.strip().splitlines() or ["pip gave none"])[-1]
+        reason = ([line for line in run.stderr.splitlines() if "ERROR" in line] or ["pip said nothing"])[-1]
         pytest.skip(f"the examples of Brian2 {brian2.__version__} cannot be had: {reason}")
     with tarfile.open(archives[0]) as archive:
         chosen = [member for member in archive if "/examples/" in member.name]
@@ -217,7 +217,8 @@ def difference(ours, theirs):
         return 0.0
     if ours.dtype.kind != "f" or not np.isfinite(ours[~same] - theirs[~same]).all():
         return np.inf
-    return float(np.max(np.abs(ours - theirs)[~same]) / np.max(np.abs(theirs[np.isfinite(theirs)])))
+    largest = np.max(np.abs(theirs[np.isfinite(theirs)]))
+    return float(np.max(np.abs(ours - theirs)[~same]) / largest) if largest else np.inf
 
 
 def allowed(example, name):
@@ -259,3 +260,26 @@ def test_examples_compute_what_cython_computes(example, request, examples, cache
     print(f"{identity(example)}: {len(apart)} arrays, at most {apart[largest]:.1e} apart: {largest}")
     wrong = {name: apart for name, apart in apart.items() if apart > allowed(example, name)}
     assert not wrong, f"{example.script}: differs from Cython by these parts of the largest value: {wrong}"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "apart"),
+    [
+        ([1.0, np.nan, np.inf], [1.0, np.nan, np.inf], 0.0),
+        ([1.0, -4.0], [1.0, -4.5], 0.5 / 4.5),
+        ([0.0, 1e-300], [0.0, 0.0], np.inf),
+        ([np.nan, 1.0], [0.0, 1.0], np.inf),
+        ([np.inf, 1.0], [-np.inf, 1.0], np.inf),
+        ([1, 2], [1, 3], np.inf),
+        ([True, False], [True, True], np.inf),
+        ([1.0, 2.0], [1.0], np.inf),
+        ([], [], 0.0),
+    ],
+)
+def test_differences_are_seen(ours, theirs, apart):
+    assert difference(np.array(ours), np.array(theirs)) == apart
+
+
+def test_what_comes_later_is_left_out():
+    states = {"0 A a.t": np.arange(3.0), "0 A a.v": np.zeros((3, 2)), "0 A a.N": np.zeros(1), "1 B b.v": np.ones(3)}
+    assert {name: values.shape for name, values in before(states, 2).items()} == {"0 A a.t": (2,), "0 A a.v": (2, 2)}
