@@ -315,9 +315,9 @@ impl Code {
     /// The first index of an array of indices that leads nowhere.
     fn astray(&self, link: Link) -> Option<OutOfRange> {
         let (indices, len) = (self.bound[link.indices], self.bound[link.target].len);
-        // SAFETY: `bind` was promised that the array has so many integers.
         let values: &[i32] = match indices.len {
             0 => &[],
+            // SAFETY: `bind` was promised that the array has so many integers.
             count => unsafe { std::slice::from_raw_parts(indices.pointer.cast_const().cast(), count) },
         };
         let bound = u32::try_from(len).unwrap_or(u32::MAX);
