@@ -74,19 +74,20 @@ EXAMPLES = [
     Example("compartmental/lfp.py", functions=True),
     Example("compartmental/spike_initiation.py"),
     Example("frompapers/Brette_Gerstner_2005.py"),
-    # The last of its eight patterns is a chaotic one.
+    # The last of its eight patterns is a chaotic one: a rounding of `exp` is seen from 311 ms on.
     Example("frompapers/Naud_et_al_2008_adex_firing_patterns.py", until=250),
     Example("frompapers/Naud_et_al_2008_adex_firing_patterns.py", functions=True),
     Example("frompapers/Hindmarsh_Rose_1984.py"),
     Example("frompapers/Touboul_Brette_2008.py"),
     Example("frompapers/Tsodyks_Pawelzik_Markram_1998.py"),
-    # What follows draws random numbers.
+    # What follows draws random numbers: the same ones on both targets, so that spikes are the same to the end.
     Example("CUBA.py", seed=1),
     Example("COBAHH.py", seed=1),
     Example("synapses/synapses.py", seed=1),
     Example("adaptive_threshold.py", seed=1),
     Example("coupled_oscillators.py", seed=1, ends="x must be a sequence"),
     Example("advanced/custom_events.py", seed=1),
+    # It takes steps of down to 5 µs, for one second in each of its runs.
     Example("advanced/stochastic_odes.py", seed=1, longest=200),
     Example("frompapers/Izhikevich_2003.py", seed=1),
     Example("frompapers/Izhikevich_2007.py", seed=1),
