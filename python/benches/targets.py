@@ -1,6 +1,6 @@
 """How long Brian2's targets take: from a script to its first time step, and for the steps.
 
-    python python/benches/targets.py [--rounds N] [--cppyy PYTHON] [--markdown FILE] [MODEL ...]
+    python python/benches/targets.py [--rounds N] [--cold N] [--cppyy PYTHON] [--markdown FILE] [MODEL ...]
 
 Each time is the median of fresh processes, the targets taking turns; `cold` begins with an empty cache or store. `before_run`
 is what Brian2 does between `run` and the first time step, and for saltus and Cython the compiling that it waits for; what it
@@ -146,8 +146,8 @@ def measure(model, target, cache, python):
     return None
 
 
-def measured(model, rounds, pythons):
-    """All runs of each variant, in turns."""
+def measured(model, rounds, cold_rounds, pythons):
+    """All runs of each variant, in turns; Cython begins with an empty cache in the first rounds only."""
     found = {variant: [] for variant in VARIANTS if variant[0] in pythons}
     with tempfile.TemporaryDirectory() as warm:
         for target, is_cold in found:
@@ -155,6 +155,8 @@ def measured(model, rounds, pythons):
                 measure(model, target, f"{warm}/{target}", pythons[target])
         for number in range(rounds):
             for target, is_cold in found:
+                if target == "cython" and is_cold and number >= cold_rounds:
+                    continue
                 with tempfile.TemporaryDirectory() as cold:
                     cache = cold if is_cold else f"{warm}/{target}"
                     found[target, is_cold].append(measure(model, target, cache, pythons[target]))
@@ -202,6 +204,7 @@ def table(lines):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--rounds", type=int, default=10)
+    arguments.add_argument("--cold", type=int, default=3, help="rounds with an empty cache for Cython, which take long")
     arguments.add_argument("--cppyy", metavar="PYTHON", help="a Python whose Brian2 has the target cppyy")
     arguments.add_argument("--markdown", metavar="FILE", help="where the tables go, besides the terminal")
     arguments.add_argument("models", nargs="*", default=list(MODELS), choices=[*MODELS, []])
@@ -211,7 +214,7 @@ def main():
         pythons["cppyy"] = arguments.cppyy
     texts = []
     for model in arguments.models:
-        found = measured(model, arguments.rounds, pythons)
+        found = measured(model, arguments.rounds, arguments.cold, pythons)
         texts.append(f"### {model}, {arguments.rounds} rounds\n\n" + table([HEADINGS, *rows(found)]) + "\n")
         print(texts[-1], flush=True)
     if arguments.markdown:
