@@ -238,3 +238,12 @@ def test_negative_indices_are_counted_from_the_end():
     part = group[1:3]
     part.v[-1] = 20
     assert np.array_equal(group.v[:], [7, 8, 20, 0, 5]) and part.w[-1] == 21
+
+
+def test_values_at_the_ends_of_synapses_are_counted_there():
+    group = NeuronGroup(10, "v : 1\nw = 2*v : 1")
+    group.v = "i"
+    made = Synapses(group[2:4], group[6:])
+    made.connect(i=[0, 1], j=[0, 3])
+    assert np.array_equal(made.w_post[:], [12, 18]) and np.array_equal(made.w_pre[:], [4, 6])
+    assert np.array_equal(made.v_post[:], [6, 9]) and made.w_post[1] == 18

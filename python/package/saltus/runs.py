@@ -253,9 +253,10 @@ def _output(made, name, dtype, elements, count):
 def _chosen(codeobj):
     """The elements that were asked for; as for any array, negative ones are counted from the end."""
     n, elements = len(codeobj.owner), np.asarray(codeobj.variables["_group_idx"].get_value())
-    # Those of a part of a group may be counted in the whole, and what is shared has one where a group has none. Arrays
-    # that end before are found when code runs.
-    end = max(int(np.max(_end(codeobj.owner))), 1)
+    # They may be counted in another group: the whole of a part, or the targets of synapses. What is shared has one where a
+    # group has none. Arrays that end before are found when code runs.
+    others = (of for name, of in codeobj.variables.items() if isinstance(of, ArrayVariable) and name != "_group_idx")
+    end = max(int(np.max(_end(codeobj.owner))), 1, *(of.get_len() for of in others))
     wrong = elements[(elements < -n) | (elements >= end)]
     if len(wrong):
         raise IndexError(f"index {wrong[0]} is out of bounds for {codeobj.owner.name!r} with {n} elements")
