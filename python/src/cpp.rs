@@ -97,7 +97,7 @@ fn element_type(dtype: &str) -> PyResult<&'static str> {
 type ToldFunction = (String, String, Vec<String>, bool);
 
 impl Functions {
-    /// Those that a dictionary tells; see `saltus.functions.Cpp`.
+    /// Those that a dictionary tells; see `saltus.cplusplus.CppFunctions`.
     pub fn of(told: &Bound<'_, PyDict>) -> PyResult<Functions> {
         let item = |name: &str| {
             told.get_item(name)?.ok_or_else(|| PyValueError::new_err(format!("functions in C++ without `{name}`")))
@@ -177,7 +177,9 @@ impl Functions {
             unsafe { code.open(&arrays) }.map_err(|fault| fault.to_string())
         });
         let Err(fault) = self.opened.get_or_init(|| opened) else { return Ok(()) };
-        let names: Vec<&String> = self.numbers.keys().collect();
+        let mut names: Vec<&String> = self.numbers.keys().collect();
+        // Or the same would be said again in another order.
+        names.sort();
         py.import("saltus.functions")?.call_method1("tell_no_code", (names, fault)).map(drop)
     }
 }

@@ -17,6 +17,7 @@ from brian2 import (
     implementation,
     ms,
     start_scope,
+    volt,
 )
 from brian2.utils.logger import catch_logs
 
@@ -53,6 +54,8 @@ def numbered(name="numbered"):
 
 TABLE = np.array([1.0, 0.25, 4.0])
 
+twice = function("twice", "double same(double x) { return 2*x; }", name="same")
+thrice = function("thrice", "double same(double x) { return 3*x; }", name="same")
 inner = function("inner", "double inner(double x) { return 10*x; }")
 renamed = function("renamed", "double other_name(double x) { return x + 0.5; }", name="other_name")
 
@@ -94,6 +97,21 @@ CASES = {
     ),
     "with macros": ("u = f(v)", {"f": function("f", "double f(double x) { return x + BIAS; }", compiler_kwds={"define_macros": [("BIAS", "7")]})}, [7, 8, 9]),
     "in the order of a loop": ("u = f()\nu += 0.5*g()", {"f": numbered("first"), "g": numbered("second")}, [0, 151.5, 303]),
+    "of a name that the library of C has": ("u = gamma(v)", {"gamma": function("gamma", "double gamma(double x) { return 2*x; }")}, [0, 2, 4]),
+    "under two names": ("u = f(v) + g(v)", {"f": twice, "g": twice}, [0, 4, 8]),
+    "of one name": ("u = f(v) + 10*g(v)", {"f": twice, "g": thrice}, [0, 32, 64]),
+    "with what it needs of one name": (
+        "u = f(v) + 100*same(v)",
+        {
+            "f": function(
+                "f",
+                "double f(double x) { return twice(x) + 10*same(x); }",
+                dependencies={"twice": twice, "same": thrice},
+            ),
+            "same": twice,
+        },
+        [0, 232, 464],
+    ),
     "under another name": ("u = g(v)", {"g": function("f", "double f(double x) { return 2*x; }", name="f")}, [0, 2, 4]),
 }
 
@@ -143,6 +161,12 @@ def test_where_there_is_no_cplusplus_python_does_it_and_that_is_said_once(code, 
         assert computed("u = f(v)", steps=5, f=f) == [1, 2, 3]
     told = [text for level, name, text in logs if name.startswith("saltus.")]
     assert len(told) == 1 and said in told[0] and "'f'" in told[0]
+
+
+def test_python_gets_numbers_without_units_in_the_place_of_cplusplus():
+    python = check_units(x=volt, result=volt)(lambda x: x + 1)
+    f = function("f", "double f(double x) { return missing_function(x); }", python)
+    assert computed("u = f(v)", f=f) == [1, 2, 3]
 
 
 def test_what_is_thrown_is_told():

@@ -75,6 +75,11 @@ fn cpp_arguments(toolchain: &Toolchain, features: &CpuFeatures, opt_level: OptLe
     arguments.push(opt_level.flag().to_string());
     arguments.extend(CPP.map(str::to_string));
     arguments.extend(features.flags(toolchain.family, &toolchain.target));
+    if !toolchain.target.contains("apple") {
+        // A function called `gamma` is not the C library's, which is found first: headers that declare it make it visible.
+        // The linker of Apple binds names so by itself, and does not know the flag.
+        arguments.push("-Wl,-Bsymbolic".to_string());
+    }
     arguments.extend(["-shared", "-o", LIBRARY_FILE, source_file(Language::Cpp)].map(str::to_string));
     arguments
 }

@@ -4,11 +4,13 @@ What they may do is what Brian2 lets them do: ``namespace``, ``dependencies``, `
 and the keywords for the compiler. Preferences under ``codegen.cpp`` hold but for its flags, which change numbers.
 """
 
+import itertools
 import os
+import re
 
 from brian2 import prefs
 from brian2.core.functions import DEFAULT_FUNCTIONS, Function
-from brian2.utils.stringtools import deindent, word_substitute
+from brian2.utils.stringtools import deindent
 
 #: Keywords for the compiler that implementations may have.
 KEYWORDS = "headers define_macros include_dirs library_dirs runtime_library_dirs libraries sources".split()
@@ -32,13 +34,21 @@ _DEFINED = {
     "timestep": "static inline int64_t timestep(double t, double dt) { return (int64_t)((t + 1e-3*dt)/dt); }",
 }
 
+#: What names are in sources.
+_WORD = re.compile(r"\b[A-Za-z_]\w*\b")
+
 
 class NoCpp(Exception):
     """There is no C++ for a function, and why."""
 
 
 def _mentions(code, name):
-    return word_substitute(code, {name: ""}) != code
+    return name in _WORD.findall(code)
+
+
+def _renamed(code, names):
+    """A source with other names, all at once: the new name of one may be the old name of another."""
+    return _WORD.sub(lambda word: names.get(word[0], word[0]), code)
 
 
 def _blocks(code):
@@ -89,17 +99,31 @@ class CppFunctions:
             if not isinstance(dependency, Function):
                 raise NoCpp(f"`{other}`, which it needs, is no function")
             names[other] = self._define(other, dependency, definitions, arrays)
-        source = word_substitute(source, {old: new for old, new in names.items() if old != new})
+        source = _renamed(source, names)
         arrays.update(self._namespace(implementation))
-        definitions.setdefault((id(function), name), (name, f"{before}\n{source}" if before else source))
+        text = f"{before}\n{source}" if before else source
         python_name = getattr(function.pyfunc, "__name__", name)
         candidates = [implementation.name, name, python_name]
-        return next((c for c in candidates if c is not None and _mentions(source, c)), name)
+        called = next((c for c in candidates if c is not None and _mentions(source, c)), name)
+        return self._defined(name, text, called, definitions)
 
-    @staticmethod
-    def _builtin(name, definitions):
+    def _defined(self, name, text, called, definitions):
+        """Adds a text that defines what is called so; the name that it has then.
+
+        One text is there once, whatever the names that statements have for it; of two that define the same name, the
+        second one gets another.
+        """
+        known = {**self._definitions, **definitions}
+        if text not in known:
+            taken = {other for _, _, other in known.values()}
+            free = next(n for k in itertools.count(1) if (n := called if k == 1 else f"{called}_{k}") not in taken)
+            definitions[text] = (name, _renamed(text, {called: free}), free)
+            return free
+        return known[text][-1]
+
+    def _builtin(self, name, definitions):
         if name in _DEFINED:
-            definitions.setdefault(name, (name, _DEFINED[name]))
+            definitions.setdefault(_DEFINED[name], (name, _DEFINED[name], name))
         elif name not in _SAME and name not in _RENAMED:
             raise NoCpp(f"functions in C++ cannot call `{name}`")
         return _RENAMED.get(name, name)
@@ -123,11 +147,11 @@ class CppFunctions:
         libraries = more["libraries"] + own["libraries"]
         # The directories of the preferences are those of this installation of Python, of which code is independent unless
         # it asks for more than the language has.
-        if not (headers or libraries or own["sources"] or any("#" in source for _, source in self._definitions.values())):
+        if not (headers or libraries or own["sources"] or any("#" in text for text in self._definitions)):
             more.update(include_dirs=[], library_dirs=[], runtime_library_dirs=[])
         return {
             "headers": _HEADERS + headers,
-            "definitions": list(self._definitions.values()),
+            "definitions": [(name, source) for name, source, _ in self._definitions.values()],
             "arrays": [(name, value.dtype.name, value) for name, value in self._arrays.items()],
             "functions": self._functions,
             "define_macros": [_macro(definition) for definition in more["define_macros"] + own["define_macros"]],

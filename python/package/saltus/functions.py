@@ -163,8 +163,11 @@ def tell_no_code(names, fault):
 
 
 def _called_back(function, codeobj, owner):
-    implementation = function.implementations["numpy"] if "numpy" in function.implementations._implementations else None
-    called = implementation.get_code(owner) if implementation is not None else function.pyfunc
+    implementations = function.implementations
+    if "numpy" not in implementations._implementations:
+        # As Brian2 does for NumPy: what checks units is left out, since arguments have none.
+        implementations.add_numpy_implementation(function.pyfunc)
+    called = implementations["numpy"].get_code(owner)
     kinds = function._arg_types
 
     def evaluate(arguments, elements):
