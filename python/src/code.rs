@@ -238,7 +238,7 @@ impl PyCode {
         let kernel = code.object().kernel().clone();
         let shared = Arc::new(Shared {
             code: Arc::new(Mutex::new(code)),
-            cpp: cpp.map(Functions::of).transpose()?.map(Arc::new),
+            cpp: cpp.map(|told| Functions::of(told, by_hand::base(&spec.name))).transpose()?.map(Arc::new),
             batch: OnceLock::new(),
             calling: AtomicUsize::new(0),
         });
