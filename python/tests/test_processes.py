@@ -530,7 +530,7 @@ def test_a_compiler_that_is_none_is_told_by_its_preference(tmp_path, own, compil
     "name, values, hint",
     [
         ("tier", ["fast", None, 3, []], "one of 'auto', 'compiled', 'interpreter'"),
-        ("threads", [0, -1, 1.5, "2", None, True], "a whole number from 1 on"),
+        ("threads", [0, -1, 1.5, "2", None, True, 10**9], "a whole number from 1 to 1024"),
         ("compiler", ["", 3, ["gcc"]], "a name such as 'clang' or a path as text"),
         ("cache_dir", ["", 3, b"/tmp"], "a path as text"),
     ],
