@@ -357,7 +357,7 @@ impl PyCode {
 
     /// Lets a version run; 0 is what is generated. Whether there is such a version.
     fn choose(&self, py: Python<'_>, version: usize) -> PyResult<bool> {
-        Ok(by_hand::choose(py, &self.kernel_of(py)?, version))
+        Ok(by_hand::choose(&self.kernel_of(py)?, version))
     }
 
     /// Sources by hand with their languages, from version 1 on, and the number of the one that is to run.
