@@ -41,7 +41,7 @@ fn lines(statements: &[&str]) -> Vec<Line> {
         let (left, value) = statement.split_once('=').expect("an assignment");
         let target = left.trim_end_matches([' ', '+', '*', ':', '-']);
         let op = format!("{}=", left[target.len()..].trim());
-        Line { target: target.to_string(), op, value: value.trim().to_string() }
+        Line { target: target.to_string(), op, value: value.trim().to_string(), cases: Vec::new() }
     };
     statements.iter().map(line).collect()
 }
@@ -307,7 +307,7 @@ fn what_is_not_in_the_language_is_told() {
     {
         let (target, rest) = statement.split_once(' ').expect("words");
         let (op, value) = rest.split_once(' ').expect("words");
-        let line = Line { target: target.to_string(), op: op.to_string(), value: value.to_string() };
+        let line = Line { target: target.to_string(), op: op.to_string(), value: value.to_string(), cases: Vec::new() };
         let spec = Spec { vector: vec![line], ..spec(Loop::Each, &[], &[]) };
         let told = Code::new(&spec).err().expect("a fault").to_string();
         assert!(told.contains(words), "{statement}: {told}");

@@ -207,13 +207,16 @@ def main():
     arguments.add_argument("--cold", type=int, default=3, help="rounds with an empty cache for Cython, which take long")
     arguments.add_argument("--cppyy", metavar="PYTHON", help="a Python whose Brian2 has the target cppyy")
     arguments.add_argument("--markdown", metavar="FILE", help="where the tables go, besides the terminal")
-    arguments.add_argument("models", nargs="*", default=list(MODELS), choices=[*MODELS, []])
-    arguments = arguments.parse_args()
+    arguments.add_argument("models", nargs="*", metavar="MODEL", help=f"of {', '.join(MODELS)}; all if there is none")
+    parser, arguments = arguments, arguments.parse_args()
+    unknown = [model for model in arguments.models if model not in MODELS]
+    if unknown:
+        parser.error(f"there is no model `{unknown[0]}`: there are {', '.join(MODELS)}")
     pythons = dict.fromkeys(("numpy", "cython", "saltus"), sys.executable)
     if arguments.cppyy:
         pythons["cppyy"] = arguments.cppyy
     texts = []
-    for model in arguments.models:
+    for model in arguments.models or MODELS:
         found = measured(model, arguments.rounds, arguments.cold, pythons)
         texts.append(f"### {model}, {arguments.rounds} rounds\n\n" + table([HEADINGS, *rows(found)]) + "\n")
         print(texts[-1], flush=True)

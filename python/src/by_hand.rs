@@ -62,9 +62,11 @@ fn put(batch: &Batch, hands: &Hands) {
 }
 
 /// Puts what is to run into all code that there is, unless it is running: then from its next call on.
-fn put_everywhere(py: Python<'_>) {
+fn put_everywhere() {
     let batches: Vec<Arc<Batch>> = locked(&BATCHES).iter().filter_map(Weak::upgrade).collect();
-    py.detach(|| batches.iter().for_each(|batch| put(batch, &locked(&HANDS))));
+    // The interpreter's lock is kept meanwhile: a process that is forked off gets no lock of ours that somebody has.
+    let hands = locked(&HANDS);
+    batches.iter().for_each(|batch| put(batch, &hands));
 }
 
 /// Lets a source run in the place of a kernel; the number of its version. To call this is the permission to run native
@@ -81,15 +83,15 @@ pub fn replace(py: Python<'_>, (of, ir): (String, Digest), source: Source) -> Py
     };
     let code = code.map_err(|error| refused(py, &of, &text, error))?;
     let version = locked(&HANDS).add(&of, &ir, code);
-    put_everywhere(py);
+    put_everywhere();
     Ok(version)
 }
 
 /// Lets a version run; 0 is what is generated. Whether there is such a version.
-pub fn choose(py: Python<'_>, (of, ir): &(String, Digest), version: usize) -> bool {
+pub fn choose((of, ir): &(String, Digest), version: usize) -> bool {
     let is_there = locked(&HANDS).choose(of, ir, version);
     if is_there {
-        put_everywhere(py);
+        put_everywhere();
     }
     is_there
 }

@@ -145,8 +145,11 @@ const KINDS: &[&str] = &[
     "synapses_create_generator",
 ];
 
-fn lines(lines: Vec<(String, String, String)>) -> Vec<Line> {
-    lines.into_iter().map(|(target, op, value)| Line { target, op, value }).collect()
+/// Target, operator, right-hand side, and that for the values of booleans.
+type ToldLine = (String, String, String, Vec<(Vec<(String, bool)>, String)>);
+
+fn lines(lines: Vec<ToldLine>) -> Vec<Line> {
+    lines.into_iter().map(|(target, op, value, cases)| Line { target, op, value, cases }).collect()
 }
 
 fn value_type(name: &str) -> PyResult<ValueType> {
@@ -209,8 +212,8 @@ impl PyCode {
         name: String,
         kind: &str,
         elements: &str,
-        scalar: Vec<(String, String, String)>,
-        vector: Vec<(String, String, String)>,
+        scalar: Vec<ToldLine>,
+        vector: Vec<ToldLine>,
         condition: String,
         outputs: Vec<(String, String)>,
         variables: &Bound<'_, PyDict>,
@@ -238,7 +241,7 @@ impl PyCode {
         let kernel = code.object().kernel().clone();
         let shared = Arc::new(Shared {
             code: Arc::new(Mutex::new(code)),
-            cpp: cpp.map(Functions::of).transpose()?.map(Arc::new),
+            cpp: cpp.map(|told| Functions::of(told, by_hand::base(&spec.name))).transpose()?.map(Arc::new),
             batch: OnceLock::new(),
             calling: AtomicUsize::new(0),
         });
@@ -357,7 +360,7 @@ impl PyCode {
 
     /// Lets a version run; 0 is what is generated. Whether there is such a version.
     fn choose(&self, py: Python<'_>, version: usize) -> PyResult<bool> {
-        Ok(by_hand::choose(py, &self.kernel_of(py)?, version))
+        Ok(by_hand::choose(&self.kernel_of(py)?, version))
     }
 
     /// Sources by hand with their languages, from version 1 on, and the number of the one that is to run.

@@ -23,10 +23,26 @@ pub struct Functions {
     /// The number of each in the text, by its name in statements.
     numbers: HashMap<String, usize>,
     arrays: Vec<PyUntypedBuffer>,
+    /// The name of the code that calls them, the same in every run.
+    caller: String,
     /// Who compiles it, maybe for others too.
     making: OnceLock<Arc<Making>>,
-    opened: OnceLock<Result<CppFunctions, String>>,
+    opened: OnceLock<Result<Arc<CppFunctions>, String>>,
 }
+
+/// Functions in memory, kept for the next run, which goes on with the variables that sources may have.
+struct Kept {
+    caller: String,
+    text: CppText,
+    settings: CppSettings,
+    /// Where the arrays are.
+    arrays: Vec<usize>,
+    functions: Arc<CppFunctions>,
+}
+
+/// The newest ones, as many as may keep files open.
+static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
+const MOST_KEPT: usize = 64;
 
 /// Code, or why there is none.
 type Made = Result<CppCode, String>;
@@ -98,7 +114,7 @@ type ToldFunction = (String, String, Vec<String>, bool);
 
 impl Functions {
     /// Those that a dictionary tells; see `saltus.cplusplus.CppFunctions`.
-    pub fn of(told: &Bound<'_, PyDict>) -> PyResult<Functions> {
+    pub fn of(told: &Bound<'_, PyDict>, caller: &str) -> PyResult<Functions> {
         let item = |name: &str| {
             told.get_item(name)?.ok_or_else(|| PyValueError::new_err(format!("functions in C++ without `{name}`")))
         };
@@ -138,6 +154,7 @@ impl Functions {
             },
             numbers,
             arrays,
+            caller: caller.to_string(),
             making: OnceLock::new(),
             opened: OnceLock::new(),
         })
@@ -161,6 +178,45 @@ impl Functions {
         make_cpp(&self.text, &self.settings, options).map_err(|fault| fault.to_string())
     }
 
+    /// # Errors
+    /// If there is no code for them.
+    fn open(&self, made: Option<Made>, options: &Options) -> Result<CppFunctions, String> {
+        let code = made.unwrap_or_else(|| self.make(options))?;
+        let arrays: Vec<*mut u8> = self.arrays.iter().map(|buffer| buffer.buf_ptr().cast()).collect();
+        // SAFETY: the arrays were given with their types, and are held as long as the functions are called.
+        unsafe { code.open(&arrays) }.map_err(|fault| fault.to_string())
+    }
+
+    fn addresses(&self) -> Vec<usize> {
+        self.arrays.iter().map(|buffer| buffer.buf_ptr() as usize).collect()
+    }
+
+    /// What this code had in the run before.
+    fn kept(&self) -> Option<Arc<CppFunctions>> {
+        let (kept, arrays) = (locked(&KEPT), self.addresses());
+        let is_it = |kept: &&Kept| {
+            (&kept.caller, &kept.text, &kept.settings, &kept.arrays)
+                == (&self.caller, &self.text, &self.settings, &arrays)
+        };
+        kept.iter().find(is_it).map(|kept| kept.functions.clone())
+    }
+
+    fn keep(&self, functions: CppFunctions) -> Arc<CppFunctions> {
+        let functions = Arc::new(functions);
+        let mut kept = locked(&KEPT);
+        if kept.len() >= MOST_KEPT {
+            kept.remove(0);
+        }
+        kept.push(Kept {
+            caller: self.caller.clone(),
+            text: self.text.clone(),
+            settings: self.settings.clone(),
+            arrays: self.addresses(),
+            functions: functions.clone(),
+        });
+        functions
+    }
+
     /// Waits until there is code, or none to be had, which is told once.
     pub fn ready(&self, py: Python<'_>, options: &Options) -> PyResult<()> {
         if self.opened.get().is_some() {
@@ -170,12 +226,10 @@ impl Functions {
             Some(making) => making.wait(py)?,
             None => None,
         };
-        let opened = py.detach(|| {
-            let code = made.unwrap_or_else(|| self.make(options))?;
-            let arrays: Vec<*mut u8> = self.arrays.iter().map(|buffer| buffer.buf_ptr().cast()).collect();
-            // SAFETY: the arrays were given with their types, and are held as long as the functions are.
-            unsafe { code.open(&arrays) }.map_err(|fault| fault.to_string())
-        });
+        let opened = match self.kept() {
+            Some(functions) => Ok(functions),
+            None => py.detach(|| self.open(made, options)).map(|functions| self.keep(functions)),
+        };
         let Err(fault) = self.opened.get_or_init(|| opened) else { return Ok(()) };
         let mut names: Vec<&String> = self.numbers.keys().collect();
         // Or the same would be said again in another order.

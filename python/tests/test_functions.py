@@ -128,6 +128,20 @@ def test_equal_names_may_have_different_bodies():
     assert (once, again) == ([1, 2, 3], [2, 3, 4])
 
 
+def test_variables_of_cplusplus_go_on_in_the_next_run_and_are_each_code_s_own():
+    start_scope()
+    count = numbered("count")
+    cells = [NeuronGroup(1, "u : 1", namespace={"count": count}) for _ in range(2)]
+    for group in cells:
+        group.run_regularly("u = count()")
+    network = Network(cells)
+    seen = []
+    for _ in range(2):
+        network.run(2 * defaultclock.dt)
+        seen.append([float(group.u[0]) for group in cells])
+    assert seen == [[1, 1], [3, 3]]
+
+
 def test_types_are_those_that_are_declared():
     @implementation("cpp", "int f(int k, int twice) { return (twice ? 2 : 1)*(k/2); }")
     @declare_types(k="integer", twice="integer", result="integer")

@@ -544,3 +544,8 @@ def test_who_uses_the_store_meanwhile_is_not_harmed(own_store):
             assert not (own_store / "v1").exists()
         other.stdin.close()
         assert other.wait() == 0
+
+
+def test_what_is_no_group_is_told_where_it_is_given():
+    with pytest.raises(TypeError, match="not over 5"):
+        saltus.introspector().eval("1 + 1", on=5)

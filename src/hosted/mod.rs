@@ -25,10 +25,10 @@ use std::collections::BTreeMap;
 
 use crate::diag::{Diagnostics, Span, Text};
 use crate::engine::{EngineError, optimised};
-use crate::expr::ast::{AssignOp, BinaryOp, Expr, ExprKind, Statement};
+use crate::expr::ast::{AssignOp, BinaryOp, Expr, Statement};
 use crate::expr::parser;
 use crate::kernel::ir::{self, LoopShape, Storage};
-use crate::kernel::lower::{LowerError, Lowered, Lowerer};
+use crate::kernel::lower::{Case, LowerError, Lowered, Lowerer};
 use names::Names;
 
 /// A statement, such as `v += w`.
@@ -40,6 +40,9 @@ pub struct Line {
     pub op: String,
     /// The right-hand side.
     pub value: String,
+    /// The same for the values that booleans have, if that is simpler: names with their values, and the right-hand side then.
+    /// One of the cases holds, and what the whole is in it, to the bit, the case is. Only of values of type float.
+    pub cases: Vec<(Vec<(String, bool)>, String)>,
 }
 
 /// What the elements are.
@@ -105,7 +108,7 @@ impl Spec {
     pub fn lower(&self) -> Result<Lowered, Fault> {
         let names = Names::new(self);
         let mut diagnostics = Diagnostics::default();
-        let mut read = |lines: &[Line]| -> Vec<(Text, Statement)> {
+        let mut read = |lines: &[Line]| -> Vec<(Text, Statement, Vec<Case>)> {
             lines.iter().filter_map(|line| statement(&self.name, line, &names, &mut diagnostics)).collect()
         };
         let (scalar, vector) = (read(&self.scalar), read(&self.vector));
@@ -113,9 +116,12 @@ impl Spec {
             return Err(Fault::Statement(diagnostics));
         }
         let mut lowerer = Lowerer::new(&names, &Text::new(self.name.clone(), ""));
-        for (text, statement) in scalar.iter().chain(&vector) {
+        for (text, statement, cases) in scalar.iter().chain(&vector) {
             lowerer.set_text(text);
-            lowerer.statement(statement)?;
+            match cases.as_slice() {
+                [] => lowerer.statement(statement)?,
+                cases => lowerer.statement_by_cases(statement, cases)?,
+            }
         }
         for output in &self.outputs {
             let value = lowerer.expr(&names.renamed(&Expr::name(output.name.clone())))?;
@@ -139,9 +145,27 @@ pub fn output_name(name: &str) -> String {
     format!("_out_{}", name.trim_start_matches('_'))
 }
 
-fn statement(of: &str, line: &Line, names: &Names<'_>, diagnostics: &mut Diagnostics) -> Option<(Text, Statement)> {
-    let text = Text::new(of.to_string(), &line.value);
-    let value = names.renamed(&parser::expression(&text, diagnostics)?);
+fn statement(
+    of: &str,
+    line: &Line,
+    names: &Names<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<(Text, Statement, Vec<Case>)> {
+    let mut read = |value: &str| -> Option<(Text, Expr)> {
+        let text = Text::new(of.to_string(), value);
+        let value = names.renamed(&parser::expression(&text, diagnostics)?);
+        Some((text, value))
+    };
+    let (text, value) = read(&line.value)?;
+    let case = |(booleans, value): &(Vec<(String, bool)>, String)| {
+        let booleans = booleans.iter().map(|(name, is)| (names.renamed_name(name), *is)).collect();
+        Some(Case { booleans, value: read(value)?.1 })
+    };
+    // What the host evaluates is evaluated once, and not for each case.
+    let cases = match names.calls_host(&value) {
+        true => Vec::new(),
+        false => line.cases.iter().map(case).collect::<Option<_>>()?,
+    };
     let op = match line.op.as_str() {
         ":=" | "=" => AssignOp::Set,
         "+=" => AssignOp::Update(BinaryOp::Add),
@@ -157,10 +181,7 @@ fn statement(of: &str, line: &Line, names: &Names<'_>, diagnostics: &mut Diagnos
             return None;
         }
     };
-    let target = match names.renamed(&Expr::name(line.target.clone())).kind {
-        ExprKind::Name(name) => name,
-        _ => line.target.clone(),
-    };
+    let target = names.renamed_name(&line.target);
     let span: Span = text.whole();
-    Some((text, Statement { target, target_span: span, op, value, span }))
+    Some((text, Statement { target, target_span: span, op, value, span }, cases))
 }

@@ -122,6 +122,24 @@ impl<'a> Names<'a> {
         self.chosen.get(name).copied()
     }
 
+    /// The name that all code uses.
+    pub(super) fn renamed_name(&self, name: &str) -> String {
+        self.chosen(name).unwrap_or(name).to_string()
+    }
+
+    /// Whether the host evaluates something of an expression.
+    pub(super) fn calls_host(&self, expr: &Expr) -> bool {
+        let called = match &expr.kind {
+            ExprKind::Call(name, _) => match self.variables.get(name) {
+                Some(Meaning::Function(Function::Host { .. } | Function::Binomial(_))) => true,
+                Some(Meaning::Function(Function::TimedArray { .. })) => false,
+                _ => ["rand", "randn", "poisson"].contains(&name.as_str()),
+            },
+            _ => false,
+        };
+        called || expr.children().any(|child| self.calls_host(child))
+    }
+
     /// The expression with the names that all code uses.
     pub(super) fn renamed(&self, expr: &Expr) -> Expr {
         let mut renamed = expr.map_children(|child| self.renamed(child));

@@ -113,8 +113,10 @@ def _scope(on):
         return _Nowhere(), {}
     if isinstance(on, str):
         on = introspection.code_object(on) if introspection.is_code_object(on) else _group(on)
-    if not isinstance(on, SaltusCodeObject):
+    if isinstance(on, Group):
         return on, {}
+    if not isinstance(on, SaltusCodeObject):
+        raise TypeError(f"an expression is evaluated over a group or a code object, or the name of one, not over {on!r}")
     known = {}
     for name, variable in on.variables.items():
         if name in _COMMON:

@@ -11,6 +11,8 @@ from saltus import _core
 NAME = "codegen.runtime.saltus"
 NAMES = ("cache_dir", "compiler", "tier", "threads", "keep_sources")
 _TIERS = ("auto", "compiled", "interpreter")
+#: More than machines have; each takes memory whether it has work or not.
+_MOST_THREADS = 1024
 _registered = False
 
 
@@ -34,7 +36,7 @@ def _is_path(value):
 
 
 def _is_number(value):
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_THREADS
 
 
 def register():
@@ -64,7 +66,7 @@ def register():
         threads=BrianPreference(
             default=1,
             docs="How many threads run a large kernel together. Results are the same, to the bit.",
-            validator=_checked("threads", _is_number, "it is a whole number from 1 on"),
+            validator=_checked("threads", _is_number, f"it is a whole number from 1 to {_MOST_THREADS}"),
         ),
         keep_sources=BrianPreference(
             default=False,

@@ -15,6 +15,7 @@ from brian2.core.variables import (
     Subexpression,
 )
 from brian2.devices.device import get_device
+from brian2.parsing.bast import brian_dtype_from_dtype
 from brian2.utils.logger import get_logger
 
 import brian2
@@ -26,13 +27,13 @@ logger = get_logger("saltus")
 
 
 class _Statement(tuple):
-    """Target, operator and expression of a statement."""
+    """Target, operator and expression of a statement, and the expression for the values of booleans in it."""
 
-    def __new__(cls, target, op, expression):
-        return super().__new__(cls, (target, op, expression))
+    def __new__(cls, target, op, expression, cases=()):
+        return super().__new__(cls, (target, op, expression, list(cases)))
 
     def __str__(self):
-        return " ".join(self)
+        return " ".join(self[:3])
 
 
 class _UserFunctions(CPPCodeGenerator, NumpyCodeGenerator):
@@ -50,7 +51,17 @@ class SaltusCodeGenerator(CodeGenerator):
         return str(expr).strip()
 
     def translate_statement(self, statement):
-        return _Statement(statement.var, statement.op, self.translate_expression(statement.expr))
+        expression = self.translate_expression(statement.expr)
+        return _Statement(statement.var, statement.op, expression, self._cases(statement))
+
+    def _cases(self, statement):
+        """The expression for the values of booleans, where all of them together are no more work than the whole."""
+        cases = statement.boolean_simplified_expressions
+        if not statement.used_boolean_variables or brian_dtype_from_dtype(statement.dtype) != "float":
+            return []
+        if sum(statement.complexities.values()) > statement.complexity_std:
+            return []
+        return [(list(booleans), self.translate_expression(expression)) for booleans, expression in cases.items()]
 
     def translate_statement_sequence(self, scalar_statements, vector_statements):
         def block(statements):

@@ -7,6 +7,7 @@
 
 mod arithmetic;
 mod calls;
+mod cases;
 mod refractory;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use self::arithmetic::{integer, is_zero, signed_outside, whole_number, zero};
 pub use self::calls::{FunctionSymbol, HostCall, HostFunction};
+pub use self::cases::Case;
 pub use self::refractory::{NOT_FROM, NOT_UNTIL};
 use super::ir::{
     BinaryOp, Const, Expr, Index, Kernel, Local, LocalId, LoopShape, Param, ParamId, Place, Stmt, Storage,
@@ -238,7 +240,7 @@ impl<'a> Lowerer<'a> {
         // Shared variables are written once a call, and so are temporaries that are the same for all cells, since the
         // value of a shared variable may come from them.
         self.in_scalar = writes_shared || (is_temporary && self.is_scalar(&statement.value));
-        let done = self.statement_here(statement);
+        let done = self.statement_here(statement, &[]);
         self.in_scalar = false;
         done
     }
@@ -286,21 +288,16 @@ impl<'a> Lowerer<'a> {
         }
     }
 
-    fn statement_here(&mut self, statement: &ast::Statement) -> Result<()> {
+    fn statement_here(&mut self, statement: &ast::Statement, cases: &[Case]) -> Result<()> {
         let target = &statement.target;
         self.push(Stmt::Comment(statement.to_string()));
         self.guard = match self.symbols.symbol(target) {
             Some(Symbol::Array { guard, .. } | Symbol::Linked { guard, .. }) if !self.overrides_guards => guard,
             _ => None,
         };
-        let value = match statement.op {
-            ast::AssignOp::Set => self.expr(&statement.value)?,
-            ast::AssignOp::Update(op) => {
-                let span = statement.span;
-                let mut whole = ast::Expr::name(target.clone()).binary(op, statement.value.clone());
-                whole.span = span;
-                self.expr(&whole)?
-            }
+        let value = match cases {
+            [] => self.assigned(statement, &statement.value)?,
+            cases => self.value_by_cases(statement, cases)?,
         };
         let array = match self.temporaries.contains_key(target) {
             true => None,
