@@ -427,3 +427,29 @@ fn denormals_are_kept_whatever_the_other_program_does_to_its_own() {
     assert_eq!(half.to_bits(), 0, "the environment of the other program is back");
     assert_eq!(arrays.x[0].to_bits(), (f64::MIN_POSITIVE / 2.0).to_bits());
 }
+
+/// The case that a boolean is in, with what the value is then.
+fn case(name: &str, is: bool, value: &str) -> (Vec<(String, bool)>, String) {
+    (vec![(name.to_string(), is)], value.to_string())
+}
+
+#[test]
+fn a_value_told_by_cases_is_the_value() {
+    // Statement, its cases, and whether they are what is computed: what the host draws is drawn once.
+    let table = [
+        ("x = x*exp(0*int(active)) + int(active)", [("active", false, "x"), ("active", true, "x + 1")], true),
+        ("x += 2*int(not active)", [("active", false, "2"), ("active", true, "0.0")], true),
+        ("x = rand()*int(active)", [("active", false, "0.0*rand()"), ("active", true, "rand()")], false),
+    ];
+    for (statement, cases, is_used) in table {
+        let mut spec = spec(Loop::Each, &[], &[statement]);
+        let (mut whole, mut expected) = (Code::new(&spec).expect("code"), Arrays::new());
+        run(&mut whole, &mut expected, Elements::All(4));
+        spec.vector[0].cases = cases.iter().map(|(name, is, value)| case(name, *is, value)).collect();
+        let (mut by_cases, mut found) = (Code::new(&spec).expect("code"), Arrays::new());
+        run(&mut by_cases, &mut found, Elements::All(4));
+        assert_eq!(found, expected, "{statement}");
+        let text = saltus::kernel::text::print_kernel(by_cases.object().kernel());
+        assert_eq!(text.contains("select("), is_used, "{statement}: {text}");
+    }
+}

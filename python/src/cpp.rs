@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -238,6 +239,19 @@ impl Functions {
     }
 }
 
+/// How many threads compile functions.
+static AT_WORK: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether functions are being compiled.
+pub fn is_at_work() -> bool {
+    AT_WORK.load(Ordering::Acquire) > 0
+}
+
+/// In a process that was just forked off: nobody compiles functions in it.
+pub fn was_forked() {
+    AT_WORK.store(0, Ordering::Release);
+}
+
 /// Starts to compile the functions of several pieces of code, each text once, with a thread for each.
 pub fn start<'a>(members: impl Iterator<Item = &'a Arc<Functions>>, options: &Options) {
     let mut begun: HashMap<(&CppText, &CppSettings), Option<Arc<Making>>> = HashMap::new();
@@ -254,12 +268,18 @@ pub fn start<'a>(members: impl Iterator<Item = &'a Arc<Functions>>, options: &Op
 fn begin(functions: Arc<Functions>, options: Options) -> Option<Arc<Making>> {
     let making = Arc::new(Making { process: std::process::id(), made: Mutex::new(None), is_made: Condvar::new() });
     let maker = making.clone();
+    AT_WORK.fetch_add(1, Ordering::AcqRel);
     let make = move || {
         // Or whoever waits would do so for ever.
         let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| functions.make(&options)));
         let made = made.unwrap_or_else(|_| Err("internal error: the thread that compiles it panicked".to_string()));
         *locked(&maker.made) = Some(made);
         maker.is_made.notify_all();
+        AT_WORK.fetch_sub(1, Ordering::AcqRel);
     };
-    std::thread::Builder::new().name("saltus-cpp".to_string()).spawn(make).ok().map(|_| making)
+    let begun = std::thread::Builder::new().name("saltus-cpp".to_string()).spawn(make);
+    if begun.is_err() {
+        AT_WORK.fetch_sub(1, Ordering::AcqRel);
+    }
+    begun.ok().map(|_| making)
 }

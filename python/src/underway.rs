@@ -4,14 +4,16 @@
 //! No thread of Python is held up: who has to wait lets the others go on, and looks for signals.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use saltus::build::stop_all;
 use saltus::engine::{EngineError, Options};
 use saltus::hosted::{Batch, Code};
 
 use crate::code::locked;
+use crate::cpp;
 
 /// How code is made from now on.
 static OPTIONS: Mutex<Option<Options>> = Mutex::new(None);
@@ -78,24 +80,32 @@ fn is_stopping(py: Python<'_>) -> PyResult<bool> {
 }
 
 /// Before the process ends: kernels of code that is still there are made for the next one, and others that were begun are
-/// finished, unless a signal says otherwise. What stood in the way of it.
+/// finished, unless a signal says otherwise. What stood in the way of it, or nothing if so many seconds did not suffice;
+/// then there may be another call.
 #[pyfunction]
-pub fn finish(py: Python<'_>) -> PyResult<Vec<String>> {
-    let batches = std::mem::take(&mut *locked(&UNDERWAY));
-    while batches.iter().any(|batch| batch.is_at_work()) {
+pub fn finish(py: Python<'_>, seconds: f64) -> PyResult<Option<Vec<String>>> {
+    let ends = Instant::now() + Duration::from_secs_f64(seconds);
+    let batches = locked(&UNDERWAY).clone();
+    while batches.iter().any(|batch| batch.is_at_work()) || cpp::is_at_work() {
         py.detach(|| std::thread::sleep(Duration::from_millis(1)));
         if let Err(signal) = py.check_signals() {
             batches.iter().for_each(|batch| batch.abandon());
+            stop_all();
             return Err(signal);
         }
+        if Instant::now() > ends {
+            return Ok(None);
+        }
     }
+    locked(&UNDERWAY).clear();
     // What is wrong with a compiler that was asked for matters to nobody now.
     batches.iter().for_each(|batch| drop(batch.attend()));
-    Ok(batches.iter().flat_map(|batch| batch.warnings()).collect())
+    Ok(Some(batches.iter().flat_map(|batch| batch.warnings()).collect()))
 }
 
 /// In a process that was just forked off: what is underway is so in another one.
 #[pyfunction]
 pub fn was_forked() {
+    cpp::was_forked();
     locked(&UNDERWAY).drain(..).for_each(std::mem::forget);
 }

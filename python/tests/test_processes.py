@@ -448,8 +448,8 @@ def fork():
         forked[:] = [*forked, child] if child else []
 
 run(10*ms)
-print(spikes.num_spikes, cells.v[3].hex())
-sys.stdout.flush()
+# At once, since others write to the same pipe.
+os.write(1, f"{spikes.num_spikes} {cells.v[3].hex()}\n".encode())
 for child in forked:
     assert os.waitpid(child, 0)[1] == 0
 """

@@ -1,7 +1,7 @@
 //! Functions that users wrote in C++: compiled when they are needed, whatever the tier, and kept in the store.
 //!
-//! In: what the sources of one piece of code define, and how they want to be compiled. Out: a library, which that piece of
-//! code has for itself, since the sources may have variables. Unlike a kernel it may include, link and start whatever it
+//! In: what the sources of one piece of code define, and how they want to be compiled. Out: code, which can be opened any
+//! number of times: sources may have variables, and each opened library has its own. Unlike a kernel it may include, link and start whatever it
 //! wants: it was the user who said so. Compilers and libraries may differ in its numbers, so that code of this very recipe
 //! is taken from the store; any of this text where there is no compiler.
 //!
@@ -89,7 +89,7 @@ impl From<CompileError> for CppError {
     }
 }
 
-/// Code of functions, not yet in memory. Whoever [opens](CppCode::open) it has its variables for itself.
+/// Code of functions, not yet in memory. What is [opened](CppCode::open) has variables of its own.
 #[derive(Clone, Debug)]
 pub struct CppCode {
     artifact: Arc<Artifact>,

@@ -16,9 +16,19 @@ logger = get_logger("saltus")
 _registered = False
 
 
+#: After so many seconds it is said what the end of the process waits for.
+_PATIENCE = 2
+#: No compiler takes longer: they have limits of their own.
+_LONGEST = 24 * 3600
+
+
 def finish():
     """Waits for what was begun, and says what stood in its way."""
-    for warning in _core.finish():
+    warnings = _core.finish(_PATIENCE)
+    if warnings is None:
+        logger.warn("Kernels are still being compiled, for the next run to find; Ctrl-C ends that.", "finish")
+        warnings = _core.finish(_LONGEST)
+    for warning in warnings or ():
         logger.warn(warning, "engine", once=True)
 
 
