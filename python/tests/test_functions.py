@@ -1,6 +1,7 @@
 """Functions that a script defines: in C++, in Python, with tables of their own."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -20,6 +21,10 @@ from brian2 import (
     volt,
 )
 from brian2.utils.logger import catch_logs
+
+pytestmark = pytest.mark.skipif(
+    not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="there is no C++ compiler here"
+)
 
 
 def function(called, code, python=None, arguments=1, **kwds):
