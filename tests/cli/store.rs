@@ -137,8 +137,9 @@ fn doctor_reports_with_and_without_a_compiler() {
     assert!(!place.path("store").exists(), "looking makes no store");
     assert_eq!(row(&said, "trial")[1..6], ["a", "small", "kernel", "compiles", "in"]);
     assert_eq!(row(&said, "memory")[2], "works");
-    let quick = usize::from(said.lines().any(|line| line.starts_with("tcc ")));
-    assert_eq!(said.matches("  used  ").count(), 2 + quick, "one for each purpose:\n{said}");
+    let has = |program: &str| said.lines().any(|line| line.starts_with(&format!("{program} ")));
+    let more = [has("tcc"), ["c++", "g++", "clang++"].into_iter().any(has)].map(usize::from);
+    assert_eq!(said.matches("  used  ").count(), 2 + more[0] + more[1], "one for each purpose:\n{said}");
     assert_eq!(row(&said, "rustc")[1], "used");
 
     place.json("base.toml", &["--tier", "compiled"]);
@@ -151,7 +152,8 @@ fn doctor_reports_with_and_without_a_compiler() {
     let said = String::from_utf8(output.stdout).expect("UTF-8");
     assert_eq!(row(&said, "compiler")[1..4], ["no", "C", "compiler:"]);
     assert!(
-        said.contains("\nnot set or not here: SALTUS_CC, CC, cc, gcc, clang, zig, tcc, SALTUS_RUSTC, RUSTC"),
+        said.contains("\nnot set or not here: SALTUS_CC, CC, cc, gcc, clang, zig, tcc, SALTUS_CXX, CXX, c++, g++, clang++, SALTUS_RUSTC, \
+             RUSTC"),
         "{said}"
     );
     assert!(!said.contains("  used  "), "{said}");
