@@ -449,7 +449,7 @@ def fork():
 
 run(10*ms)
 # At once, since others write to the same pipe.
-os.write(1, f"{spikes.num_spikes} {cells.v[3].hex()}\n".encode())
+os.write(1, f"{spikes.num_spikes} {cells.v[3].hex()}\\n".encode())
 for child in forked:
     assert os.waitpid(child, 0)[1] == 0
 """
