@@ -223,13 +223,12 @@ impl Functions {
         if self.opened.get().is_some() {
             return Ok(());
         }
-        let made = match self.making.get() {
-            Some(making) => making.wait(py)?,
-            None => None,
-        };
         let opened = match self.kept() {
             Some(functions) => Ok(functions),
-            None => py.detach(|| self.open(made, options)).map(|functions| self.keep(functions)),
+            None => {
+                let made = self.making.get().map_or(Ok(None), |making| making.wait(py))?;
+                py.detach(|| self.open(made, options)).map(|functions| self.keep(functions))
+            }
         };
         let Err(fault) = self.opened.get_or_init(|| opened) else { return Ok(()) };
         let mut names: Vec<&String> = self.numbers.keys().collect();
@@ -252,10 +251,11 @@ pub fn was_forked() {
     AT_WORK.store(0, Ordering::Release);
 }
 
-/// Starts to compile the functions of several pieces of code, each text once, with a thread for each.
+/// Starts to compile the functions of several pieces of code, each text once, with a thread for each; none for those that
+/// are kept from the run before.
 pub fn start<'a>(members: impl Iterator<Item = &'a Arc<Functions>>, options: &Options) {
     let mut begun: HashMap<(&CppText, &CppSettings), Option<Arc<Making>>> = HashMap::new();
-    for member in members {
+    for member in members.filter(|member| member.kept().is_none()) {
         let making =
             begun.entry((&member.text, &member.settings)).or_insert_with(|| begin(member.clone(), options.clone()));
         // Without a thread it is made when it is wanted.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use object::read::elf::ElfFile64;
 use object::{Endianness, Object, ObjectSymbol};
 
-use super::compile::CompileOptions;
+use super::compile::{self, CompileOptions};
 use super::env::Env;
 use super::process::{self, ProcessError, command_line};
 use super::recipe::{LIBRARY_FILE, Recipe, source_file};
@@ -128,9 +128,8 @@ fn place_of(library: &[u8], entry: &str) -> Result<(u64, u64), AssemblyError> {
 }
 
 fn private_directory(options: &CompileOptions) -> Result<tempfile::TempDir, AssemblyError> {
-    let parent = options.scratch.clone().unwrap_or_else(std::env::temp_dir);
-    let made = tempfile::Builder::new().prefix("saltus-").tempdir_in(&parent);
-    made.map_err(|cause| AssemblyError::File { verb: "make a directory in", path: parent, cause })
+    let made = compile::private_directory(options);
+    made.map_err(|(path, cause)| AssemblyError::File { verb: "make a directory in", path, cause })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), AssemblyError> {

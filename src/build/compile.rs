@@ -146,7 +146,7 @@ pub fn compile_unit(unit: &Unit, toolchain: &Toolchain, options: &CompileOptions
         return Err(CompileError::AnotherCompiler { program: toolchain.program.clone() });
     }
     let started = Instant::now();
-    let directory = private_directory(options)?;
+    let directory = private_directory(options).map_err(no_directory)?;
     let source = directory.path().join(source_file(recipe.language));
     fs::write(&source, &recipe.source).map_err(|cause| CompileError::File { verb: "write", path: source, cause })?;
 
@@ -171,11 +171,15 @@ pub fn compile_unit(unit: &Unit, toolchain: &Toolchain, options: &CompileOptions
     Ok(Compiled { library, seconds: started.elapsed().as_secs_f64() })
 }
 
-/// A directory of our own for one run of a compiler.
-pub(super) fn private_directory(options: &CompileOptions) -> Result<tempfile::TempDir, CompileError> {
+/// A directory of our own for one run of a compiler; where there is none, the directory that it was to be made in, and why.
+pub(super) fn private_directory(options: &CompileOptions) -> Result<tempfile::TempDir, (PathBuf, io::Error)> {
     let parent = options.scratch.clone().unwrap_or_else(std::env::temp_dir);
-    let made = tempfile::Builder::new().prefix("saltus-").tempdir_in(&parent);
-    made.map_err(|cause| CompileError::File { verb: "make a directory in", path: parent, cause })
+    tempfile::Builder::new().prefix("saltus-").tempdir_in(&parent).map_err(|cause| (parent, cause))
+}
+
+/// That there is none.
+pub(super) fn no_directory((path, cause): (PathBuf, io::Error)) -> CompileError {
+    CompileError::File { verb: "make a directory in", path, cause }
 }
 
 /// What a compiler has made, if that is a plain file: a pipe would stop us, and a link could lead to what has no end.

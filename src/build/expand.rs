@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::compile::{CompileError, CompileOptions, private_directory};
+use super::compile::{CompileError, CompileOptions, no_directory, private_directory};
 use super::hex;
 use super::process::{self, command_line};
 use super::recipe::{LIBRARY_FILE, Recipe, source_file};
@@ -22,7 +22,7 @@ pub fn expanded_digest(
     toolchain: &Toolchain,
     options: &CompileOptions,
 ) -> Result<String, CompileError> {
-    let directory = private_directory(options)?;
+    let directory = private_directory(options).map_err(no_directory)?;
     let file = |verb| move |path: PathBuf| move |cause| CompileError::File { verb, path, cause };
     let own = directory.path().join(source_file(recipe.language));
     fs::write(&own, &recipe.source).map_err(file("write")(own.clone()))?;

@@ -95,8 +95,6 @@ pub struct CppCode {
     artifact: Arc<Artifact>,
     /// How many arguments each function has.
     arities: Vec<usize>,
-    /// What was wrong with the store on the way.
-    pub warnings: Vec<String>,
 }
 
 /// Compiles functions, or takes their code from the store.
@@ -113,9 +111,8 @@ pub fn make_cpp(text: &CppText, settings: &CppSettings, options: &Options) -> Re
     source.text.extend(settings.arguments().iter().map(|argument| format!("// {argument}\n")));
     let memos = store.toolchain_memos();
     let code = |artifact| -> CppCode {
-        let warnings = store.take_warnings().iter().map(ToString::to_string).collect();
         let arities = text.functions.iter().map(|function| function.arguments.len()).collect();
-        CppCode { artifact: Arc::new(artifact), arities, warnings }
+        CppCode { artifact: Arc::new(artifact), arities }
     };
     let toolchain = match discover_for(Language::Cpp, &options.env, None, memos.as_deref()) {
         Ok(toolchain) => toolchain,
@@ -140,8 +137,8 @@ fn names_files(text: &CppText, settings: &CppSettings) -> bool {
     let CppSettings { include_dirs, sources, .. } = settings;
     let sources_of_text = text.definitions.iter().map(|(_, source)| source).chain(&text.headers);
     let quotes = |text: &String| {
-        let named = text.lines().filter(|line| ["include", "embed"].iter().any(|word| line.contains(word)));
-        named.into_iter().any(|line| line.contains('"')) || text.contains("incbin")
+        let mut named = text.lines().filter(|line| ["include", "embed"].iter().any(|word| line.contains(word)));
+        named.any(|line| line.contains('"')) || text.contains("incbin")
     };
     !include_dirs.is_empty() || !sources.is_empty() || sources_of_text.into_iter().any(quotes)
 }

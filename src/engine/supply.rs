@@ -1,11 +1,12 @@
 //! Makes code in the background and keeps account of it: what is on its way, what has arrived, what runs since when.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::by_hand::{Held, Replacement};
+use super::head_start::Started;
 use super::loaded::{self, How};
 use super::proof::{Trial, Verdict};
 use super::worker::{Arrival, Job, News, Ready, Worker};
@@ -38,51 +39,6 @@ pub struct Engine {
     threads: Arc<Threads>,
     /// The process that the threads are in.
     process: u32,
-}
-
-/// A thread that makes code, and what belongs to it, for whoever comes first.
-#[derive(Clone, Default)]
-pub struct HeadStart(Option<Arc<Mutex<Option<Started>>>>);
-
-struct Started {
-    worker: Worker,
-    mailbox: Mailbox<Arrival>,
-    cancelled: Arc<AtomicBool>,
-}
-
-impl HeadStart {
-    /// Starts it; nothing, if there is no thread to be had: then it is done later.
-    pub(super) fn of(options: &Options) -> HeadStart {
-        let (mailbox, cancelled) = (Mailbox::new(), Arc::new(AtomicBool::new(false)));
-        let worker = Worker::spawn(options, &mailbox, &cancelled).ok();
-        HeadStart(worker.map(|worker| Arc::new(Mutex::new(Some(Started { worker, mailbox, cancelled })))))
-    }
-
-    pub(super) fn expect(&self, model: &[u8]) {
-        // Without it, kernels are loaded a little later, and that is all.
-        if let Some(Ok(started)) = self.0.as_ref().map(|started| started.try_lock())
-            && let Some(started) = started.as_ref().filter(|started| started.worker.is_here())
-        {
-            started.worker.expect(model);
-        }
-    }
-
-    fn take(&self) -> Option<Started> {
-        // Who was forked off while another thread looks has no use for it anyway.
-        let started = self.0.as_ref()?.try_lock().ok()?.take()?;
-        if started.worker.is_here() {
-            return Some(started);
-        }
-        // Its thread is in another process.
-        std::mem::forget(started);
-        None
-    }
-}
-
-impl std::fmt::Debug for HeadStart {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.0.is_some() { "HeadStart" } else { "no HeadStart" })
-    }
 }
 
 /// A kernel that has yet to prove itself.
